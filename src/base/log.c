@@ -1,0 +1,137 @@
+/* base/log.c: see log.h. */
+#include "base/log.h"
+
+#include "base/clock.h"
+#include "base/utf8.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name;
+    enum log_level level;
+} events[LOG_EVENT_COUNT] = {
+#define EVENT(constant, name, level, help) {name, LOG_LEVEL_##level},
+    LOG_EVENTS(EVENT)
+#undef EVENT
+};
+
+static struct {
+    const char *role;
+    int fd;
+    bool debug;
+    uint64_t dropped;
+    void (*sink)(struct str line);
+} state = {.role = "-", .fd = -1};
+
+void log_init(const char *role)
+{
+    state.role = role;
+}
+
+void log_to_socket(int fd)
+{
+    state.fd = fd;
+}
+
+void log_set_debug(bool on)
+{
+    state.debug = on;
+}
+
+uint64_t log_dropped(void)
+{
+    return state.dropped;
+}
+
+void log_set_sink(void (*sink)(struct str line))
+{
+    state.sink = sink;
+}
+
+void log_escape(struct buf *out, struct str value)
+{
+    bool quote = value.n == 0 || str_find_char(value, ' ') != SIZE_MAX;
+
+    if (quote)
+        buf_char(out, '"');
+    for (size_t at = 0; at < value.n;) {
+        size_t from = at;
+        int32_t code = utf8_next(value, &at);
+
+        if (code < ' ' || code == 127 || code == '"' || code == '\\')
+            buf_printf(out, "\\x%02x", (unsigned char)value.p[from]);
+        else
+            buf_add(out, value.p + from, at - from);
+    }
+    if (quote)
+        buf_char(out, '"');
+}
+
+void log_begin(struct log_line *l, enum log_event_id event, struct str id)
+{
+    buf_init(&l->text, LOG_LINE_MAX);
+    l->muted = events[event].level == LOG_LEVEL_DEBUG && !state.debug;
+    if (l->muted)
+        return;
+    clock_print_rfc3339(&l->text, clock_wall_us());
+    buf_printf(&l->text, " %s ", state.role);
+    if (id.n)
+        log_escape(&l->text, id);
+    else
+        buf_char(&l->text, '-');
+    buf_printf(&l->text, " %s", events[event].name);
+}
+
+void log_str(struct log_line *l, const char *key, struct str value)
+{
+    if (l->muted)
+        return;
+    buf_printf(&l->text, " %s=", key);
+    log_escape(&l->text, str_sub(value, 0, 500));
+}
+
+void log_c(struct log_line *l, const char *key, const char *value)
+{
+    log_str(l, key, str_c(value));
+}
+
+void log_u64(struct log_line *l, const char *key, uint64_t value)
+{
+    if (!l->muted)
+        buf_printf(&l->text, " %s=%llu", key, (unsigned long long)value);
+}
+
+void log_end(struct log_line *l)
+{
+    if (!l->muted) {
+        if (state.sink) {
+            state.sink(buf_view(&l->text));
+        } else if (state.fd >= 0) {
+            if (send(state.fd, l->text.p, l->text.n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+                state.dropped++;
+        } else {
+            l->text.max++; /* the newline always fits */
+            buf_char(&l->text, '\n');
+            if (write(STDERR_FILENO, l->text.p, l->text.n) < 0)
+                state.dropped++;
+        }
+    }
+    buf_done(&l->text);
+}
+
+void log_text(enum log_event_id event, struct str id, const char *fmt, ...)
+{
+    char words[400];
+    struct log_line l;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(words, sizeof words, fmt, ap);
+    va_end(ap);
+    log_begin(&l, event, id);
+    log_c(&l, "what", words);
+    log_end(&l);
+}
