@@ -1,0 +1,234 @@
+/* store/store_arrive.c: messages that come in: deliveries and APPEND. The content is compressed, and a large one written
+ * and synced, before the transaction begins; one transaction then puts content, email, placement, UID and counts, so that
+ * a message is everywhere or nowhere. */
+#include "store/store_int.h"
+
+#include "base/clock.h"
+
+/* A message on its way in. */
+struct arrival {
+    struct str bytes, prefix, keywords;
+    int64_t mailbox, received_us;
+    uint32_t flags;
+    struct store_parsed parsed;
+    struct content_new *content;
+};
+
+static bool find_thread(struct store *store, const struct store_parsed *p, int64_t *thread,
+                        struct error *err)
+{
+    *thread = 0;
+    for (size_t i = 0; i < p->refs_n; i++) {
+        AUTO_STMT sqlite3_stmt *s =
+            db_stmt(store->db, "SELECT min(e.thread) FROM email_ref r"
+                               " JOIN email e ON e.id = r.email WHERE r.ref = ?");
+        db_bind_int(s, 1, p->refs[i]);
+        int64_t found = 0;
+        if (!db_one_int(store->db, s, &found, NULL, err))
+            return false;
+        if (found > 0 && (*thread == 0 || found < *thread))
+            *thread = found;
+    }
+    return true;
+}
+
+static bool insert_refs(struct store *store, int64_t email, const struct store_parsed *p,
+                        struct error *err)
+{
+    for (size_t i = 0; i < p->refs_n; i++) {
+        AUTO_STMT sqlite3_stmt *s = db_stmt(store->db, "INSERT INTO email_ref VALUES (?, ?)");
+        db_bind_int(s, 1, email);
+        db_bind_int(s, 2, p->refs[i]);
+        if (!db_run(store->db, s, err))
+            return false;
+    }
+    return true;
+}
+
+static void bind_parsed(sqlite3_stmt *s, int i, const struct store_parsed *p)
+{
+    if (p->sent_us == INT64_MIN)
+        db_bind_null(s, i);
+    else
+        db_bind_int(s, i, p->sent_us);
+    db_bind_text(s, i + 1, p->message_id.p ? p->message_id : STR(""));
+    db_bind_text(s, i + 2, p->subject.p ? p->subject : STR(""));
+    db_bind_text(s, i + 3, p->preview.n ? buf_view(&p->preview) : STR(""));
+    db_bind_blob(s, i + 4, buf_view(&p->envelope));
+    db_bind_blob(s, i + 5, buf_view(&p->structure));
+    db_bind_blob(s, i + 6, buf_view(&p->parts));
+}
+
+static bool insert_email(struct store_tx *t, struct arrival *a, int64_t *email, struct error *err)
+{
+    struct db *db = t->store->db;
+    int64_t content, thread;
+    if (!content_add(&a->content, db, &content, err) ||
+        !find_thread(t->store, &a->parsed, &thread, err))
+        return false;
+    AUTO_STMT sqlite3_stmt *s = db_stmt(
+        db, "INSERT INTO email (content, prefix, size, received_us, created, places, graves,"
+            " thread, sent_us, message_id, subject, preview, envelope, structure, parts)"
+            " VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?)");
+    db_bind_int(s, 1, content);
+    db_bind_blob(s, 2, a->prefix.p ? a->prefix : STR(""));
+    db_bind_int(s, 3, (int64_t)(a->prefix.n + a->bytes.n));
+    db_bind_int(s, 4, a->received_us);
+    db_bind_int(s, 5, (int64_t)store_tx_modseq(t));
+    db_bind_int(s, 6, thread);
+    bind_parsed(s, 7, &a->parsed);
+    if (!db_run(db, s, err))
+        return false;
+    *email = sqlite3_last_insert_rowid(db_sqlite(db));
+    if (!insert_refs(t->store, *email, &a->parsed, err))
+        return false;
+    if (thread != 0)
+        return true;
+    AUTO_STMT sqlite3_stmt *first = db_stmt(db, "UPDATE email SET thread = id WHERE id = ?");
+    db_bind_int(first, 1, *email);
+    return db_run(db, first, err);
+}
+
+static bool arrive_in(struct store_tx *t, struct arrival *a, struct store_placed *out,
+                      struct error *err)
+{
+    struct store_counts counts = {0};
+    struct store_placement p = {
+        .mailbox = a->mailbox,
+        .flags = a->flags,
+        .keywords = a->keywords,
+        .saved_us = clock_wall_us(),
+        .size = a->prefix.n + a->bytes.n,
+    };
+    uint32_t uidvalidity;
+    if (!store_uidnext(t, a->mailbox, &p.uid, &uidvalidity, err) ||
+        !insert_email(t, a, &p.email, err) || !store_place(t, &p, &counts, err) ||
+        !store_keywords_note(t, a->mailbox, a->keywords, err) ||
+        !store_counts_write(t, a->mailbox, &counts, err))
+        return false;
+    *out = (struct store_placed){a->mailbox, p.email, uidvalidity, p.uid, t->modseq, false};
+    return true;
+}
+
+/* Everything that needs no transaction. */
+static bool arrival_init(struct store *store, struct arrival *a, struct error *err)
+{
+    if (!content_prepare(&a->content, store->db, a->bytes, err))
+        return false;
+    store_parse(store, a->bytes, &a->parsed);
+    return true;
+}
+
+static void arrival_done(struct store *store, struct arrival *a)
+{
+    content_discard(&a->content, store->db);
+    store_parsed_done(&a->parsed);
+}
+
+/* ---- deliveries ---- */
+
+static bool find_delivery(struct store *store, struct str id, struct store_placed *out,
+                          bool *found, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(store->db, "SELECT d.mailbox, d.email, m.uidvalidity, d.uid FROM delivery d"
+                           " JOIN mailbox m ON m.id = d.mailbox WHERE d.id = ?");
+    db_bind_blob(s, 1, id);
+    enum db_step step = db_next(store->db, s, err);
+    *found = step == DB_ROW;
+    if (step == DB_ROW)
+        *out = (struct store_placed){.mailbox = db_col_int(s, 0),
+                                     .email = db_col_int(s, 1),
+                                     .uidvalidity = (uint32_t)db_col_int(s, 2),
+                                     .uid = (uint32_t)db_col_int(s, 3),
+                                     .duplicate = true};
+    return step != DB_FAIL;
+}
+
+static bool note_delivery(struct store *store, struct str id, const struct store_placed *placed,
+                          struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(store->db, "INSERT INTO delivery (id, at_us, mailbox, uid, email)"
+                           " VALUES (?, ?, ?, ?, ?)");
+    db_bind_blob(s, 1, id);
+    db_bind_int(s, 2, clock_wall_us());
+    db_bind_int(s, 3, placed->mailbox);
+    db_bind_int(s, 4, placed->uid);
+    db_bind_int(s, 5, placed->email);
+    return db_run(store->db, s, err);
+}
+
+/* A mailbox that is gone meanwhile must not lose the message: it goes to INBOX. */
+static bool delivery_mailbox(struct store *store, struct str name, int64_t *id, struct error *err)
+{
+    struct arena arena;
+    struct store_mailbox m;
+    struct error why = {0};
+
+    arena_init(&arena, 64 << 10);
+    bool ok = store_mailbox_find(store, name.n ? name : STR("INBOX"), &arena, &m, &why);
+    if (!ok && why.kind == ERROR_NOT_FOUND)
+        ok = store_mailbox_find(store, STR("INBOX"), &arena, &m, &why);
+    if (ok)
+        *id = m.id;
+    else if (err)
+        *err = why;
+    arena_done(&arena);
+    return ok;
+}
+
+bool store_deliver(struct store *store, const struct store_delivery *d, struct store_placed *out,
+                   struct error *err)
+{
+    struct store_placed placed = {0};
+    bool found, ok;
+    if (d->transaction.n == 0 || d->transaction.n > 64)
+        return error_set(err, ERROR_SYNTAX, "a delivery's id has 1 to 64 bytes");
+    if (!find_delivery(store, d->transaction, &placed, &found, err))
+        return false;
+    if (found) {
+        if (out)
+            *out = placed;
+        return true;
+    }
+    struct arrival a = {.bytes = d->bytes,
+                        .prefix = d->prefix,
+                        .keywords = d->keywords,
+                        .received_us = d->received_us,
+                        .flags = d->flags};
+    if (!arrival_init(store, &a, err))
+        return false;
+    AUTO_STORE_TX struct store_tx t = {0};
+    ok = store_tx_begin(&t, store, d->actor, STORE_CHANGE_DELIVER, err) &&
+         delivery_mailbox(store, d->mailbox, &a.mailbox, err) && arrive_in(&t, &a, &placed, err) &&
+         note_delivery(store, d->transaction, &placed, err) && store_tx_commit(&t, err);
+    store_tx_end(&t);
+    arrival_done(store, &a);
+    if (ok && out)
+        *out = placed;
+    return ok;
+}
+
+bool store_append(struct store *store, const struct store_append *append, struct store_placed *out,
+                  struct error *err)
+{
+    struct store_placed placed = {0};
+    if (!store_quota_check(store, append->bytes.n, err))
+        return false;
+    struct arrival a = {.bytes = append->bytes,
+                        .keywords = append->keywords,
+                        .mailbox = append->mailbox,
+                        .received_us = append->received_us,
+                        .flags = append->flags};
+    if (!arrival_init(store, &a, err))
+        return false;
+    AUTO_STORE_TX struct store_tx t = {0};
+    bool ok = store_tx_begin(&t, store, append->actor, STORE_CHANGE_APPEND, err) &&
+              arrive_in(&t, &a, &placed, err) && store_tx_commit(&t, err);
+    store_tx_end(&t);
+    arrival_done(store, &a);
+    if (ok && out)
+        *out = placed;
+    return ok;
+}
