@@ -17,13 +17,22 @@
 
 struct db;
 
-/* Where the bytes are and what opens them. The descriptors stay the caller's and outlive the db. */
+/* Sets SQLite up (single thread, memory limit, no temporary files), registers the vault, fetches ciphers: about a
+ * millisecond that a parent spends once before it forks. Called by db_open when nobody has. Ends the process when the
+ * SQLite library was built without what is relied upon. */
+void db_process_init(void);
+/* The first thing in a forked child: SQLite's own random numbers begin anew, or all children would have the same. */
+void db_after_fork(void);
+
+/* Where the bytes are and what opens them. The descriptors stay the caller's and outlive the db; who creates the files
+ * syncs their folder. */
 struct db_source {
     int db_fd, wal_fd;                /* O_RDWR; empty for a new database */
     int blob_fd;                      /* folder of large contents, or -1 */
     unsigned char key[DB_KEY_BYTES];  /* the account's (or service's) key; file keys are derived from it */
     uint32_t generation;              /* of the key, 1 at first; rolled when 2^31 pages were sealed */
     const struct io *io;              /* NULL: io_kernel */
+    bool must_exist;                  /* it was in use before: empty files are damage, not a new database */
 };
 
 /* A schema and its migrations: steps[i] is SQL (several statements) that leads from user_version i to i + 1. */
@@ -43,7 +52,10 @@ sqlite3 *db_sqlite(struct db *db);
 const struct db_source *db_source_of(const struct db *db);
 /* A write, fsync or verification failed since db_open: the process must end. */
 bool db_failed(const struct db *db);
-/* Gives memory back when idle: releases page cache, checkpoints; at most one slice of 20 ms of vacuum. */
+/* This generation's key has sealed 2^31 records: time to roll it (2^30 later writes are refused). */
+bool db_key_worn(const struct db *db);
+/* Gives memory back when idle: forgets statements, releases page cache, checkpoints; at most one slice of 20 ms of vacuum.
+ * Outside transactions, with no statement in hand. */
 void db_idle(struct db *db);
 
 /* A statement, prepared once a database and kept; sql must be a literal (the cache compares pointers). Comes reset, with no

@@ -1,0 +1,29 @@
+/* store/db_int.h: what db.c and db_stmt.c share. */
+#ifndef STORE_DB_INT_H
+#define STORE_DB_INT_H
+
+#include "store/db.h"
+#include "store/vault.h"
+#include "store/vault_crypto.h"
+
+struct db_cached {
+    const char *sql; /* a literal; its address is the key */
+    sqlite3_stmt *stmt;
+};
+
+struct db {
+    struct db_source source;
+    struct vault *vault;
+    sqlite3 *sqlite;
+    struct db_cached *cached; /* open addressing; cached_cap is a power of two, or 0 */
+    size_t cached_n, cached_cap;
+    bool in_tx;
+    bool damaged; /* SQLite found the content of an authentic page impossible */
+};
+
+/* Fills *err for an SQLite result code, the vault's own words first; returns false. */
+bool db_error(struct db *db, int code, struct error *err);
+/* Finalizes all kept statements. None may be in use. */
+void db_forget_statements(struct db *db);
+
+#endif
