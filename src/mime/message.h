@@ -23,7 +23,9 @@ struct mime_part {
     uint64_t lines;     /* of its body */
     bool multipart;
     bool message;         /* message/rfc822 or message/global: its only child is that message's root part */
-    struct str type, subtype; /* as the sender wrote them; TEXT and PLAIN by default (RFC 2045 section 5.2) */
+    /* As the sender wrote them. TEXT and PLAIN by default (RFC 2045 section 5.2), also for a multipart without a usable
+     * boundary; APPLICATION and OCTET-STREAM where a limit was reached, and the part is not looked into. */
+    struct str type, subtype;
     struct mime_param *params;
     uint32_t params_n;
     struct str encoding; /* "7BIT" by default */
@@ -31,6 +33,8 @@ struct mime_part {
     struct str disposition; /* empty: NIL */
     struct mime_param *disposition_params;
     uint32_t disposition_params_n;
+    /* The parameters of both fields as they stand, for BODYSTRUCTURE, which shows them undecoded. */
+    struct str params_raw, disposition_raw;
 };
 
 struct mime_message {
@@ -45,8 +49,13 @@ struct mime_message {
     int64_t date_us;                 /* of Date, UTC; INT64_MIN when there is none that can be read */
 };
 
+/* Prepares the charsets (charset.h): opens what iconv(3) needs and keeps it. Once a process, before it loses its file
+ * system; a fork inherits it. Further calls do nothing. Without it only US-ASCII and UTF-8 are known. */
+void mime_process_init(void);
+
 /* bytes are borrowed as long as *out is used; everything else is in the arena (give it at least half the message plus
- * 64 KiB). When the arena fills up the rest of the message is one opaque part: still no failure. */
+ * 64 KiB; without room for one part it panics). When the arena fills up, or LIMIT_MIME_PARTS is reached, the last part
+ * takes the rest of the message: still no failure. */
 void mime_parse(struct str bytes, struct arena *arena, struct mime_message *out);
 
 /* Appends the parenthesised ENVELOPE (RFC 9051 section 7.5.2, rev1-compatible: 8-bit text goes out as literals, never in
