@@ -5,7 +5,12 @@
  * that a file in the blob folder of sealed chunks of LIMIT_CHUNK plain bytes, durable before the row that names it
  * (RATIONALE 6). Its table is in CONTENT_SCHEMA, which a schema that wants contents has as its first lines. References
  * are counted by the owner of the schema, who calls content_drop when there is none left; a file goes after that commit
- * (content_sweep). */
+ * (content_sweep).
+ *
+ * A file is one record a chunk, then one record with the chunks' lengths; each chunk is compressed by itself (or not, when
+ * that does not help), so ranges are read without the rest, and a message of any size needs memory for a few chunks
+ * only. Everything in it is sealed (store/vault_crypto.h) under a key derived from the account's key and the hash, and bound
+ * to its number and to being the last or not: a file that was cut, or put together from others, is ERROR_DAMAGED. */
 #ifndef STORE_CONTENT_H
 #define STORE_CONTENT_H
 
@@ -20,7 +25,8 @@
 /* A content on its way in, made before the transaction begins: compressed, and written and synced when it is large. */
 struct content_new;
 
-/* bytes are borrowed until content_add or content_discard. ERROR_DISK. */
+/* bytes are borrowed until content_add or content_discard. ERROR_DISK;
+ * ERROR_UNSUPPORTED when it is large and the database came without a folder. */
 MUST_CHECK bool content_prepare(struct content_new **out, struct db *db, struct str bytes,
                                 struct error *err);
 /* Within a transaction: finds or inserts the row, gives its id. Consumes *c (sets it to NULL) on success. */
@@ -37,7 +43,7 @@ MUST_CHECK bool content_read(struct db *db, int64_t id, uint64_t from, uint64_t 
 /* Within a transaction: removes the row; its file goes at the next content_sweep. */
 MUST_CHECK bool content_drop(struct db *db, int64_t id, struct error *err);
 /* Outside a transaction: removes files that no row names (dropped ones, and orphans of a crash). Called at open and when
- * idle. */
+ * idle: it also frees what compression keeps between calls. Does nothing more when nothing was dropped since. */
 MUST_CHECK bool content_sweep(struct db *db, struct error *err);
 
 #endif

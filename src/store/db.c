@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,8 +63,8 @@ bool db_error(struct db *db, int code, struct error *err)
 
     if (failure != ERROR_NONE)
         return error_set(err, failure, "%s", why);
-    if (db->damaged)
-        return error_set(err, ERROR_DAMAGED, "the database is damaged");
+    if (db->failure != ERROR_NONE)
+        return error_set(err, db->failure, "the database has failed before");
     switch (code & 255) {
     case SQLITE_CONSTRAINT:
         if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY ||
@@ -72,7 +73,7 @@ bool db_error(struct db *db, int code, struct error *err)
         break;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        db->damaged = true;
+        db->failure = ERROR_DAMAGED;
         return error_set(err, ERROR_DAMAGED, "the database is damaged: %s",
                          sqlite3_errmsg(db->sqlite));
     case SQLITE_IOERR:
@@ -90,6 +91,16 @@ bool db_error(struct db *db, int code, struct error *err)
         break;
     }
     return error_set(err, ERROR_INTERNAL, "%s", sqlite3_errmsg(db->sqlite));
+}
+
+bool db_io_failed(struct db *db, int64_t code, const char *what, struct error *err)
+{
+    int error = (int)-code;
+
+    if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+        return error_set(err, ERROR_DISK, "the disk is full");
+    db->failure = ERROR_DISK;
+    return error_set(err, ERROR_DISK, "%s failed: %s", what, strerror(error));
 }
 
 static bool exec(struct db *db, const char *sql, struct error *err)
@@ -225,12 +236,13 @@ bool db_open(struct db **out, const struct db_source *source, const struct db_sc
         db_error(db, code, err);
         goto fail;
     }
+    db->sweep = true;
     if (!configure(db, err) || !migrate(db, schema, err))
         goto fail;
     *out = db;
     return true;
 fail:
-    db->damaged = true; /* nothing more is written */
+    db->failure = ERROR_INTERNAL; /* nothing more is written */
     db_close(db);
     return false;
 }
@@ -288,7 +300,7 @@ const struct db_source *db_source_of(const struct db *db)
 
 bool db_failed(const struct db *db)
 {
-    return db->damaged || vault_failure(db->vault, NULL) != ERROR_NONE;
+    return db->failure != ERROR_NONE || vault_failure(db->vault, NULL) != ERROR_NONE;
 }
 
 bool db_key_worn(const struct db *db)

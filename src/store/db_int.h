@@ -18,11 +18,15 @@ struct db {
     struct db_cached *cached; /* open addressing; cached_cap is a power of two, or 0 */
     size_t cached_n, cached_cap;
     bool in_tx;
-    bool damaged; /* SQLite found the content of an authentic page impossible */
+    enum error_kind failure; /* beside the vault's own: what SQLite or a large content met */
+    bool sweep;              /* there may be files that no row names (content_sweep) */
 };
 
 /* Fills *err for an SQLite result code, the vault's own words first; returns false. */
 bool db_error(struct db *db, int code, struct error *err);
+/* A large content's file could not be written or synced: fills *err from -errno; db_failed is true from now on, unless
+ * the disk was only full. Returns false. */
+bool db_io_failed(struct db *db, int64_t code, const char *what, struct error *err);
 /* Finalizes all kept statements. None may be in use. */
 void db_forget_statements(struct db *db);
 

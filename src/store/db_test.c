@@ -38,10 +38,12 @@ static void files_done(struct files *f)
     close(f->source.wal_fd);
 }
 
-static const char *const step1[] = {"CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT UNIQUE) STRICT;"
-                                    "INSERT INTO t (id, a) VALUES (1, 'one')"};
-static const char *const step2[] = {step1[0], "ALTER TABLE t ADD COLUMN b INTEGER"};
-static const char *const step_bad[] = {step1[0], "CREATE TABLE u (x); SELECT nothing FROM nowhere"};
+#define FIRST_STEP                                                                                 \
+    "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT UNIQUE) STRICT;"                               \
+    "INSERT INTO t (id, a) VALUES (1, 'one')"
+static const char *const step1[] = {FIRST_STEP};
+static const char *const step2[] = {FIRST_STEP, "ALTER TABLE t ADD COLUMN b INTEGER"};
+static const char *const step_bad[] = {FIRST_STEP, "CREATE TABLE u (x); SELECT y FROM nowhere"};
 static const struct db_schema schema1 = {"test", step1, 1}, schema2 = {"test", step2, 2},
                               schema_bad = {"test", step_bad, 2};
 
