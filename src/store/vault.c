@@ -34,6 +34,8 @@ int vault_fail(struct vault *v, enum error_kind kind, int code, const char *fmt,
 
 bool vault_error(const struct vault *v, struct error *err)
 {
+    if (v->failure == ERROR_NONE)
+        return error_set(err, ERROR_DISK, "the disk is full");
     return error_set(err, v->failure, "%s", v->why);
 }
 
@@ -160,11 +162,6 @@ int vault_page_write(struct vault *v, uint32_t page, const unsigned char in[PAGE
     if (page == 1)
         v->seals_kept = v->seals;
     return vault_write_fd(v, v->db_fd, v->record, PAGE_BYTES, (int64_t)(page - 1) * PAGE_BYTES);
-}
-
-static struct vault *vault_of(sqlite3_file *file)
-{
-    return ((struct vault_file *)(void *)file)->vault;
 }
 
 static int page_damaged(struct vault *v, uint32_t page)

@@ -61,7 +61,7 @@ extern const sqlite3_io_methods vault_page_methods, vault_wal_methods;
 /* Notes the first failure and returns code. */
 PRINTF_LIKE(4, 5)
 int vault_fail(struct vault *v, enum error_kind kind, int code, const char *fmt, ...);
-/* Fills *err from the failure; returns false. */
+/* Fills *err from the failure, or says that the disk is full; returns false. */
 bool vault_error(const struct vault *v, struct error *err);
 
 /* One page of the database file, its reserved bytes zeroed: the log's checksums were made over zeros (RATIONALE 1, "What
@@ -90,6 +90,11 @@ MUST_CHECK bool vault_wal_check(struct vault *v, struct error *err);
 void vault_first_page(unsigned char out[PAGE_BYTES]);
 /* Gives a new database its first page; tells new, interrupted and damaged apart. */
 MUST_CHECK bool vault_begin(struct vault *v, bool must_exist, struct error *err);
+
+static inline struct vault *vault_of(sqlite3_file *file)
+{
+    return ((struct vault_file *)(void *)file)->vault;
+}
 
 static inline uint32_t get_be32(const unsigned char *p)
 {

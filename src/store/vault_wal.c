@@ -22,11 +22,6 @@
 
 #include <string.h>
 
-static struct vault *vault_of(sqlite3_file *file)
-{
-    return ((struct vault_file *)(void *)file)->vault;
-}
-
 static int64_t frame_at(uint32_t frame)
 {
     return WAL_HEADER_BYTES + (int64_t)(frame - 1) * FRAME_BYTES;
