@@ -4,8 +4,9 @@
  *     while (mime_addresses_next(&list, &address))
  *         ...
  *
- * Reads what senders write: comments as names, dots and bare commas in encoded words, routes, groups, ";" between
- * addresses, an unquoted address as name (a@b <a@b>), no domain, no ">". At most LIMIT_MIME_ADDRESSES are returned. */
+ * Reads what senders write: comments as names, dots and bare commas in encoded words, routes,
+ * groups, ";" between addresses, an unquoted address as name (a@b <a@b>), no domain, no ">". At
+ * most LIMIT_MIME_ADDRESSES are returned. */
 #ifndef MIME_ADDRESS_H
 #define MIME_ADDRESS_H
 
@@ -20,7 +21,8 @@ enum mime_address_kind {
 
 struct mime_address {
     enum mime_address_kind kind;
-    struct str name;   /* display name or, without one, the last comment; unquoted, encoded words as they are */
+    struct str name;   /* display name or, without one, the last comment; unquoted, encoded words as
+                          they are */
     struct str route;  /* "@a,@b" of an obsolete route; empty by default */
     struct str local;  /* unquoted; may be empty */
     struct str domain; /* a literal with its brackets; empty when there is none */
@@ -33,7 +35,8 @@ struct mime_addresses {
     bool in_group;
 };
 
-/* value is borrowed until the last next; memory of value.n bytes comes from the arena, and the addresses lie in it. */
+/* value is borrowed until the last next; memory of value.n bytes comes from the arena, and the
+ * addresses lie in it. */
 void mime_addresses_begin(struct mime_addresses *list, struct str value, struct arena *arena);
 /* False at the end. A group that is not closed is closed at the end. */
 bool mime_addresses_next(struct mime_addresses *list, struct mime_address *out);

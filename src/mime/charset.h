@@ -1,11 +1,13 @@
 /* mime/charset.h: text in any charset to UTF-8.
  *
- * US-ASCII and UTF-8 need nothing. The single-byte charsets are tables of 128 code points each, made once from iconv(3);
- * the others keep one iconv descriptor each. Both happen in mime_process_init (message.h), because the process that reads mail may
- * open no file. What is not available then is taken for UTF-8, and bytes that are not UTF-8 become U+FFFD.
+ * US-ASCII and UTF-8 need nothing. The single-byte charsets are tables of 128 code points each,
+ * made once from iconv(3); the others keep one iconv descriptor each. Both happen in
+ * mime_process_init (message.h), because the process that reads mail may open no file. What is not
+ * available then is taken for UTF-8, and bytes that are not UTF-8 become U+FFFD.
  *
- * Names mean what senders mean by them: ISO-8859-1 is read as Windows-1252, GB2312 as GB18030, KS_C_5601 as CP949,
- * Shift_JIS as CP932 (the WHATWG Encoding Standard, section 4.2); each is a superset. */
+ * Names mean what senders mean by them: ISO-8859-1 is read as Windows-1252, GB2312 as GB18030,
+ * KS_C_5601 as CP949, Shift_JIS as CP932 (the WHATWG Encoding Standard, section 4.2); each is a
+ * superset. */
 #ifndef MIME_CHARSET_H
 #define MIME_CHARSET_H
 

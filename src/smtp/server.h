@@ -1,6 +1,7 @@
-/* smtp/server.h: the receiving side of SMTP (RFC 5321) as a pure dialogue: bytes in, bytes and calls out. Opens nothing,
- * waits for nothing: where an answer takes time (is this recipient ours? is the message safe?) the owner is asked
- * through `ops`, the dialogue stops reading commands, and goes on when the owner calls smtp_server_answer.
+/* smtp/server.h: the receiving side of SMTP (RFC 5321) as a pure dialogue: bytes in, bytes and
+ * calls out. Opens nothing, waits for nothing: where an answer takes time (is this recipient ours?
+ * is the message safe?) the owner is asked through `ops`, the dialogue stops reading commands, and
+ * goes on when the owner calls smtp_server_answer.
  *
  * States, transitions and what is true in each are drawn in server.c. */
 #ifndef SMTP_SERVER_H
@@ -16,27 +17,37 @@ struct smtp_config {
     uint64_t size_max;       /* SIZE (RFC 1870), bytes */
     uint32_t recipients_max; /* a transaction */
     bool starttls;           /* offered while the stream is plain */
+    bool submission;         /* own users' clients: a space before a path is let through
+                                (docs/deviations.md) */
 };
 
 struct smtp_path_view { /* an address as the dialogue parsed it; valid during the call */
-    struct str local, domain, whole; /* unquoted local part; domain as sent; as it is printed, without < > */
+    struct str local, domain,
+        whole; /* unquoted local part; domain as sent; as it is printed, without < > */
 };
 
 /* What the dialogue asks of its owner. All are called from smtp_server_input, smtp_server_answer or
  * smtp_server_tls_ready, none calls back into the dialogue before it returns. */
 struct smtp_ops {
-    /* Is this recipient taken? Answer later with smtp_server_answer: true accepts; an error refuses, its kind chooses the
-     * code (the table is in server.c) and its text is shown. size is that of MAIL's SIZE parameter, or 0. */
+    /* Is this recipient taken? Answer later with smtp_server_answer: true accepts; an error
+     * refuses, its kind chooses the code (the table is in server.c) and its text is shown. size is
+     * that of MAIL's SIZE parameter, or 0. */
     void (*rcpt)(void *arg, const struct smtp_path_view *to, uint64_t size);
-    /* DATA was said, all is well: where should the bytes go? False refuses (452 or 451 by err's kind). */
+    /* DATA was said, all is well: where should the bytes go? False refuses (452 or 451 by err's
+     * kind). */
     bool (*data_begin)(void *arg, struct error *err);
-    /* Message bytes: dots removed, line ends CRLF as sent. False (no room): the rest is swallowed and refused. */
+    /* Message bytes: dots removed, line ends CRLF as sent. False (no room): the rest is swallowed
+     * and refused. */
     bool (*data)(void *arg, struct str bytes, struct error *err);
-    /* The end of the data. Answer later: true is 250, an error by its kind. mail_from is empty for <>. */
+    /* The end of the data. Answer later: true is 250, an error by its kind. mail_from is empty for
+     * <>. */
     void (*data_end)(void *arg, const struct smtp_path_view *mail_from, uint64_t size);
-    /* The transaction was given up (RSET, new MAIL, end): forget recipients and data. */
+    /* The transaction was given up (RSET, EHLO, a message that was refused here, the end): forget
+     * recipients and data. Not called for one that data_end asked about, unless it is ended before
+     * the answer. */
     void (*reset)(void *arg);
-    /* STARTTLS: the reply is in out; once it is written, start TLS and call smtp_server_tls_ready. */
+    /* STARTTLS: the reply is in out; once it is written, start TLS and call smtp_server_tls_ready.
+     */
     void (*starttls)(void *arg);
     /* Write what is in out, then close. */
     void (*close)(void *arg);
@@ -46,21 +57,25 @@ struct smtp_ops {
 struct smtp_server *smtp_server_create(const struct smtp_config *config, const struct smtp_ops *ops,
                                        void *arg, struct buf *out);
 void smtp_server_destroy(struct smtp_server *s); /* NULL is fine; calls no op */
-/* Writes the greeting, 220; or for a refusal (too many connections, draining) 421 with words, then ops->close. */
+/* Writes the greeting, 220; or for a refusal (too many connections, draining) 421 with words, then
+ * ops->close. */
 void smtp_server_greet(struct smtp_server *s, const struct error *refusal);
-/* Takes as many of the bytes as it can use now; returns how many. Less than all: it waits for an answer (call again with
- * the rest after smtp_server_answer), for TLS (drop the rest: bytes in the clear before STARTTLS, RFC 3207 section
- * 4.2), or it is closed. */
+/* Takes as many of the bytes as it can use now; returns how many. Less than all: it waits for an
+ * answer (call again with the rest after smtp_server_answer), for TLS (drop the rest: bytes in the
+ * clear before STARTTLS, RFC 3207 section 4.2), or it is closed. */
 size_t smtp_server_input(struct smtp_server *s, struct str bytes);
-/* The answer to the op that is waited for. err NULL: yes. id (may be empty) stands in the 250 after the data. */
+/* The answer to the op that is waited for. err NULL: yes. id (may be empty) stands in the 250 after
+ * the data. */
 void smtp_server_answer(struct smtp_server *s, const struct error *err, struct str id);
 /* TLS is up; the dialogue starts anew (RFC 3207 section 4.2). */
 void smtp_server_tls_ready(struct smtp_server *s);
 /* The owner ends it: appends 421 with words (timeout, shutdown) and calls ops->close. */
 void smtp_server_end(struct smtp_server *s, const char *words);
-/* What the client said in EHLO or HELO, and whether it was EHLO; empty before. For the Received line. */
+/* What the client said in EHLO or HELO, and whether it was EHLO; empty before. For the Received
+ * line. */
 struct str smtp_server_helo(const struct smtp_server *s, bool *ehlo);
-/* True while it waits for the owner (an answer or TLS), so that the owner's timeout does not run. */
+/* True while it waits for the owner (an answer or TLS), so that the owner's timeout does not run.
+ */
 bool smtp_server_waiting(const struct smtp_server *s);
 
 #endif

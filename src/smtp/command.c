@@ -1,0 +1,397 @@
+/* smtp/command.c: command lines: what they must look like, and what each does. A handler checks
+ * syntax and state, then acts; it makes exactly one reply, or asks the owner, whose answer makes
+ * it. */
+#include "smtp/command.h"
+
+#include <string.h>
+
+#define IN_ANY (SMTP_STATE_START | SMTP_STATE_READY | SMTP_STATE_MAIL | SMTP_STATE_RCPT)
+#define IN_SESSION (SMTP_STATE_READY | SMTP_STATE_MAIL | SMTP_STATE_RCPT)
+#define IN_TRANSACTION (SMTP_STATE_MAIL | SMTP_STATE_RCPT)
+
+static void good(struct smtp_server *s)
+{
+    s->bad = 0;
+}
+
+/* RFC 5321 section 4.1.1.1. The argument is kept for the Received line as it is; many clients send
+ * host names that are no domain names, so only its octets and length are checked. */
+static bool take_helo(struct smtp_server *s, struct str name)
+{
+    if (name.n > LIMIT_SMTP_DOMAIN || str_find_char(name, ' ') != SIZE_MAX ||
+        str_find_char(name, '\t') != SIZE_MAX) {
+        smtp_refuse(s, "501 5.5.2 A domain name or address literal is needed");
+        return false;
+    }
+    smtp_transaction_end(s);
+    buf_reset(&s->helo);
+    buf_str(&s->helo, name);
+    s->state = SMTP_STATE_READY;
+    good(s);
+    return true;
+}
+
+static void cmd_helo(struct smtp_server *s, struct str argument)
+{
+    if (!take_helo(s, argument))
+        return;
+    s->ehlo = false;
+    smtp_reply(s, "250 %.*s", STR_ARG(s->config.hostname));
+}
+
+static void cmd_ehlo(struct smtp_server *s, struct str argument)
+{
+    if (!take_helo(s, argument))
+        return;
+    s->ehlo = true;
+    smtp_reply(s, "250-%.*s", STR_ARG(s->config.hostname));
+    smtp_reply(s, "250-PIPELINING");                                        /* RFC 2920 */
+    smtp_reply(s, "250-SIZE %llu", (unsigned long long)s->config.size_max); /* RFC 1870 */
+    if (s->config.starttls && !s->tls)
+        smtp_reply(s, "250-STARTTLS");        /* RFC 3207 */
+    smtp_reply(s, "250-ENHANCEDSTATUSCODES"); /* RFC 2034 */
+    smtp_reply(s, "250-8BITMIME");            /* RFC 6152 */
+    smtp_reply(s, "250 HELP");
+}
+
+/* Reads "FROM:" or "TO:" and the path; the cursor is left at the parameters. */
+static bool take_path(struct smtp_server *s, struct cursor *c, struct str word, struct arena *arena,
+                      struct smtp_path *path)
+{
+    struct error err = {0};
+
+    if (!cursor_accept_word(c, word)) {
+        smtp_refuse(s, word.n == 5 ? "501 5.5.4 Syntax: MAIL FROM:<address>"
+                                   : "501 5.5.4 Syntax: RCPT TO:<address>");
+        return false;
+    }
+    if (s->config.submission) /* docs/deviations.md: Outlook 365 writes "MAIL FROM: <a@b>" */
+        cursor_accept(c, ' ');
+    if (smtp_path_parse(c, arena, path, &err))
+        return true;
+    smtp_refuse(s, word.n == 5 ? "501 5.1.7 The sender's address can not be read"
+                               : "501 5.1.3 The recipient's address can not be read");
+    return false;
+}
+
+/* esmtp-param = esmtp-keyword ["=" esmtp-value] (RFC 5321 section 4.1.2). False at the end or when
+ * it can not be read; then *wrong tells which. */
+static bool next_parameter(struct cursor *c, struct str *keyword, struct str *value, bool *wrong)
+{
+    struct str word = cursor_rest(c), rest = STR_NULL;
+
+    *wrong = false;
+    if (cursor_at_end(c))
+        return false;
+    *wrong = !cursor_accept(c, ' ');
+    word = str_skip(word, 1);
+    if (str_cut(word, ' ', &word, &rest))
+        c->at = c->in.n - rest.n - 1;
+    else
+        c->at = c->in.n;
+    *keyword = word;
+    *value = STR_NULL;
+    str_cut(word, '=', keyword, value);
+    *wrong = *wrong || keyword->n == 0;
+    return !*wrong;
+}
+
+/* SIZE=n (RFC 1870 section 6). False when it was refused. */
+static bool take_size(struct smtp_server *s, struct str value)
+{
+    uint64_t size = 0;
+    bool digits = value.n > 0 && value.n <= 20;
+
+    for (size_t i = 0; i < value.n; i++)
+        digits = digits && ascii_digit(value.p[i]);
+    if (!digits || s->size_param) {
+        smtp_refuse(s, "501 5.5.4 SIZE is a number");
+        return false;
+    }
+    if (!str_to_u64(value, s->config.size_max, &size)) {
+        smtp_reply(s, "552 5.3.4 A message may have %llu bytes here",
+                   (unsigned long long)s->config.size_max);
+        return false;
+    }
+    s->size_param = size;
+    return true;
+}
+
+static bool take_mail_parameters(struct smtp_server *s, struct cursor *c)
+{
+    struct str keyword, value;
+    bool wrong;
+
+    s->size_param = 0;
+    while (next_parameter(c, &keyword, &value, &wrong)) {
+        if (str_equal_nocase(keyword, STR("SIZE"))) {
+            if (!take_size(s, value))
+                return false;
+        } else if (str_equal_nocase(keyword, STR("BODY"))) { /* RFC 6152 section 2 */
+            if (!str_equal_nocase(value, STR("7BIT")) &&
+                !str_equal_nocase(value, STR("8BITMIME"))) {
+                smtp_refuse(s, "501 5.5.4 BODY is 7BIT or 8BITMIME");
+                return false;
+            }
+        } else {
+            smtp_refuse(s, "555 5.5.4 A parameter of MAIL is not known here");
+            return false;
+        }
+    }
+    if (wrong)
+        smtp_refuse(s, "501 5.5.4 The parameters can not be read");
+    return !wrong;
+}
+
+/* A view whose strings lie in the arena. */
+static struct smtp_path_view view_of(const struct smtp_path *path, struct arena *arena)
+{
+    struct smtp_path_view view = {arena_str(arena, path->local), arena_str(arena, path->domain),
+                                  STR_NULL};
+    struct buf whole;
+
+    buf_init(&whole, SMTP_PATH_PRINT_MAX);
+    smtp_path_print(&whole, path);
+    view.whole = arena_str(arena, buf_view(&whole));
+    buf_done(&whole);
+    return view;
+}
+
+/* RFC 5321 section 4.1.1.2 */
+static void cmd_mail(struct smtp_server *s, struct str argument)
+{
+    struct smtp_path path;
+    struct cursor c;
+
+    cursor_init(&c, argument);
+    if (!take_path(s, &c, STR("FROM:"), &s->arena, &path) || !take_mail_parameters(s, &c)) {
+        arena_done(&s->arena);
+        return;
+    }
+    s->from = view_of(&path, &s->arena);
+    s->recipients = 0;
+    s->state = SMTP_STATE_MAIL;
+    good(s);
+    smtp_reply(s, "250 2.1.0 Sender noted");
+}
+
+/* RFC 5321 section 4.1.1.3 */
+static void cmd_rcpt(struct smtp_server *s, struct str argument)
+{
+    struct smtp_path path;
+    struct smtp_path_view view;
+    struct arena arena;
+    struct cursor c;
+
+    arena_init(&arena, 4096);
+    cursor_init(&c, argument);
+    if (!take_path(s, &c, STR("TO:"), &arena, &path)) {
+        arena_done(&arena);
+        return;
+    }
+    if (path.local.n == 0) {
+        smtp_refuse(s, "501 5.1.3 The null path receives no mail");
+    } else if (!cursor_at_end(&c)) {
+        smtp_refuse(s, cursor_peek(&c) == ' ' ? "555 5.5.4 RCPT has no parameters here"
+                                              : "501 5.5.4 The parameters can not be read");
+    } else if (s->recipients >= s->config.recipients_max) {
+        smtp_reply(s, "452 4.5.3 Too many recipients, send the rest in another transaction");
+    } else {
+        view = view_of(&path, &arena);
+        good(s);
+        s->state = SMTP_STATE_ASKED_RCPT;
+        s->ops->rcpt(s->arg, &view, s->size_param);
+    }
+    arena_done(&arena);
+}
+
+/* RFC 5321 section 4.1.1.4 */
+static void cmd_data(struct smtp_server *s, struct str argument UNUSED)
+{
+    struct error err = {0};
+
+    if (s->state == SMTP_STATE_MAIL) {
+        smtp_refuse(s, "554 5.5.1 No recipient was taken");
+        return;
+    }
+    if (!s->ops->data_begin(s->arg, &err)) {
+        smtp_reply_error(s, SMTP_QUESTION_DATA, &err);
+        return;
+    }
+    s->data = (struct smtp_data){0};
+    s->size = 0;
+    s->data_failed = false;
+    s->state = SMTP_STATE_DATA;
+    good(s);
+    smtp_reply(s, "354 End the message with a line that is one dot");
+}
+
+static void cmd_rset(struct smtp_server *s, struct str argument UNUSED)
+{
+    smtp_transaction_end(s);
+    good(s);
+    smtp_reply(s, "250 2.0.0 OK");
+}
+
+static void cmd_noop(struct smtp_server *s, struct str argument UNUSED)
+{
+    good(s);
+    smtp_reply(s, "250 2.0.0 OK");
+}
+
+/* RFC 5321 section 7.3: neither yes nor no. */
+static void cmd_vrfy(struct smtp_server *s, struct str argument UNUSED)
+{
+    good(s);
+    smtp_reply(s, "252 2.0.0 Addresses are checked when mail comes for them");
+}
+
+static void cmd_expn(struct smtp_server *s, struct str argument UNUSED)
+{
+    smtp_refuse(s, "502 5.5.1 Lists are not shown");
+}
+
+static void cmd_help(struct smtp_server *s, struct str argument)
+{
+    const struct smtp_command *command = smtp_command_find(argument);
+
+    good(s);
+    if (command) {
+        smtp_reply(s, "214 2.0.0 %s", command->syntax);
+        return;
+    }
+    for (size_t i = 0; (command = smtp_command_at(i)); i++)
+        smtp_reply(s, "214-2.0.0 %s", command->syntax);
+    smtp_reply(s, "214 2.0.0 See RFC 5321");
+}
+
+static void cmd_quit(struct smtp_server *s, struct str argument UNUSED)
+{
+    smtp_reply(s, "221 2.0.0 Goodbye");
+    smtp_close(s);
+}
+
+/* RFC 3207 section 4. Whatever else came with the line was sent in the clear; smtp_server_input
+ * leaves it unread. */
+static void cmd_starttls(struct smtp_server *s, struct str argument UNUSED)
+{
+    if (s->tls) {
+        smtp_refuse(s, "503 5.5.1 TLS is active");
+        return;
+    }
+    if (!s->config.starttls) {
+        smtp_refuse(s, "502 5.5.1 There is no TLS here");
+        return;
+    }
+    s->state = SMTP_STATE_TLS;
+    smtp_reply(s, "220 2.0.0 Begin TLS");
+    s->ops->starttls(s->arg);
+}
+
+static const struct smtp_command commands[] = {
+    {"EHLO", IN_ANY, SMTP_ARG_STRING, cmd_ehlo, "EHLO domain", "RFC 5321 4.1.1.1"},
+    {"HELO", IN_ANY, SMTP_ARG_STRING, cmd_helo, "HELO domain", "RFC 5321 4.1.1.1"},
+    {"MAIL", SMTP_STATE_READY, SMTP_ARG_FROM, cmd_mail,
+     "MAIL FROM:<address> [SIZE=n] [BODY=7BIT|8BITMIME]", "RFC 5321 4.1.1.2"},
+    {"RCPT", IN_TRANSACTION, SMTP_ARG_TO, cmd_rcpt, "RCPT TO:<address>", "RFC 5321 4.1.1.3"},
+    {"DATA", IN_TRANSACTION, SMTP_ARG_NONE, cmd_data, "DATA", "RFC 5321 4.1.1.4"},
+    {"RSET", IN_ANY, SMTP_ARG_NONE, cmd_rset, "RSET", "RFC 5321 4.1.1.5"},
+    {"NOOP", IN_ANY, SMTP_ARG_ANY, cmd_noop, "NOOP [words]", "RFC 5321 4.1.1.9"},
+    {"QUIT", IN_ANY, SMTP_ARG_NONE, cmd_quit, "QUIT", "RFC 5321 4.1.1.10"},
+    {"VRFY", IN_ANY, SMTP_ARG_STRING, cmd_vrfy, "VRFY words", "RFC 5321 4.1.1.6"},
+    {"EXPN", IN_ANY, SMTP_ARG_STRING, cmd_expn, "EXPN words", "RFC 5321 4.1.1.7"},
+    {"HELP", IN_ANY, SMTP_ARG_ANY, cmd_help, "HELP [command]", "RFC 5321 4.1.1.8"},
+    {"STARTTLS", SMTP_STATE_READY, SMTP_ARG_NONE, cmd_starttls, "STARTTLS", "RFC 3207 4"},
+};
+
+const struct smtp_command *smtp_command_at(size_t i)
+{
+    return i < ARRAY_LEN(commands) ? &commands[i] : NULL;
+}
+
+const struct smtp_command *smtp_command_find(struct str word)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (str_equal_nocase(word, str_c(commands[i].word)))
+            return &commands[i];
+    return NULL;
+}
+
+/* Another protocol talks to us, through a browser or a mixed-up TLS connection (ALPACA, 2021):
+ * request lines and header fields of HTTP, and bytes that no command begins with, like those of a
+ * TLS or SSH handshake. */
+static bool is_other_protocol(struct str line)
+{
+    static const char *const words[] = {"GET",     "POST",  "PUT",   "HEAD", "OPTIONS",  "DELETE",
+                                        "CONNECT", "PATCH", "TRACE", "PRI",  "PROPFIND", "SSH-2.0"};
+    size_t n = 0;
+
+    while (n < line.n && (ascii_alpha(line.p[n]) || line.p[n] == '-' || ascii_digit(line.p[n]) ||
+                          line.p[n] == '.'))
+        n++;
+    if (n == 0)
+        return line.n && line.p[0] != '\r' && line.p[0] != '\n' && line.p[0] != ' ' &&
+               line.p[0] != '\t';
+    if (n < line.n && line.p[n] == ':')
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (str_equal_nocase(str_sub(line, 0, n), str_c(words[i])) ||
+            (i + 1 == ARRAY_LEN(words) && str_starts(line, str_c(words[i]))))
+            return true;
+    return false;
+}
+
+/* RFC 5321 section 2.3.8: only CRLF ends a line; neither is anywhere else, and no other control but
+ * the tab. */
+static bool is_clean(struct str line)
+{
+    if (line.n < 2 || line.p[line.n - 2] != '\r')
+        return false;
+    for (size_t i = 0; i + 2 < line.n; i++)
+        if (((unsigned char)line.p[i] < ' ' && line.p[i] != '\t') || line.p[i] == 127)
+            return false;
+    return true;
+}
+
+static const char *state_words(const struct smtp_server *s, const struct smtp_command *command)
+{
+    if (s->state == SMTP_STATE_START)
+        return "503 5.5.1 Say EHLO first";
+    if (command->states == IN_TRANSACTION)
+        return "503 5.5.1 Say MAIL first";
+    return "503 5.5.1 Not within a transaction";
+}
+
+void smtp_command_run(struct smtp_server *s, struct str line)
+{
+    const struct smtp_command *command;
+    struct str word, argument = STR_NULL;
+
+    if (is_other_protocol(line)) {
+        smtp_reply(s, "421 4.7.0 This is a mail server");
+        smtp_close(s);
+        return;
+    }
+    if (s->line_overflow) {
+        smtp_refuse(s, "500 5.5.2 The line is too long");
+        return;
+    }
+    if (!is_clean(line)) {
+        smtp_refuse(s, "500 5.5.2 Lines end with CRLF and hold no controls");
+        return;
+    }
+    word = line = str_trim(line);
+    if (str_cut(line, ' ', &word, &argument) && argument.n == 0)
+        argument = STR_NULL;
+    command = smtp_command_find(word);
+    if (!command)
+        smtp_refuse(s, "500 5.5.1 Not a command");
+    else if (!(s->state & command->states))
+        smtp_refuse(s, state_words(s, command));
+    else if (command->argument == SMTP_ARG_NONE && argument.n)
+        smtp_refuse(s, "501 5.5.4 Nothing may follow this command");
+    else if (command->argument != SMTP_ARG_NONE && command->argument != SMTP_ARG_ANY && !argument.n)
+        smtp_refuse(s, "501 5.5.4 Something is missing after this command");
+    else
+        command->run(s, argument);
+}
