@@ -1,4 +1,5 @@
-/* store/content.c: see content.h. Rows, and what goes into a row or a file; content_file.c has the files. */
+/* store/content.c: see content.h. Rows, and what goes into a row or a file; content_file.c has the
+ * files. */
 #include "store/content_int.h"
 
 #include "base/encode.h"
@@ -12,9 +13,9 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#define LEVEL 3             /* of zstd */
-#define WINDOW_LOG_MAX 23   /* 8 MiB: no frame may ask for more memory */
-#define INLINE_MAX 4194304  /* plain bytes of a row: reading a range of it decompresses it whole */
+#define LEVEL 3            /* of zstd */
+#define WINDOW_LOG_MAX 23  /* 8 MiB: no frame may ask for more memory */
+#define INLINE_MAX 4194304 /* plain bytes of a row: reading a range of it decompresses it whole */
 
 struct content_new {
     struct content_new *next; /* in `pending` */
@@ -22,11 +23,12 @@ struct content_new {
     struct str bytes; /* borrowed */
     unsigned char hash[CONTENT_HASH_BYTES];
     enum { CONTENT_KNOWN, CONTENT_INLINE, CONTENT_FILE } where; /* known: there was a row already */
-    unsigned char *data; /* compressed; inline only */
+    unsigned char *data;                                        /* compressed; inline only */
     uint64_t stored;
 };
 
-/* Prepared and neither added nor discarded: their files have no row yet, and content_sweep leaves them. */
+/* Prepared and neither added nor discarded: their files have no row yet, and content_sweep leaves
+ * them. */
 static struct content_new *pending;
 static ZSTD_CCtx *compressor;
 static ZSTD_DCtx *decompressor;
@@ -191,7 +193,8 @@ static bool is_pending(struct db *db, const unsigned char *hash)
     return false;
 }
 
-/* Within a transaction the file stays for the sweep: a row that this transaction drops and rolls back may name it. */
+/* Within a transaction the file stays for the sweep: a row that this transaction drops and rolls
+ * back may name it. */
 void content_discard(struct content_new **c, struct db *db)
 {
     unsigned char hash[CONTENT_HASH_BYTES];

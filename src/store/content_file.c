@@ -3,9 +3,10 @@
  *     chunk 0 .. chunk k-1    each: sealed (method (1), bytes), nonce, tag
  *     index                   sealed (length of each chunk's record (4)), nonce, tag
  *
- * The plain size stands in the row; so k, the size of the index and its place at the end are known without a header, and
- * no byte of the file is plain. The file is written under a name of its own, synced, renamed, and the folder synced,
- * before its row is (RATIONALE 6): a crash leaves a file too many, never a row without its file. */
+ * The plain size stands in the row; so k, the size of the index and its place at the end are known
+ * without a header, and no byte of the file is plain. The file is written under a name of its own,
+ * synced, renamed, and the folder synced, before its row is (RATIONALE 6): a crash leaves a file
+ * too many, never a row without its file. */
 #include "store/content_int.h"
 
 #include "base/encode.h"
@@ -26,7 +27,7 @@ struct chunk_file {
     int fd;
     struct seal seal;
     uint32_t chunks;
-    unsigned char *lengths; /* chunks times 4 bytes, big-endian */
+    unsigned char *lengths;        /* chunks times 4 bytes, big-endian */
     unsigned char *plain, *record; /* room for one chunk's */
     int64_t at;                    /* where the next chunk is written */
 };
@@ -82,8 +83,7 @@ static void file_done(struct chunk_file *f)
 
 static struct seal_place chunk_place(const struct chunk_file *f, uint32_t chunk)
 {
-    return (struct seal_place){
-        .kind = SEAL_CHUNK, .number = chunk, .last = chunk + 1 == f->chunks};
+    return (struct seal_place){.kind = SEAL_CHUNK, .number = chunk, .last = chunk + 1 == f->chunks};
 }
 
 static bool write_at_end(struct chunk_file *f, const unsigned char *p, size_t n, struct error *err)

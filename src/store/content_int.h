@@ -16,7 +16,8 @@ MUST_CHECK bool content_unsqueeze(const void *in, size_t n, void *out, size_t ou
 void content_squeeze_done(void);
 
 void content_file_name(const unsigned char hash[CONTENT_HASH_BYTES], char name[CONTENT_NAME_BYTES]);
-/* Writes the file, synced and under its name, its folder synced too; an older file of that name is replaced. */
+/* Writes the file, synced and under its name, its folder synced too; an older file of that name is
+ * replaced. */
 MUST_CHECK bool content_file_write(struct db *db, const unsigned char hash[CONTENT_HASH_BYTES],
                                    struct str bytes, uint64_t *stored, struct error *err);
 /* Reads n plain bytes from `from` of size to out; from + n <= size. */

@@ -64,7 +64,8 @@ static unsigned files(struct place *p)
     return n;
 }
 
-/* Bytes that compress (mail-like) or do not, the same for the same seed; freed at the test's end. */
+/* Bytes that compress (mail-like) or do not, the same for the same seed; freed at the test's end.
+ */
 static struct str make_bytes(size_t n, unsigned seed, bool random)
 {
     char *p = mem_alloc(n);
@@ -75,7 +76,9 @@ static struct str make_bytes(size_t n, unsigned seed, bool random)
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
-        p[i] = random ? (char)(x >> 56) : i % 64 < 48 ? "a mailbox is a box "[i % 19] : (char)('a' + x % 26);
+        p[i] = random        ? (char)(x >> 56)
+               : i % 64 < 48 ? "a mailbox is a box "[i % 19]
+                             : (char)('a' + x % 26);
     }
     exact = test_exact(str_of(p, n));
     mem_free(p);

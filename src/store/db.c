@@ -1,4 +1,5 @@
-/* store/db.c: see db.h. Opening, migrating and closing; statements and transactions are in db_stmt.c. */
+/* store/db.c: see db.h. Opening, migrating and closing; statements and transactions are in
+ * db_stmt.c. */
 #include "store/db_int.h"
 
 #include "base/clock.h"
@@ -308,7 +309,8 @@ bool db_key_worn(const struct db *db)
     return vault_seals(db->vault) >= VAULT_SEALS_ROLL;
 }
 
-/* Gives free pages back to the file system when they are many, in small steps until the slice is over. */
+/* Gives free pages back to the file system when they are many, in small steps until the slice is
+ * over. */
 static void vacuum(struct db *db, int64_t until_us)
 {
     char text[64] = "";

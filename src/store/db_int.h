@@ -24,8 +24,8 @@ struct db {
 
 /* Fills *err for an SQLite result code, the vault's own words first; returns false. */
 bool db_error(struct db *db, int code, struct error *err);
-/* A large content's file could not be written or synced: fills *err from -errno; db_failed is true from now on, unless
- * the disk was only full. Returns false. */
+/* A large content's file could not be written or synced: fills *err from -errno; db_failed is true
+ * from now on, unless the disk was only full. Returns false. */
 bool db_io_failed(struct db *db, int64_t code, const char *what, struct error *err);
 /* Finalizes all kept statements. None may be in use. */
 void db_forget_statements(struct db *db);

@@ -86,7 +86,8 @@ static void a_database_is_made_and_comes_back(void)
         return;
     CHECK_U64(one_int(db, "SELECT count(*) FROM t"), 3);
     CHECK_U64(one_int(db, "SELECT count(*) FROM pragma_integrity_check WHERE "
-                          "integrity_check='ok'"), 1);
+                          "integrity_check='ok'"),
+              1);
     CHECK(!db_failed(db) && !db_key_worn(db));
     db_close(db);
     files_done(&f);
@@ -110,8 +111,9 @@ static void migrations_run_once_and_whole(void)
     db_close(db);
     CHECK(!db_open(&db, &f.source, &schema1, &err));
     CHECK(err.kind == ERROR_CONFLICT);
-    CHECK_STR(str_c(err.text), STR("the test database was written by a newer release (schema 2, this "
-                                   "one knows 1): run that release or a later one"));
+    CHECK_STR(str_c(err.text),
+              STR("the test database was written by a newer release (schema 2, this "
+                  "one knows 1): run that release or a later one"));
     files_done(&f);
 }
 
@@ -188,8 +190,11 @@ static void nothing_asks_for_a_temporary_file(void)
 
     files_init(&f);
     CHECK(db_open(&db, &f.source, &schema1, &err));
-    CHECK_ROW(exec(db, "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n LIMIT 20000)"
-             " INSERT INTO t (id, a) SELECT i, 'row ' || i || hex(zeroblob(40)) FROM n", &err), err.text);
+    CHECK_ROW(exec(db,
+                   "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n LIMIT 20000)"
+                   " INSERT INTO t (id, a) SELECT i, 'row ' || i || hex(zeroblob(40)) FROM n",
+                   &err),
+              err.text);
     CHECK_ROW(exec(db, "UPDATE t SET a = a || 'x'", &err), err.text);
     CHECK(!exec(db, "UPDATE t SET id = 100000 - id, a = 'same'", &err));
     CHECK(err.kind == ERROR_EXISTS);
@@ -209,8 +214,10 @@ static void free_pages_go_back_when_idle(void)
 
     files_init(&f);
     CHECK(db_open(&db, &f.source, &schema1, &err));
-    CHECK(exec(db, "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n LIMIT 3000)"
-                   " INSERT INTO t (id, a) SELECT i, hex(randomblob(1000)) FROM n", &err));
+    CHECK(exec(db,
+               "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n LIMIT 3000)"
+               " INSERT INTO t (id, a) SELECT i, hex(randomblob(1000)) FROM n",
+               &err));
     db_idle(db);
     before = lseek(f.source.db_fd, 0, SEEK_END);
     CHECK(exec(db, "DELETE FROM t WHERE id >= 10", &err));
@@ -272,14 +279,17 @@ static void an_old_database_is_never_taken_for_new(void)
     files_done(&f);
 }
 
-/* RFC 5869 appendix A.3 has its key at 22 bytes, ours are 32: this vector was made with Python's hmac. */
+/* RFC 5869 appendix A.3 has its key at 22 bytes, ours are 32: this vector was made with Python's
+ * hmac. */
 static void keys_are_derived_as_rfc_5869_has_it(void)
 {
     unsigned char key[32], got[42], want[42];
 
     for (size_t i = 0; i < sizeof key; i++)
         key[i] = (unsigned char)i;
-    CHECK(hex_parse(want, sizeof want, STR("6c2c5ff8482df6f260443d53419b144aff433f18f35ea977ca255bb2ebcb9acf55ef6f7fad936dcb187c")));
+    CHECK(hex_parse(want, sizeof want,
+                    STR("6c2c5ff8482df6f260443d53419b144aff433f18f35ea977ca255bb2ebcb9acf55ef6f7fad"
+                        "936dcb187c")));
     db_derive_key(key, STR("blob label"), got, sizeof got);
     CHECK(memcmp(got, want, sizeof want) == 0);
 }

@@ -1,12 +1,14 @@
 /* store/powercut_test.c: the vault under power cuts.
  *
- * A workload (creation, deliveries, deletions, large contents, checkpoints, reopening) runs on a disk in memory that
- * records its calls (store/disk_sim.h). Then the power is cut after a random call, again and again: the database must open,
- * pass SQLite's integrity_check and hold exactly what the last commit that had returned promised, or that and the one commit
- * that was in flight. A part of the cuts goes on from there: more commits on the recovered disk, and a second cut.
+ * A workload (creation, deliveries, deletions, large contents, checkpoints, reopening) runs on a
+ * disk in memory that records its calls (store/disk_sim.h). Then the power is cut after a random
+ * call, again and again: the database must open, pass SQLite's integrity_check and hold exactly
+ * what the last commit that had returned promised, or that and the one commit that was in flight. A
+ * part of the cuts goes on from there: more commits on the recovered disk, and a second cut.
  *
- * 1,000 cuts for each tear unit. Two broken modes prove that the test sees what it looks for: with fsync made a no-op, and
- * without the synthetic header (RATIONALE 1 point 2), databases must be lost. POSTHUS_SEED repeats a run. */
+ * 1,000 cuts for each tear unit. Two broken modes prove that the test sees what it looks for: with
+ * fsync made a no-op, and without the synthetic header (RATIONALE 1 point 2), databases must be
+ * lost. POSTHUS_SEED repeats a run. */
 #include "store/vault.c"
 
 #include "base/test.h"
@@ -47,8 +49,9 @@ static const struct db_schema schema = {"test", steps, 1};
 /* What should be in the database after each commit. */
 struct item {
     int64_t id, content;
-    unsigned born, gone; /* the commits that made and removed it; gone is UINT_MAX while it is there */
-    struct str bytes;    /* on the heap */
+    unsigned born,
+        gone;         /* the commits that made and removed it; gone is UINT_MAX while it is there */
+    struct str bytes; /* on the heap */
 };
 
 struct life {
@@ -56,8 +59,8 @@ struct life {
     struct db *db;
     struct item items[ITEMS_MAX];
     size_t items_n;
-    unsigned commits;                   /* promised so far */
-    size_t calls_at[COMMITS * 2];       /* recorded calls when commit i had returned; 0 is the creation */
+    unsigned commits;             /* promised so far */
+    size_t calls_at[COMMITS * 2]; /* recorded calls when commit i had returned; 0 is the creation */
 };
 
 static struct db_source source_of(struct disk *d, bool must_exist)
@@ -261,7 +264,8 @@ static bool item_there(struct db *db, const struct item *item)
     return same;
 }
 
-/* Whether an open database holds what the life had after `promised` commits, or one more when that was in flight. */
+/* Whether an open database holds what the life had after `promised` commits, or one more when that
+ * was in flight. */
 static enum verdict judge(const struct life *l, struct db *db, unsigned promised, bool in_flight)
 {
     int64_t commits = -1, rows = -1, contents = -1, want = 0;
@@ -281,8 +285,7 @@ static enum verdict judge(const struct life *l, struct db *db, unsigned promised
             return because(LOST, "an item is lost");
     }
     if (!one_int(db, "SELECT count(*) FROM item", &rows) ||
-        !one_int(db, "SELECT count(*) FROM content", &contents) || rows != want ||
-        contents != want)
+        !one_int(db, "SELECT count(*) FROM content", &contents) || rows != want || contents != want)
         return because(LOST, "there are items that should not be there");
     return SOUND;
 }
@@ -296,8 +299,8 @@ static unsigned commits_before(const struct life *l, size_t calls)
     return n;
 }
 
-/* Opens the disk after a cut and judges it; the disk is used up. With `again`, the recovered database lives on for some
- * commits, and is cut a second time. */
+/* Opens the disk after a cut and judges it; the disk is used up. With `again`, the recovered
+ * database lives on for some commits, and is cut a second time. */
 static enum verdict open_and_judge(const struct life *l, struct disk *cut, size_t t, size_t unit,
                                    bool again);
 

@@ -1,8 +1,9 @@
 /* store/vault.c: see vault.h. The VFS, and the methods of the database file.
  *
- * SQLite asks for whole pages, but for two reads within page 1 before it knows the page size: the 100-byte header, and
- * the change counter. Anything else is a broken invariant and panics (RATIONALE 1, "What bites", point 5): it would mean
- * that SQLite uses the file in a way that was not thought through here. */
+ * SQLite asks for whole pages, but for two reads within page 1 before it knows the page size: the
+ * 100-byte header, and the change counter. Anything else is a broken invariant and panics
+ * (RATIONALE 1, "What bites", point 5): it would mean that SQLite uses the file in a way that was
+ * not thought through here. */
 #include "store/vault_int.h"
 
 #include "base/clock.h"
@@ -15,8 +16,8 @@
 
 static struct vault *vaults;
 static unsigned names;
-/* A torn first page answers no header. Set by store/powercut_test.c alone, which shows by it that the header below is
- * needed, and that the test would see it missing. */
+/* A torn first page answers no header. Set by store/powercut_test.c alone, which shows by it that
+ * the header below is needed, and that the test would see it missing. */
 static bool no_synthetic_header;
 
 int vault_fail(struct vault *v, enum error_kind kind, int code, const char *fmt, ...)
@@ -170,10 +171,10 @@ static int page_damaged(struct vault *v, uint32_t page)
                       "page %u of the database does not verify", page);
 }
 
-/* A read within page 1. When that page is torn, a checkpoint was cut and the log has the page whole; but SQLite asks for
- * the header before it looks at the log. Sizes and flags are the same in all our databases, so they are answered from the
- * first page of an empty one (RATIONALE 1, "What bites", point 2). The page itself, asked for later, is still an error
- * unless the log has it. */
+/* A read within page 1. When that page is torn, a checkpoint was cut and the log has the page
+ * whole; but SQLite asks for the header before it looks at the log. Sizes and flags are the same in
+ * all our databases, so they are answered from the first page of an empty one (RATIONALE 1, "What
+ * bites", point 2). The page itself, asked for later, is still an error unless the log has it. */
 static int read_header(struct vault *v, void *out, size_t n, size_t at)
 {
     unsigned char page[PAGE_BYTES];
@@ -253,7 +254,8 @@ int vault_file_close(sqlite3_file *file UNUSED)
     return SQLITE_OK; /* the descriptors are the caller's */
 }
 
-/* One process has the database, and one connection in it: who may open it is decided before descriptors are given out. */
+/* One process has the database, and one connection in it: who may open it is decided before
+ * descriptors are given out. */
 int vault_file_lock(sqlite3_file *file UNUSED, int level UNUSED)
 {
     return SQLITE_OK;
@@ -324,8 +326,8 @@ static struct vault *find_vault(const char *name, const char *ending)
     return NULL;
 }
 
-/* Temporary files have no name and are refused, as are rollback journals: so a missed temp_store shows at once
- * (RATIONALE 1, "What bites", point 5). */
+/* Temporary files have no name and are refused, as are rollback journals: so a missed temp_store
+ * shows at once (RATIONALE 1, "What bites", point 5). */
 static int vfs_open(sqlite3_vfs *vfs UNUSED, const char *name, sqlite3_file *file, int flags,
                     int *out_flags)
 {

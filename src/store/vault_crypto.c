@@ -9,13 +9,14 @@
 #include <openssl/params.h>
 #include <string.h>
 
-#define FORMAT 1 /* of sealed records; a change of their layout or of the associated data raises it */
+#define FORMAT                                                                                     \
+    1 /* of sealed records; a change of their layout or of the associated data raises it */
 #define AAD_BYTES 20
 
 static EVP_CIPHER *cipher;
 static EVP_KDF *kdf;
-/* Records are copied instead of sealed. Set by store/sealed_test.c alone, which shows by it that its checks would see a
- * store that is not sealed. */
+/* Records are copied instead of sealed. Set by store/sealed_test.c alone, which shows by it that
+ * its checks would see a store that is not sealed. */
 static bool null_cipher;
 
 void seal_process_init(void)
@@ -127,8 +128,8 @@ void seal_derive(const unsigned char key[SEAL_KEY_BYTES], struct str label, void
     params[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0);
     params[1] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)key,
                                                   SEAL_KEY_BYTES);
-    params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO,
-                                                  (void *)(uintptr_t)label.p, label.n);
+    params[2] =
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)(uintptr_t)label.p, label.n);
     params[3] = OSSL_PARAM_construct_end();
     if (!ctx || EVP_KDF_derive(ctx, out, out_n, params) != 1)
         panic("HKDF does not derive");

@@ -1,5 +1,5 @@
-/* store/vault_int.h: what the files of the vault share. vault.c has the VFS and the database file, vault_wal.c the log,
- * vault_new.c the first page. */
+/* store/vault_int.h: what the files of the vault share. vault.c has the VFS and the database file,
+ * vault_wal.c the log, vault_new.c the first page. */
 #ifndef STORE_VAULT_INT_H
 #define STORE_VAULT_INT_H
 
@@ -15,9 +15,10 @@
 #define FRAME_BYTES (FRAME_HEADER_BYTES + PAGE_BYTES)
 #define DATABASE_HEADER_BYTES 100 /* the SQLite file format, section 1.3 */
 
-/* The four bytes are sealed with the rest. In the database file they hold the seal count at that moment, so that the count
- * needs no place and no write of its own. In a log frame they hold the number of the first frame of its transaction,
- * which proves that everything before that frame was durable when this one was written (vault_wal.c). */
+/* The four bytes are sealed with the rest. In the database file they hold the seal count at that
+ * moment, so that the count needs no place and no write of its own. In a log frame they hold the
+ * number of the first frame of its transaction, which proves that everything before that frame was
+ * durable when this one was written (vault_wal.c). */
 
 struct vault {
     struct vault *next; /* in the list that xOpen looks names up in */
@@ -64,8 +65,8 @@ int vault_fail(struct vault *v, enum error_kind kind, int code, const char *fmt,
 /* Fills *err from the failure, or says that the disk is full; returns false. */
 bool vault_error(const struct vault *v, struct error *err);
 
-/* One page of the database file, its reserved bytes zeroed: the log's checksums were made over zeros (RATIONALE 1, "What
- * bites", point 1). */
+/* One page of the database file, its reserved bytes zeroed: the log's checksums were made over
+ * zeros (RATIONALE 1, "What bites", point 1). */
 enum vault_read vault_page_read(struct vault *v, uint32_t page, unsigned char out[PAGE_BYTES]);
 /* Both return an SQLite code. */
 int vault_page_write(struct vault *v, uint32_t page, const unsigned char in[PAGE_BYTES]);

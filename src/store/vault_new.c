@@ -1,14 +1,16 @@
 /* store/vault_new.c: the birth of a database.
  *
- * With descriptors alone there is no rollback journal that would make SQLite's own creation safe, so the vault writes the
- * first page itself: an empty database of one page in WAL mode. A power cut may leave any part of it. It is sealed with a
- * nonce derived from the key, hence the same bytes each time, and a cut-off creation is recognised byte by byte: each byte
- * is that of the sealed first page, or zero where the disk had not written yet. Anything else that does not open is
- * damage, however short. One plain text under one nonce is sealed again and again, which tells nobody anything.
+ * With descriptors alone there is no rollback journal that would make SQLite's own creation safe,
+ * so the vault writes the first page itself: an empty database of one page in WAL mode. A power cut
+ * may leave any part of it. It is sealed with a nonce derived from the key, hence the same bytes
+ * each time, and a cut-off creation is recognised byte by byte: each byte is that of the sealed
+ * first page, or zero where the disk had not written yet. Anything else that does not open is
+ * damage, however short. One plain text under one nonce is sealed again and again, which tells
+ * nobody anything.
  *
- * The first page is synced before SQLite may write to the log, and the log is emptied only when the database file was
- * synced after a checkpoint; so an empty log beside a page that does not open is a creation that was cut, and a log
- * beside an empty database file is damage. */
+ * The first page is synced before SQLite may write to the log, and the log is emptied only when the
+ * database file was synced after a checkpoint; so an empty log beside a page that does not open is
+ * a creation that was cut, and a log beside an empty database file is damage. */
 #include "store/vault_int.h"
 
 #include <string.h>

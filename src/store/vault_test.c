@@ -1,5 +1,6 @@
-/* store/vault_test.c: each point of RATIONALE 1, "What bites", has a test here, named by its number; and every write, sync
- * and truncate fails once. The two large tests are store/powercut_test.c and store/sealed_test.c. */
+/* store/vault_test.c: each point of RATIONALE 1, "What bites", has a test here, named by its
+ * number; and every write, sync and truncate fails once. The two large tests are
+ * store/powercut_test.c and store/sealed_test.c. */
 #include "store/vault.c"
 #include "store/vault_new.c"
 #include "store/vault_wal.c"
@@ -174,8 +175,8 @@ static ssize_t counting_write(int fd, const void *p, size_t n, int64_t at)
     return io_sim.pwrite(fd, p, n, at);
 }
 
-/* With a tiny cache SQLite spills pages in the midst of a transaction, changes them again in the log, and then rewrites
- * the checksums of all frames from the first changed one. */
+/* With a tiny cache SQLite spills pages in the midst of a transaction, changes them again in the
+ * log, and then rewrites the checksums of all frames from the first changed one. */
 static void point_3_spilled_pages_and_headers_are_sealed_again(void)
 {
     struct disk *d = disk_create(), *copy;
@@ -189,9 +190,10 @@ static void point_3_spilled_pages_and_headers_are_sealed_again(void)
     CHECK(db_open(&db, &source, &schema, &err));
     CHECK(sql(db, "PRAGMA cache_size=10; PRAGMA cache_spill=ON; PRAGMA wal_autocheckpoint=0"));
     rewrites = 0;
-    CHECK(sql(db, "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500)"
-                  " INSERT INTO t SELECT i, hex(randomblob(200)) FROM n;"
-                  " UPDATE t SET a = a || 'x'; UPDATE t SET a = a || 'y' WHERE id % 7 = 0; COMMIT"));
+    CHECK(sql(db,
+              "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500)"
+              " INSERT INTO t SELECT i, hex(randomblob(200)) FROM n;"
+              " UPDATE t SET a = a || 'x'; UPDATE t SET a = a || 'y' WHERE id % 7 = 0; COMMIT"));
     CHECK(rewrites > 100);
     CHECK_U64(number(db, "SELECT count(*) FROM t WHERE a LIKE '%x' OR a LIKE '%xy'"), 500);
     copy = disk_copy(d);
@@ -351,7 +353,7 @@ static bool aborts(void (*function)(void))
         function();
         _exit(0);
     }
-    return waitpid(pid, &status, 0) == pid && !(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
 
 static void point_5_odd_sizes_abort_and_nameless_files_are_refused(void)
@@ -432,7 +434,8 @@ static void point_6_a_bad_log_header_is_damage_only_when_commits_would_be_lost(v
         flip(d, DISK_WAL, at);
         CHECK(rows_after_open(d, &kind) == -1 && kind == ERROR_DAMAGED);
         disk_destroy(d);
-        /* After a checkpoint the log still has its frames, and the next commit would write a new header over the old. */
+        /* After a checkpoint the log still has its frames, and the next commit would write a new
+         * header over the old. */
         db = open_disk(copy, &err);
         CHECK(sql(db, "PRAGMA wal_checkpoint(PASSIVE)"));
         d = disk_copy(copy);
@@ -477,9 +480,10 @@ static void point_7_an_older_copy_of_the_whole_opens(void)
 static void a_record_opens_only_at_its_own_place(void)
 {
     unsigned char key[32] = {1}, other_key[32] = {2}, sealed[60], plain[32];
-    struct seal_place right = {SEAL_PAGE, 1, 7, false}, wrong[] = {
-        {SEAL_FRAME, 1, 7, false}, {SEAL_PAGE, 2, 7, false},
-        {SEAL_PAGE, 1, 8, false}, {SEAL_PAGE, 1, 7, true}};
+    struct seal_place right = {SEAL_PAGE, 1, 7, false}, wrong[] = {{SEAL_FRAME, 1, 7, false},
+                                                                   {SEAL_PAGE, 2, 7, false},
+                                                                   {SEAL_PAGE, 1, 8, false},
+                                                                   {SEAL_PAGE, 1, 7, true}};
     struct seal s, other;
 
     seal_init(&s, key);
@@ -496,7 +500,8 @@ static void a_record_opens_only_at_its_own_place(void)
     seal_done(&other);
 }
 
-/* Commits one by one until something fails; says how many were promised, or -1 when it did not open. */
+/* Commits one by one until something fails; says how many were promised, or -1 when it did not
+ * open. */
 static int promised_until_failure(struct disk *d, int error)
 {
     struct error err = {0};
@@ -527,7 +532,8 @@ static int promised_until_failure(struct disk *d, int error)
     return n;
 }
 
-/* The nth call and all later ones fail, for every n, until nothing fails. Promised rows are there afterwards. */
+/* The nth call and all later ones fail, for every n, until nothing fails. Promised rows are there
+ * afterwards. */
 static void every_failure_of_the_disk_is_told_and_loses_nothing(void)
 {
     static const struct {
@@ -553,8 +559,7 @@ static void every_failure_of_the_disk_is_told_and_loses_nothing(void)
             disk_fail(d, kinds[k].call, 0, 0);
             rows = rows_after_open(d, &kind);
             /* The commit whose sync failed may have come through all the same. */
-            CHECK_ROW(rows >= (promised < 0 ? 0 : promised) && rows <= promised + 1,
-                      kinds[k].name);
+            CHECK_ROW(rows >= (promised < 0 ? 0 : promised) && rows <= promised + 1, kinds[k].name);
             failed = promised < 12;
             disk_destroy(d);
             if (!CHECK_ROW(nth < 300, kinds[k].name))

@@ -1,21 +1,25 @@
 /* store/vault_wal.c: the write-ahead log of the vault.
  *
- * SQLite writes a frame by two calls: 24 bytes of header, then the page. The vault holds the header until its page comes
- * and writes one sealed record of 4120 bytes, so offsets stay SQLite's, nothing is read back, a torn record fails as a
- * whole, and page numbers and SQLite's checksum (a linear function of the plain text) are hidden. Two other writes occur,
- * both on frames of the transaction in progress only: a header alone (walRewriteChecksums) and a page alone (a page that
- * was spilled and changed again). They open the record, replace the part, and seal it again under a new nonce.
+ * SQLite writes a frame by two calls: 24 bytes of header, then the page. The vault holds the header
+ * until its page comes and writes one sealed record of 4120 bytes, so offsets stay SQLite's,
+ * nothing is read back, a torn record fails as a whole, and page numbers and SQLite's checksum (a
+ * linear function of the plain text) are hidden. Two other writes occur, both on frames of the
+ * transaction in progress only: a header alone (walRewriteChecksums) and a page alone (a page that
+ * was spilled and changed again). They open the record, replace the part, and seal it again under a
+ * new nonce.
  *
- * How a crash looks. Each commit is synced before the next begins. So a power cut leaves, beyond the last commit, parts of
- * one transaction at most. Every frame carries the number of the first frame of its transaction: a frame with the
- * current salts whose transaction began beyond the last good commit proves that commits were durable which do not verify
- * now. That is damage, and the log is not opened. (It is RATIONALE 1 point 6, "two or more authentic commit frames", with
- * one frame enough as proof.) Frames with older salts are what was left before the log began anew. What an unfinished
- * commit left is cut off before SQLite opens the log, or a second power cut could look like damage.
+ * How a crash looks. Each commit is synced before the next begins. So a power cut leaves, beyond
+ * the last commit, parts of one transaction at most. Every frame carries the number of the first
+ * frame of its transaction: a frame with the current salts whose transaction began beyond the last
+ * good commit proves that commits were durable which do not verify now. That is damage, and the log
+ * is not opened. (It is RATIONALE 1 point 6, "two or more authentic commit frames", with one frame
+ * enough as proof.) Frames with older salts are what was left before the log began anew. What an
+ * unfinished commit left is cut off before SQLite opens the log, or a second power cut could look
+ * like damage.
  *
- * The log's header is rewritten when the log begins anew, at which time all its frames are in the database. When the header
- * does not verify, the frames must therefore agree with the database's pages; else the header is damaged and commits would
- * be lost. */
+ * The log's header is rewritten when the log begins anew, at which time all its frames are in the
+ * database. When the header does not verify, the frames must therefore agree with the database's
+ * pages; else the header is damaged and commits would be lost. */
 #include "store/vault_int.h"
 
 #include "base/map.h"
@@ -27,7 +31,8 @@ static int64_t frame_at(uint32_t frame)
     return WAL_HEADER_BYTES + (int64_t)(frame - 1) * FRAME_BYTES;
 }
 
-/* Opens frame into v->plain: header, page without its reserved bytes, first frame of the transaction. */
+/* Opens frame into v->plain: header, page without its reserved bytes, first frame of the
+ * transaction. */
 static enum vault_read frame_read(struct vault *v, uint32_t frame)
 {
     struct seal_place place = {.kind = SEAL_FRAME, .generation = v->generation, .number = frame};
@@ -174,8 +179,8 @@ static int wal_read(sqlite3_file *file, void *out, int n, sqlite3_int64 at)
     }
 }
 
-/* To any size: journal_size_limit does not fall on a frame's end. A record cut in half is never read; SQLite counts whole
- * frames. */
+/* To any size: journal_size_limit does not fall on a frame's end. A record cut in half is never
+ * read; SQLite counts whole frames. */
 static int wal_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
     struct vault *v = vault_of(file);
@@ -318,8 +323,8 @@ static enum vault_read all_in_database(struct vault *v, const struct scan *s)
     return result;
 }
 
-/* The run of frames at the log's beginning with the same salts, and the last commit among them. A first frame that does
- * not open is passed over: its neighbour has the salts. */
+/* The run of frames at the log's beginning with the same salts, and the last commit among them. A
+ * first frame that does not open is passed over: its neighbour has the salts. */
 static enum vault_read scan_without_header(struct vault *v, struct scan *s)
 {
     bool salted = false;
@@ -362,7 +367,8 @@ static bool header_lost(struct vault *v, struct scan *s, int64_t size, struct er
     return cut_tail(v, s, size, err);
 }
 
-/* From the first frame that does not follow: is there one which proves that later commits were durable? */
+/* From the first frame that does not follow: is there one which proves that later commits were
+ * durable? */
 static bool tail_is_crash(struct vault *v, const struct scan *s, uint32_t bad, struct error *err)
 {
     for (uint32_t i = bad; i <= s->frames; i++) {
