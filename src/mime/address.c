@@ -4,15 +4,14 @@
 #include "base/limits.h"
 #include "mime/lex.h"
 
-#include <string.h>
+#define SEPARATOR '\r'
 
 /* Words up to one of "<>@:;," collected in list->words. Whether they are a phrase or a local part
- * is known only when the next character is seen. */
+ * is known only when the next character is seen; until then a CR, which no word holds, stands
+ * between them. */
 struct phrase {
-    size_t from,
-        last;      /* where the words begin, and where the last one does that may be a local part */
-    size_t source; /* where they begin in the input */
-    bool dotted;   /* the last one was put together of several (obs-local-part) */
+    size_t from; /* where the words begin */
+    size_t last; /* where the last one does, which may be a local part */
     struct str comment;
 };
 
@@ -39,8 +38,12 @@ static struct str add_unquoted(struct mime_addresses *list, struct str raw)
     return str_of(list->words + from, list->words_n - from);
 }
 
-static struct str words_from(const struct mime_addresses *list, size_t from)
+/* The words from here on, as a phrase: with spaces between. */
+static struct str words_from(struct mime_addresses *list, size_t from)
 {
+    for (size_t i = from; i < list->words_n; i++)
+        if (list->words[i] == SEPARATOR)
+            list->words[i] = ' ';
     return str_of(list->words + from, list->words_n - from);
 }
 
@@ -65,17 +68,16 @@ static bool add_word(struct mime_addresses *list, struct phrase *phrase)
     /* local-part of several words: "a . b@c" (RFC 5322 section 4.4, obs-local-part). */
     joins = space > phrase->from && (list->words[space - 1] == '.' || (!quoted && raw.p[0] == '.'));
     if (space > phrase->from)
-        add_char(list, ' ');
+        add_char(list, SEPARATOR);
     if (!joins)
         phrase->last = list->words_n;
-    phrase->dotted = joins;
     add_unquoted(list, raw);
     return true;
 }
 
 static struct phrase read_phrase(struct mime_addresses *list)
 {
-    struct phrase phrase = {.from = list->words_n, .last = list->words_n, .source = list->in.at};
+    struct phrase phrase = {.from = list->words_n, .last = list->words_n};
 
     do
         mime_lex_cfws(&list->in, &phrase.comment);
@@ -116,25 +118,28 @@ static struct str domain(struct mime_addresses *list, struct str *comment)
     return words_from(list, from);
 }
 
-/* The local part that the phrase turns out to be: its last word, without the spaces around dots. */
+/* The local part that the phrase turns out to be: its last word, or several with dots between. */
 static struct str local_part(struct mime_addresses *list, const struct phrase *phrase)
 {
     char *p = list->words + phrase->last;
     size_t n = list->words_n - phrase->last, kept = 0;
 
     for (size_t i = 0; i < n; i++)
-        if (!phrase->dotted || p[i] != ' ')
+        if (p[i] != SEPARATOR)
             p[kept++] = p[i];
     list->words_n = phrase->last + kept;
     return str_of(p, kept);
 }
 
-/* The words before the local part, without the space between. */
-static struct str name_before(const struct mime_addresses *list, const struct phrase *phrase)
+/* The words before the local part, without the separator between. */
+static struct str name_before(struct mime_addresses *list, const struct phrase *phrase)
 {
-    size_t n = phrase->last - phrase->from;
+    struct str name = str_of(list->words + phrase->from, phrase->last - phrase->from);
 
-    return str_trim(str_of(list->words + phrase->from, n));
+    for (size_t i = 0; i < name.n; i++)
+        if (list->words[phrase->from + i] == SEPARATOR)
+            list->words[phrase->from + i] = ' ';
+    return str_trim(name);
 }
 
 /* Goes to what ends an address; with `angle` a "<" ends it too. */

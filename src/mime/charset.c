@@ -44,7 +44,6 @@ enum charset {
     MACINTOSH,
     /* more bytes, or shifts: a descriptor */
     GB18030,
-    HZ,
     BIG5,
     EUCJP,
     ISO2022JP,
@@ -97,7 +96,6 @@ static struct {
     [IBM866] = {.iconv_name = "IBM866"},
     [MACINTOSH] = {.iconv_name = "MACINTOSH"},
     [GB18030] = {.iconv_name = "GB18030"},
-    [HZ] = {.iconv_name = "HZ"},
     [BIG5] = {.iconv_name = "BIG5"},
     [EUCJP] = {.iconv_name = "EUC-JP-MS"},
     [ISO2022JP] = {.iconv_name = "ISO-2022-JP"},
@@ -188,7 +186,6 @@ static const struct {
     {"gb_2312-80", GB18030},
     {"x-gbk", GB18030},
     {"cp936", GB18030},
-    {"hz-gb-2312", HZ},
     {"big5", BIG5},
     {"x-big5", BIG5},
     {"big5-hkscs", BIG5},

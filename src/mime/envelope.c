@@ -35,8 +35,8 @@ static const char *const field_names[FIELDS] = {
 
 struct envelope {
     struct str header;
-    struct str values[FIELDS]; /* of the first field of the name; p is NULL when there is none */
-    bool repeated[FIELDS];
+    struct str values[FIELDS]; /* of the first field of the name */
+    unsigned count[FIELDS];    /* how many fields there are of it */
 };
 
 static enum envelope_field envelope_field(struct str name)
@@ -58,9 +58,7 @@ static void collect(struct envelope *e)
 
         if (which == FIELDS)
             continue;
-        if (e->values[which].p)
-            e->repeated[which] = true;
-        else
+        if (e->count[which]++ == 0)
             e->values[which] = str_sub(field.value, 0, LIMIT_MIME_FIELD);
     }
 }
@@ -113,7 +111,7 @@ static size_t print_field_lists(struct buf *out, const struct envelope *e,
     struct mime_field field;
     size_t at = 0, printed = 0;
 
-    if (!e->repeated[which] || (which != TO && which != CC && which != BCC))
+    if (e->count[which] < 2 || (which != TO && which != CC && which != BCC))
         return print_list(out, e->values[which], 0, arena);
     for (size_t n = 0; n < LIMIT_MIME_HEADER_FIELDS && printed < LIMIT_MIME_ADDRESSES &&
                        mime_next_field(e->header, &at, &field);
@@ -139,7 +137,7 @@ static void print_addresses(struct buf *out, const struct envelope *e, enum enve
 static void print_text(struct buf *out, const struct envelope *e, enum envelope_field which,
                        struct arena *arena)
 {
-    if (e->values[which].p)
+    if (e->count[which])
         mime_print_string(out, mime_unfold(e->values[which], arena));
     else
         buf_c(out, "NIL");

@@ -350,28 +350,32 @@ static void scan_body(struct scan *s)
     close_all(s);
 }
 
-/* What threading and sorting need of the message's own header. */
+/* What threading and sorting need of the message's own header; of two fields with one name the
+ * first. */
 static void read_message_fields(struct mime_message *m, struct arena *arena)
 {
-    struct str header = str_sub(m->bytes, 0, m->parts[0].body_at), subject = STR_NULL;
-    struct str references = STR_NULL, reply = STR_NULL, *slots[5];
-    static const char *const names[] = {"message-id", "references", "in-reply-to", "subject",
-                                        "date"};
-    struct str id = STR_NULL, date = STR_NULL;
+    enum { MESSAGE_ID, REFERENCES, IN_REPLY_TO, SUBJECT, DATE, WANTED };
+    static const char *const names[WANTED] = {"message-id", "references", "in-reply-to", "subject",
+                                              "date"};
+    struct str header = str_sub(m->bytes, 0, m->parts[0].body_at), values[WANTED] = {{NULL, 0}};
+    bool seen[WANTED] = {false};
     struct mime_field field;
     size_t at = 0;
 
-    slots[0] = &id, slots[1] = &references, slots[2] = &reply, slots[3] = &subject,
-    slots[4] = &date;
-    for (size_t n = 0; n < LIMIT_MIME_HEADER_FIELDS && mime_next_field(header, &at, &field); n++)
-        for (size_t i = 0; i < ARRAY_LEN(names); i++)
-            if (!slots[i]->p && str_equal_nocase(field.name, str_c(names[i])))
-                *slots[i] = str_sub(field.value, 0, LIMIT_MIME_FIELD);
-    m->message_id = mime_message_id(id, arena);
-    if (!mime_date_parse(date, &m->date_us))
+    for (size_t n = 0; n < LIMIT_MIME_HEADER_FIELDS && mime_next_field(header, &at, &field); n++) {
+        for (size_t i = 0; i < WANTED; i++) {
+            if (seen[i] || !str_equal_nocase(field.name, str_c(names[i])))
+                continue;
+            seen[i] = true;
+            values[i] = str_sub(field.value, 0, LIMIT_MIME_FIELD);
+        }
+    }
+    m->message_id = mime_message_id(values[MESSAGE_ID], arena);
+    if (!mime_date_parse(values[DATE], &m->date_us))
         m->date_us = INT64_MIN;
-    mime_references(references, reply, arena, &m->references, &m->references_n);
-    m->subject = mime_decode_words(subject, arena);
+    mime_references(values[REFERENCES], values[IN_REPLY_TO], arena, &m->references,
+                    &m->references_n);
+    m->subject = mime_decode_words(values[SUBJECT], arena);
     m->base_subject = mime_base_subject(m->subject, arena);
 }
 
