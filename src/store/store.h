@@ -204,9 +204,9 @@ MUST_CHECK bool store_email_read(struct store *store, int64_t email, uint64_t fr
 /* UIDs of the view (above) from `from` on, ascending, at most max of them, are added to uids (a vec of uint32_t). */
 MUST_CHECK bool store_view(struct store *store, int64_t mailbox, uint32_t from, uint32_t below,
                            uint64_t expunged_after, size_t max, struct vec *uids, struct error *err);
-/* UIDs below `below` that were expunged after a modseq, descending. */
+/* UIDs below `below` that were expunged after one modseq and not after another, descending. */
 MUST_CHECK bool store_expunged(struct store *store, int64_t mailbox, uint32_t below,
-                               uint64_t expunged_after, size_t max, struct vec *uids,
+                               uint64_t after, uint64_t until, size_t max, struct vec *uids,
                                struct error *err);
 /* UIDs below `below` of living messages that changed behind (modseq, uid), in that order: the last one's pair is where to
  * go on. */

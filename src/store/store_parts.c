@@ -10,6 +10,8 @@
 
 #define KIND_MULTIPART 1u
 #define KIND_MESSAGE 2u
+#define ENVELOPE_MAX (512 << 10)
+#define STRUCTURE_MAX (1 << 20)
 
 static void add_number(struct buf *out, uint64_t v)
 {
@@ -105,18 +107,31 @@ static void add_ref(struct store *store, struct store_parsed *out, struct str id
     out->refs[out->refs_n++] = ref;
 }
 
+/* A message that needs megabytes to describe is an attack on its readers: it is shown as one text without header. */
+static void too_much_structure(struct store_parsed *out)
+{
+    struct mime_message empty;
+    mime_parse(STR_NULL, &out->arena, &empty);
+    buf_reset(&out->envelope);
+    buf_reset(&out->structure);
+    mime_print_envelope(&out->envelope, &empty, 0, &out->arena);
+    mime_print_bodystructure(&out->structure, &empty, true, &out->arena);
+}
+
 void store_parse(struct store *store, struct str bytes, struct store_parsed *out)
 {
     struct mime_message m;
     *out = (struct store_parsed){0};
     arena_init(&out->arena, bytes.n / 2 + (8 << 20));
-    buf_init(&out->envelope, 8 << 20);
-    buf_init(&out->structure, 8 << 20);
+    buf_init(&out->envelope, ENVELOPE_MAX);
+    buf_init(&out->structure, STRUCTURE_MAX);
     buf_init(&out->preview, 4 * LIMIT_MIME_PREVIEW);
     buf_init(&out->parts, 64 * (LIMIT_MIME_PARTS + 2));
     mime_parse(bytes, &out->arena, &m);
     mime_print_envelope(&out->envelope, &m, 0, &out->arena);
     mime_print_bodystructure(&out->structure, &m, true, &out->arena);
+    if (out->envelope.overflow || out->structure.overflow)
+        too_much_structure(out);
     mime_print_preview(&out->preview, &m, &out->arena);
     store_parts_print(&out->parts, &m);
     out->message_id = m.message_id;

@@ -177,16 +177,17 @@ bool store_view(struct store *store, int64_t mailbox, uint32_t from, uint32_t be
     return collect(store, s, uids, err);
 }
 
-bool store_expunged(struct store *store, int64_t mailbox, uint32_t below, uint64_t expunged_after,
-                    size_t max, struct vec *uids, struct error *err)
+bool store_expunged(struct store *store, int64_t mailbox, uint32_t below, uint64_t after,
+                    uint64_t until, size_t max, struct vec *uids, struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
         db_stmt(store->db, "SELECT uid FROM tombstone WHERE mailbox = ? AND modseq > ?"
-                           " AND +uid < ? ORDER BY +uid DESC LIMIT ?");
+                           " AND modseq <= ? AND +uid < ? ORDER BY +uid DESC LIMIT ?");
     db_bind_int(s, 1, mailbox);
-    db_bind_int(s, 2, (int64_t)expunged_after);
-    db_bind_int(s, 3, below);
-    db_bind_int(s, 4, at_most(max));
+    db_bind_int(s, 2, (int64_t)after);
+    db_bind_int(s, 3, (int64_t)until);
+    db_bind_int(s, 4, below);
+    db_bind_int(s, 5, at_most(max));
     return collect(store, s, uids, err);
 }
 

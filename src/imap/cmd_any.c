@@ -1,0 +1,122 @@
+/* imap/cmd_any.c: the small commands that need no mailbox. */
+#include "imap/session_int.h"
+
+bool imap_check_plain(struct imap_session *s, struct imap_parse *p)
+{
+    (void)s;
+    imap_take_end(p);
+    return true;
+}
+
+enum imap_step imap_run_capability(struct imap_session *s)
+{
+    struct imap_offer offer = {0};
+    buf_c(s->out, "* ");
+    imap_write_capability(s->out, &offer);
+    buf_c(s->out, "\r\n");
+    imap_ok(s, "Done");
+    return IMAP_DONE;
+}
+
+enum imap_step imap_run_noop(struct imap_session *s)
+{
+    imap_ok(s, "Done");
+    return IMAP_DONE;
+}
+
+enum imap_step imap_run_logout(struct imap_session *s)
+{
+    imap_write_status(s->out, STR("*"), "BYE", STR_NULL, STR("Goodbye"));
+    imap_ok(s, "Logged out");
+    return IMAP_DONE;
+}
+
+/* ---- ID (RFC 2971) ---- */
+
+/* id-params-list = "(" *(string SP nstring) ")" / nil; at most 30 fields (section 3.3). */
+void imap_take_id(struct imap_parse *p)
+{
+    if (cursor_accept_word(&p->c, STR("NIL")))
+        return;
+    cursor_expect(&p->c, '(');
+    if (cursor_accept(&p->c, ')'))
+        return;
+    unsigned fields = 0;
+    do {
+        (void)imap_take_string(p);
+        imap_take_sp(p);
+        (void)imap_take_nstring(p);
+        if (++fields > 30)
+            cursor_fail(&p->c, ERROR_SYNTAX, "ID has at most 30 fields");
+    } while (!p->c.failed && cursor_accept(&p->c, ' '));
+    cursor_expect(&p->c, ')');
+}
+
+bool imap_check_id(struct imap_session *s, struct imap_parse *p)
+{
+    (void)s;
+    imap_take_sp(p);
+    imap_take_id(p);
+    imap_take_end(p);
+    return true;
+}
+
+enum imap_step imap_run_id(struct imap_session *s)
+{
+    buf_c(s->out, "* ID (\"name\" \"Posthus\" \"version\" ");
+    imap_write_string(s->out, str_c(POSTHUS_VERSION));
+    buf_c(s->out, ")\r\n");
+    imap_ok(s, "Done");
+    return IMAP_DONE;
+}
+
+/* ---- ENABLE ---- */
+
+struct enable {
+    bool condstore;
+};
+
+bool imap_check_enable(struct imap_session *s, struct imap_parse *p)
+{
+    struct enable *e = arena_alloc(&s->arena, sizeof(*e));
+    if (!e)
+        return false;
+    do {
+        imap_take_sp(p);
+        struct str word = imap_take_atom(p);
+        (void)imap_count_item(p);
+        /* What is not known is passed over (RFC 9051 section 6.3.1). */
+        if (str_equal_nocase(word, STR("CONDSTORE")))
+            e->condstore = true;
+    } while (!p->c.failed && cursor_peek(&p->c) == ' ');
+    imap_take_end(p);
+    s->job = e;
+    return true;
+}
+
+enum imap_step imap_run_enable(struct imap_session *s)
+{
+    struct enable *e = s->job;
+    buf_c(s->out, "* ENABLED");
+    if (e->condstore)
+        buf_c(s->out, " CONDSTORE");
+    buf_c(s->out, "\r\n");
+    s->condstore |= e->condstore;
+    imap_ok(s, "Done");
+    return IMAP_DONE;
+}
+
+enum imap_step imap_run_namespace(struct imap_session *s)
+{
+    buf_c(s->out, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+    imap_ok(s, "Done");
+    return IMAP_DONE;
+}
+
+enum imap_step imap_run_idle(struct imap_session *s)
+{
+    /* What is new already is told first; then the answer waits for DONE (session.c). */
+    imap_write_status(s->out, STR("+"), "idling", STR_NULL, STR("until DONE"));
+    s->idling = true;
+    return IMAP_DONE;
+}
