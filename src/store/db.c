@@ -71,6 +71,8 @@ bool db_error(struct db *db, int code, struct error *err)
         if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY ||
             code == SQLITE_CONSTRAINT_ROWID)
             return error_set(err, ERROR_EXISTS, "%s", sqlite3_errmsg(db->sqlite));
+        if (code == SQLITE_CONSTRAINT_FOREIGNKEY)
+            return error_set(err, ERROR_CONFLICT, "%s", sqlite3_errmsg(db->sqlite));
         break;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -169,6 +171,7 @@ static bool configure(struct db *db, struct error *err)
         sqlite3_limit(db->sqlite, limits[i][0], limits[i][1]);
     for (size_t i = 0; i < ARRAY_LEN(off); i++)
         sqlite3_db_config(db->sqlite, off[i], 0, NULL);
+    sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     sqlite3_extended_result_codes(db->sqlite, 1);
     for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
         const struct setting *s = &settings[i];

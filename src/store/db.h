@@ -1,7 +1,7 @@
 /* store/db.h: one SQLite database on the vault VFS (store/vault.h), opened the one way that
  * RATIONALE 1 and 6 found right: WAL, synchronous=FULL, locking_mode=EXCLUSIVE, temp_store=MEMORY,
- * secure_delete=FAST, auto_vacuum=INCREMENTAL, cache_spill=OFF, defensive, untrusted schema, no
- * extensions, cell size check, soft limits.
+ * secure_delete=FAST, auto_vacuum=INCREMENTAL, cache_spill=OFF, defensive, foreign keys, untrusted
+ * schema, no extensions, cell size check, soft limits.
  *
  * An account's database, directory.db, keys.db and queue.db are all opened here. One process has it
  * open, from one thread. Never carried over fork(). A failed write, fsync or a page that does not
@@ -83,8 +83,9 @@ int64_t db_col_int(sqlite3_stmt *s, int i);
 struct str db_col_str(sqlite3_stmt *s, int i); /* text or blob */
 
 enum db_step { DB_FAIL, DB_ROW, DB_DONE };
-/* One step. DB_FAIL fills err: ERROR_EXISTS for a broken UNIQUE or primary key, ERROR_DAMAGED,
- * ERROR_DISK, ERROR_INTERNAL. */
+/* One step. DB_FAIL fills err: ERROR_EXISTS for a broken UNIQUE or primary key, ERROR_CONFLICT for
+ * a foreign key, ERROR_DAMAGED, ERROR_DISK (a full disk too), ERROR_TEMPORARY (interrupted),
+ * ERROR_LIMIT, ERROR_INTERNAL. */
 enum db_step db_next(struct db *db, sqlite3_stmt *s, struct error *err);
 /* For statements that give no rows: true at DB_DONE. */
 MUST_CHECK bool db_run(struct db *db, sqlite3_stmt *s, struct error *err);

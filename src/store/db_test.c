@@ -146,6 +146,22 @@ static void a_transaction_is_rolled_back_unless_committed(void)
     files_done(&f);
 }
 
+static void foreign_keys_are_kept(void)
+{
+    struct files f;
+    struct db *db = NULL;
+    struct error err = {0};
+
+    files_init(&f);
+    CHECK(db_open(&db, &f.source, &schema1, &err));
+    CHECK(exec(db, "CREATE TABLE child (t INTEGER REFERENCES t (id))", &err));
+    CHECK(exec(db, "INSERT INTO child VALUES (1)", &err));
+    CHECK(!exec(db, "INSERT INTO child VALUES (99)", &err) && err.kind == ERROR_CONFLICT);
+    CHECK(!exec(db, "DELETE FROM t", &err) && err.kind == ERROR_CONFLICT);
+    db_close(db);
+    files_done(&f);
+}
+
 static void statements_are_kept_by_their_literal(void)
 {
     static const char sql[] = "SELECT a FROM t WHERE id = ?1", *copy = "SELECT id FROM t";
@@ -299,6 +315,7 @@ int main(void)
     RUN(a_database_is_made_and_comes_back);
     RUN(migrations_run_once_and_whole);
     RUN(a_transaction_is_rolled_back_unless_committed);
+    RUN(foreign_keys_are_kept);
     RUN(statements_are_kept_by_their_literal);
     RUN(nothing_asks_for_a_temporary_file);
     RUN(free_pages_go_back_when_idle);
