@@ -63,6 +63,26 @@ struct str mime_disposition(struct str value, struct str *rest)
     return token;
 }
 
+/* The inside of a quoted-string, folds removed. A backslash quotes only a quote and itself, though
+ * RFC 822 lets it quote anything: senders write paths of Windows as they are. */
+static struct str unquote(struct str raw, struct arena *arena)
+{
+    size_t n = 0;
+    char *to;
+
+    if (str_find_char(raw, '\\') == SIZE_MAX)
+        return mime_lex_unquote_arena(raw, arena);
+    if (!(to = arena_alloc(arena, raw.n)))
+        return STR_NULL;
+    for (size_t i = 0; i < raw.n; i++) {
+        if (raw.p[i] == '\\' && i + 1 < raw.n && (raw.p[i + 1] == '"' || raw.p[i + 1] == '\\'))
+            i++;
+        if (raw.p[i] != '\r' && raw.p[i] != '\n' && raw.p[i] != '\0')
+            to[n++] = raw.p[i];
+    }
+    return str_of(to, n);
+}
+
 /* value := token / quoted-string. A token that is followed by something else than ";" was a value
  * that should have stood in quotes: then all of it up to the next ";" is taken. */
 static struct str value(struct cursor *c, struct arena *arena)
@@ -72,7 +92,7 @@ static struct str value(struct cursor *c, struct arena *arena)
     mime_lex_cfws(c, NULL);
     from = c->at;
     if (cursor_peek(c) == '"') {
-        struct str inside = mime_lex_unquote_arena(mime_lex_quoted(c), arena);
+        struct str inside = unquote(mime_lex_quoted(c), arena);
 
         skip_to_semicolon(c);
         return inside;
@@ -84,7 +104,7 @@ static struct str value(struct cursor *c, struct arena *arena)
         return str_sub(c->in, from, end - from);
     while (c->at < c->in.n && c->in.p[c->at] != ';')
         c->at++;
-    return str_trim(mime_lex_unquote_arena(str_sub(c->in, from, c->at - from), arena));
+    return str_trim(unquote(str_sub(c->in, from, c->at - from), arena));
 }
 
 /* parameter := attribute "=" value; what is none is skipped. False at the end. */

@@ -297,6 +297,8 @@ static const struct row types[] = {
     {"a boundary without quotes", "multipart/mixed; boundary=----=_Part/1",
      "multipart/mixed;boundary=----=_Part/1#boundary=----=_Part/1"},
     {"quoted pairs", "a/b; x=\"a\\\"b\\\\c;d\"", "a/b;x=a\"b\\c;d#x=a\"b\\c;d"},
+    {"a path of Windows", "a/b; x=\"C:\\temp\\new.txt\"",
+     "a/b;x=C:\\temp\\new.txt#x=C:\\temp\\new.txt"},
     {"quotes that are not closed", "a/b; x=\"a;b", "a/b;x=a;b#x=a;b"},
     {"folded quotes", "a/b; x=\"a\r\n b\"", "a/b;x=a b#x=a b"},
     {"no semicolon", "text/html charset=utf-8", "text/html;charset=utf-8#charset=utf-8"},
