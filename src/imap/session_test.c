@@ -1,6 +1,6 @@
 /* imap/session_test.c: whole sessions, lines in and lines out, over a real store. */
 #include "imap/session.c"
-#include "imap/test_store.h"
+#include "imap/test_session.h"
 
 static const char hello[] = "From: Ada <ada@a.test>\r\n"
                             "To: bob@b.test\r\n"

@@ -32,8 +32,8 @@ static bool find_thread(struct store *store, const struct store_parsed *p, int64
     return true;
 }
 
-static bool insert_refs(struct store *store, int64_t email, const struct store_parsed *p,
-                        struct error *err)
+bool store_insert_refs(struct store *store, int64_t email, const struct store_parsed *p,
+                       struct error *err)
 {
     for (size_t i = 0; i < p->refs_n; i++) {
         AUTO_STMT sqlite3_stmt *s = db_stmt(store->db, "INSERT INTO email_ref VALUES (?, ?)");
@@ -45,7 +45,7 @@ static bool insert_refs(struct store *store, int64_t email, const struct store_p
     return true;
 }
 
-static void bind_parsed(sqlite3_stmt *s, int i, const struct store_parsed *p)
+void store_bind_parsed(sqlite3_stmt *s, int i, const struct store_parsed *p)
 {
     if (p->sent_us == INT64_MIN)
         db_bind_null(s, i);
@@ -76,11 +76,11 @@ static bool insert_email(struct store_tx *t, struct arrival *a, int64_t *email, 
     db_bind_int(s, 4, a->received_us);
     db_bind_int(s, 5, (int64_t)store_tx_modseq(t));
     db_bind_int(s, 6, thread);
-    bind_parsed(s, 7, &a->parsed);
+    store_bind_parsed(s, 7, &a->parsed);
     if (!db_run(db, s, err))
         return false;
     *email = sqlite3_last_insert_rowid(db_sqlite(db));
-    if (!insert_refs(t->store, *email, &a->parsed, err))
+    if (!store_insert_refs(t->store, *email, &a->parsed, err))
         return false;
     if (thread != 0)
         return true;

@@ -113,6 +113,10 @@ struct store_parsed {
 };
 void store_parse(struct store *store, struct str bytes, struct store_parsed *out);
 void store_parsed_done(struct store_parsed *p);
+/* Binds sent_us, message_id, subject, preview, envelope, structure and parts, in this order, from parameter i on. */
+void store_bind_parsed(sqlite3_stmt *s, int i, const struct store_parsed *p);
+MUST_CHECK bool store_insert_refs(struct store *store, int64_t email, const struct store_parsed *p,
+                                  struct error *err);
 
 /* The part table as a blob: store_parts.c. Offsets in it are those of the content; reading adds prefix_n. */
 struct mime_message;

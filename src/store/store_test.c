@@ -1,0 +1,468 @@
+/* store/store_test.c: the account's store, over real files. */
+#include "store/store.c"
+#include "store/test_store.h"
+
+static struct test_store one;
+static int64_t now_us;
+
+static int64_t test_wall(void)
+{
+    return now_us;
+}
+
+static int64_t test_boot(void)
+{
+    return now_us;
+}
+
+/* Every test ends with the check that finds nothing. */
+static void sound(void)
+{
+    struct buf report;
+    uint64_t differences = 99;
+    struct error err = {0};
+    buf_init(&report, 1 << 20);
+    CHECK(store_check(one.store, false, &report, &differences, &err));
+    if (!CHECK_U64(differences, 0))
+        fprintf(stderr, "%.*s", STR_ARG(buf_view(&report)));
+    buf_done(&report);
+}
+
+static void end(void)
+{
+    sound();
+    test_store_close(&one);
+}
+
+static void reopen(void)
+{
+    store_close(one.store);
+    test_store_open(&one, 0);
+}
+
+static struct arena arena;
+
+static struct store_mailbox mailbox(const char *name)
+{
+    struct store_mailbox m = {0};
+    struct error err = {0};
+    arena_done(&arena);
+    arena_init(&arena, 1 << 20);
+    CHECK_ROW(store_mailbox_find(one.store, str_c(name), &arena, &m, &err), name);
+    return m;
+}
+
+static bool exists(const char *name)
+{
+    struct store_mailbox m;
+    arena_done(&arena);
+    arena_init(&arena, 1 << 20);
+    return store_mailbox_find(one.store, str_c(name), &arena, &m, NULL);
+}
+
+static struct store_usage usage(void)
+{
+    struct store_usage u = {0};
+    CHECK(store_usage(one.store, &u, NULL));
+    return u;
+}
+
+static struct str mail(unsigned n)
+{
+    static char text[200];
+    int len = snprintf(text, sizeof(text), "Subject: message %u\r\nMessage-ID: <%u@a>\r\n\r\nbody %u\r\n",
+                       n, n, n);
+    return str_of(text, (size_t)len);
+}
+
+static bool expunge(const char *name, uint32_t uid)
+{
+    uint64_t modseq;
+    return store_expunge(one.store, mailbox(name).id, &uid, 1, STR("session:t"), &modseq, NULL);
+}
+
+/* ---- */
+
+static void a_new_account_has_its_mailboxes(void)
+{
+    test_store_open(&one, 0);
+    CHECK_U64(mailbox("inbox").role, STORE_ROLE_INBOX);
+    CHECK_U64(mailbox("Sent").role, STORE_ROLE_SENT);
+    CHECK_U64(mailbox("Trash").role, STORE_ROLE_TRASH);
+    CHECK(mailbox("Junk").uidvalidity != mailbox("Trash").uidvalidity);
+    CHECK(!exists("Spam"));
+    end();
+}
+
+static void a_delivery_is_kept_once(void)
+{
+    test_store_open(&one, 0);
+    struct store_delivery d = {.transaction = STR("t1"), .bytes = mail(1), .prefix = STR("R: x\r\n"),
+                               .received_us = 5, .actor = STR("delivery:t1")};
+    struct store_placed first, again;
+    CHECK(store_deliver(one.store, &d, &first, NULL));
+    CHECK(!first.duplicate);
+    reopen();
+    CHECK(store_deliver(one.store, &d, &again, NULL));
+    CHECK(again.duplicate);
+    CHECK_U64(again.uid, first.uid);
+    CHECK_U64(mailbox("INBOX").messages, 1);
+    CHECK_U64(mailbox("INBOX").unseen, 1);
+    CHECK_U64(mailbox("INBOX").bytes, d.bytes.n + d.prefix.n);
+
+    struct buf out;
+    buf_init(&out, 1000);
+    CHECK(store_email_read(one.store, first.email, 0, 1000, &out, NULL));
+    CHECK_U64(out.n, d.bytes.n + 6);
+    CHECK(str_starts(buf_view(&out), STR("R: x\r\nSubject: message 1")));
+    buf_reset(&out);
+    CHECK(store_email_read(one.store, first.email, 3, 10, &out, NULL));
+    CHECK_STR(buf_view(&out), STR("x\r\nSubject"));
+    buf_done(&out);
+    end();
+}
+
+static void a_mailbox_that_is_gone_does_not_lose_a_delivery(void)
+{
+    test_store_open(&one, 0);
+    CHECK_U64(test_deliver(&one, "Nowhere/at all", mail(1)), 1);
+    CHECK_U64(mailbox("INBOX").messages, 1);
+    end();
+}
+
+static void the_quota_refuses_append_and_never_a_delivery(void)
+{
+    struct error err = {0};
+    test_store_open(&one, 90);
+    test_deliver(&one, "INBOX", mail(1));
+    test_deliver(&one, "INBOX", mail(2));
+    CHECK(usage().live_bytes > 90);
+    struct store_append a = {.bytes = mail(3), .mailbox = mailbox("INBOX").id, .actor = STR("s")};
+    CHECK(!store_append(one.store, &a, NULL, &err));
+    CHECK_U64(err.kind, ERROR_QUOTA);
+    CHECK(expunge("INBOX", 1));
+    CHECK(expunge("INBOX", 2));
+    CHECK_U64(usage().live_bytes, 0);
+    CHECK(usage().kept_bytes > 0);
+    a.bytes = mail(3);
+    CHECK(store_append(one.store, &a, NULL, NULL));
+    end();
+}
+
+static void a_copy_costs_nothing_and_a_move_keeps_the_email(void)
+{
+    struct vec pairs;
+    uint64_t modseq;
+    uint32_t uid;
+    struct store_message m, moved;
+    test_store_open(&one, 0);
+    uid = test_deliver(&one, "INBOX", mail(1));
+    uint64_t live = usage().live_bytes;
+    vec_init(&pairs, sizeof(struct store_pair));
+    CHECK(store_copy(one.store, mailbox("INBOX").id, &uid, 1, mailbox("Archive").id, false,
+                     STR("s"), &pairs, &modseq, NULL));
+    CHECK_U64(pairs.n, 1);
+    CHECK_U64(usage().live_bytes, live);
+    CHECK_U64(usage().messages, 1);
+    CHECK(store_message_get(one.store, mailbox("INBOX").id, uid, &arena, &m, NULL));
+    CHECK(store_copy(one.store, mailbox("INBOX").id, &uid, 1, mailbox("Trash").id, true, STR("s"),
+                     &pairs, &modseq, NULL));
+    CHECK(store_message_get(one.store, mailbox("Trash").id, 1, &arena, &moved, NULL));
+    CHECK_U64(moved.email, m.email);
+    CHECK(store_message_get(one.store, mailbox("INBOX").id, uid, &arena, &m, NULL));
+    CHECK(m.expunged);
+    CHECK_U64(mailbox("INBOX").messages, 0);
+    vec_done(&pairs);
+    end();
+}
+
+static void what_was_expunged_can_be_brought_back_until_it_is_purged(void)
+{
+    static const struct clock_source source = {test_wall, test_boot};
+    struct store_placed placed;
+    struct error err = {0};
+    bool more;
+    now_us = INT64_C(1800000000) * 1000000;
+    clock_set_source(&source);
+    test_store_open(&one, 0);
+    test_deliver(&one, "INBOX", mail(1));
+    test_deliver(&one, "INBOX", mail(2));
+    CHECK(expunge("INBOX", 1));
+    CHECK(store_idle(one.store, &more, NULL));
+    CHECK(store_undelete(one.store, mailbox("INBOX").id, 1, STR("s"), &placed, NULL));
+    CHECK_U64(placed.uid, 3);
+    sound();
+    CHECK(expunge("INBOX", 2));
+    now_us += 31 * DAY_US;
+    do
+        CHECK(store_idle(one.store, &more, NULL));
+    while (more);
+    CHECK(!store_undelete(one.store, mailbox("INBOX").id, 2, STR("s"), &placed, &err));
+    CHECK_U64(err.kind, ERROR_GONE);
+    CHECK_U64(usage().kept_bytes, 0);
+    now_us += 500 * DAY_US;
+    do
+        CHECK(store_idle(one.store, &more, NULL));
+    while (more);
+    CHECK(!store_undelete(one.store, mailbox("INBOX").id, 2, STR("s"), &placed, &err));
+    CHECK_U64(err.kind, ERROR_NOT_FOUND);
+    CHECK_U64(mailbox("INBOX").messages, 1);
+    clock_set_source(NULL);
+    end();
+}
+
+static void names_make_a_tree(void)
+{
+    struct error err = {0};
+    struct str s = STR("s");
+    test_store_open(&one, 0);
+    CHECK(store_mailbox_create(one.store, STR("Work/2026/May/"), 0, s, NULL, NULL));
+    CHECK(exists("Work/2026") && exists("Work") && mailbox("Work").has_children);
+    CHECK(!mailbox("Work/2026/May").has_children);
+    CHECK(!store_mailbox_create(one.store, STR("Work"), 0, s, NULL, &err));
+    CHECK_U64(err.kind, ERROR_EXISTS);
+    test_deliver(&one, "Work/2026/May", mail(1));
+    CHECK(store_mailbox_rename(one.store, STR("Work"), STR("Old/W\xc3\xb6rk"), s, NULL));
+    CHECK(!exists("Work/2026") && exists("Old") && exists("Old/W\xc3\xb6rk/2026/May"));
+    CHECK_U64(mailbox("Old/W\xc3\xb6rk/2026/May").messages, 1);
+    CHECK(!store_mailbox_rename(one.store, STR("Old"), STR("Old/New"), s, &err));
+    CHECK_U64(err.kind, ERROR_CONFLICT);
+    CHECK(!store_mailbox_delete(one.store, STR("Old"), s, &err));
+    CHECK_U64(err.kind, ERROR_CONFLICT);
+    CHECK(!store_mailbox_delete(one.store, STR("Inbox"), s, &err));
+    CHECK_U64(err.kind, ERROR_DENIED);
+    uint32_t before = mailbox("Old/W\xc3\xb6rk/2026/May").uidvalidity;
+    CHECK(store_mailbox_delete(one.store, STR("Old/W\xc3\xb6rk/2026/May"), s, NULL));
+    CHECK(store_mailbox_create(one.store, STR("Old/W\xc3\xb6rk/2026/May"), 0, s, NULL, NULL));
+    CHECK(mailbox("Old/W\xc3\xb6rk/2026/May").uidvalidity > before);
+    CHECK_U64(usage().messages, 0);
+    end();
+}
+
+static void renaming_inbox_moves_its_messages(void)
+{
+    test_store_open(&one, 0);
+    test_deliver(&one, "INBOX", mail(1));
+    CHECK(store_mailbox_create(one.store, STR("inbox/sub"), 0, STR("s"), NULL, NULL));
+    CHECK(store_mailbox_rename(one.store, STR("INBOX"), STR("Old"), STR("s"), NULL));
+    CHECK_U64(mailbox("INBOX").messages, 0);
+    CHECK_U64(mailbox("Old").messages, 1);
+    CHECK(exists("INBOX/sub"));
+    end();
+}
+
+static const struct name_case {
+    const char *name, *input, *want; /* want NULL: refused */
+} name_cases[] = {
+    {"plain", "a", "a"},
+    {"one slash at the end", "a/", "a"},
+    {"two are not", "a//", NULL},
+    {"an empty level", "a//b", NULL},
+    {"a slash in front", "/a", NULL},
+    {"inbox", "inBOX", "INBOX"},
+    {"below inbox", "inbox/a", "INBOX/a"},
+    {"inbox below inbox", "INBOX/Inbox", NULL},
+    {"like inbox", "inboxes", "inboxes"},
+    {"empty", "", NULL},
+    {"a wildcard", "a*", NULL},
+    {"a control character", "a\001", NULL},
+    {"a C1 control", "a\xc2\x85", NULL},
+    {"not UTF-8", "a\xff", NULL},
+    {"two dots", "a/../b", NULL},
+};
+
+static void names_are_checked(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(name_cases); i++) {
+        const struct name_case *c = &name_cases[i];
+        struct str out = STR_NULL;
+        struct arena a;
+        arena_init(&a, 1 << 16);
+        bool ok = store_mailbox_name(test_exact(str_c(c->input)), &out, &a, NULL);
+        CHECK_ROW(ok == (c->want != NULL), c->name);
+        CHECK_ROW(!ok || str_equal(out, str_c(c->want)), c->name);
+        arena_done(&a);
+    }
+}
+
+static void a_batch_is_one_commit_and_each_part_its_own(void)
+{
+    struct store_placed p;
+    uint64_t version;
+    test_store_open(&one, 0);
+    version = store_version(one.store);
+    CHECK(store_batch_begin(one.store, NULL));
+    test_deliver(&one, "INBOX", mail(1));
+    CHECK(!store_mailbox_create(one.store, STR("Sent"), 0, STR("s"), NULL, NULL));
+    test_deliver(&one, "INBOX", mail(2));
+    CHECK_U64(store_version(one.store), version);
+    CHECK(store_batch_commit(one.store, NULL));
+    CHECK_U64(store_version(one.store), version + 1);
+    CHECK_U64(mailbox("INBOX").messages, 2);
+
+    CHECK(store_batch_begin(one.store, NULL));
+    test_deliver(&one, "INBOX", mail(3));
+    store_batch_abort(one.store);
+    CHECK_U64(mailbox("INBOX").messages, 2);
+    struct store_delivery d = {.transaction = STR("t"), .bytes = mail(3), .actor = STR("s")};
+    CHECK(store_deliver(one.store, &d, &p, NULL));
+    CHECK_U64(p.uid, 3);
+    end();
+}
+
+static void a_conversation_has_one_thread(void)
+{
+    struct store_email e[4];
+    static const char *const mails[] = {
+        "Subject: Trip\r\nMessage-ID: <1@a>\r\n\r\n",
+        "Subject: Re: Trip\r\nMessage-ID: <2@a>\r\nIn-Reply-To: <1@a>\r\n\r\n",
+        "Subject: Other\r\nMessage-ID: <3@a>\r\nReferences: <1@a>\r\n\r\n",
+        "Subject: RE: Re: Trip\r\nMessage-ID: <4@a>\r\nReferences: <9@a> <2@a>\r\n\r\n",
+    };
+    test_store_open(&one, 0);
+    for (size_t i = 0; i < ARRAY_LEN(mails); i++) {
+        struct store_message m;
+        uint32_t uid = test_deliver(&one, "INBOX", str_c(mails[i]));
+        CHECK(store_message_get(one.store, mailbox("INBOX").id, uid, &arena, &m, NULL));
+        CHECK(store_email_get(one.store, m.email, &arena, &e[i], NULL));
+    }
+    CHECK_U64(e[1].thread, e[0].thread);
+    CHECK(e[2].thread != e[0].thread);
+    CHECK_U64(e[3].thread, e[0].thread);
+    end();
+}
+
+static void keywords_are_sorted_and_counted(void)
+{
+    struct str words[] = {STR("b"), STR("$A"), STR("B"), STR("a")}, out;
+    struct str bad[] = {STR("a b")};
+    struct arena a;
+    arena_init(&a, 1 << 16);
+    CHECK(store_keywords_join(words, 4, &a, &out, NULL));
+    CHECK_STR(out, STR("$A a b"));
+    CHECK(store_keywords_has(out, STR("$a")) && !store_keywords_has(out, STR("$")));
+    CHECK(!store_keywords_join(bad, 1, &a, &out, NULL));
+    arena_done(&a);
+}
+
+static void sql(const char *text)
+{
+    char *message = NULL;
+    if (sqlite3_exec(db_sqlite(store_db(one.store)), text, NULL, NULL, &message) != SQLITE_OK)
+        fatal("%s: %s", text, message);
+}
+
+/* Each derived number and text is spoiled; the check must tell, repair, and then find nothing. */
+static void whatever_is_derived_can_be_made_again(void)
+{
+    static const char *const damages[] = {
+        "UPDATE mailbox SET messages = messages + 1 WHERE name = 'INBOX'",
+        "UPDATE mailbox SET unseen = 0 WHERE name = 'INBOX'",
+        "UPDATE mailbox SET deleted = 7 WHERE name = 'INBOX'",
+        "UPDATE mailbox SET bytes = 7 WHERE name = 'INBOX'",
+        "UPDATE mailbox SET uidnext = 1 WHERE name = 'INBOX'",
+        "UPDATE mailbox SET modseq = 0 WHERE name = 'INBOX'",
+        "UPDATE account SET live_bytes = 1",
+        "UPDATE account SET kept_bytes = 1",
+        "UPDATE account SET messages = 0",
+        "UPDATE account SET modseq = 0",
+        "UPDATE email SET size = 1 WHERE id = 1",
+        "UPDATE email SET places = 3 WHERE id = 1",
+        "UPDATE email SET graves = 3 WHERE id = 1",
+        "UPDATE email SET subject = 'x' WHERE id = 2",
+        "UPDATE email SET envelope = x'00' WHERE id = 2",
+        "UPDATE email SET structure = x'00' WHERE id = 2",
+        "UPDATE email SET parts = x'00' WHERE id = 2",
+        "UPDATE email SET preview = '', message_id = 'y', sent_us = 5 WHERE id = 2",
+        "DELETE FROM email_ref WHERE email = 2",
+        "UPDATE placement SET email = 99 WHERE uid = 2",
+        "UPDATE tombstone SET email = 99",
+        "INSERT INTO tombstone VALUES (1, 2, 1, 1, NULL, 0, '', 1)",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(damages); i++) {
+        struct buf report;
+        uint64_t differences = 0;
+        test_store_open(&one, 0);
+        test_deliver(&one, "INBOX", mail(1));
+        test_deliver(&one, "INBOX", mail(2));
+        test_deliver(&one, "INBOX", mail(3));
+        CHECK(expunge("INBOX", 1));
+        sound();
+        sql(damages[i]);
+        buf_init(&report, 1 << 16);
+        CHECK_ROW(store_check(one.store, false, &report, &differences, NULL), damages[i]);
+        CHECK_ROW(differences > 0, damages[i]);
+        CHECK_ROW(store_check(one.store, true, &report, &differences, NULL), damages[i]);
+        buf_done(&report);
+        end();
+    }
+}
+
+/* A random history of changes, with the account opened anew now and then: nothing that is counted may drift. */
+static void a_random_history_stays_sound(void)
+{
+    static const char *const names[] = {"INBOX", "Archive", "Trash"};
+    uint64_t seed = 88172645463325252u, modseq;
+    test_store_open(&one, 0);
+    for (unsigned i = 0; i < 400; i++) {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        struct store_mailbox m = mailbox(names[seed % 3]);
+        uint32_t uid = (uint32_t)(seed / 3 % (m.uidnext + 1));
+        struct store_flags_change c = {(enum store_flags_mode)(seed / 7 % 3),
+                                       (uint32_t)(seed / 21 % 32), STR_NULL, UINT64_MAX};
+        struct vec pairs;
+        struct store_placed placed;
+        struct error err = {0};
+        vec_init(&pairs, sizeof(struct store_pair));
+        switch (seed / 1000 % 8) {
+        case 0:
+        case 1:
+            test_deliver(&one, names[seed % 3], mail((unsigned)(seed / 11 % 5)));
+            break;
+        case 2:
+            CHECK(store_flags(one.store, m.id, &uid, 1, &c, STR("s"), &modseq, NULL, NULL));
+            break;
+        case 3:
+            CHECK(store_expunge(one.store, m.id, &uid, 1, STR("s"), &modseq, NULL));
+            break;
+        case 4:
+        case 5:
+            CHECK(store_copy(one.store, m.id, &uid, 1, mailbox(names[seed / 5 % 3]).id,
+                             seed / 1000 % 8 == 4, STR("s"), &pairs, &modseq, NULL));
+            break;
+        case 6:
+            if (!store_undelete(one.store, m.id, uid, STR("s"), &placed, &err))
+                CHECK(err.kind == ERROR_NOT_FOUND || err.kind == ERROR_GONE);
+            break;
+        default:
+            if (i % 5 == 0)
+                reopen();
+        }
+        vec_done(&pairs);
+        if (i % 40 == 0)
+            sound();
+    }
+    end();
+}
+
+int main(void)
+{
+    RUN(a_new_account_has_its_mailboxes);
+    RUN(a_delivery_is_kept_once);
+    RUN(a_mailbox_that_is_gone_does_not_lose_a_delivery);
+    RUN(the_quota_refuses_append_and_never_a_delivery);
+    RUN(a_copy_costs_nothing_and_a_move_keeps_the_email);
+    RUN(what_was_expunged_can_be_brought_back_until_it_is_purged);
+    RUN(names_make_a_tree);
+    RUN(renaming_inbox_moves_its_messages);
+    RUN(names_are_checked);
+    RUN(a_batch_is_one_commit_and_each_part_its_own);
+    RUN(a_conversation_has_one_thread);
+    RUN(keywords_are_sorted_and_counted);
+    RUN(whatever_is_derived_can_be_made_again);
+    RUN(a_random_history_stays_sound);
+    arena_done(&arena);
+    return test_end();
+}
