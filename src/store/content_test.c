@@ -3,6 +3,7 @@
 #include "store/content_file.c"
 
 #include "base/test.h"
+#include "store/disk_sim.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -54,6 +55,11 @@ static void place_done(struct place *p)
 static void count_one(const char *name UNUSED, void *arg)
 {
     ++*(unsigned *)arg;
+}
+
+static void count_file(const char *name UNUSED, void *arg)
+{
+    ++*(int64_t *)arg;
 }
 
 static unsigned files(struct place *p)
@@ -387,6 +393,69 @@ static void a_failed_sync_ends_the_database_and_a_full_disk_does_not(void)
     place_done(&p);
 }
 
+/* Adds contents until a call fails; what was committed is counted in *n. */
+static void add_until_failure(struct db *db, const struct str *bytes, size_t bytes_n, size_t *n)
+{
+    for (*n = 0; *n < bytes_n; ++*n) {
+        AUTO_TX struct db_tx tx = {0};
+        struct content_new *c = NULL;
+        struct error err = {0};
+        int64_t id;
+
+        if (!content_prepare(&c, db, bytes[*n], &err) || !db_begin(&tx, db, &err) ||
+            !content_add(&c, db, &id, &err) || !db_commit(&tx, &err)) {
+            CHECK_ROW(err.kind == ERROR_DISK, err.text);
+            content_discard(&c, db);
+            return;
+        }
+    }
+}
+
+/* Every write and every sync fails once, with all later ones; what was promised is there
+ * afterwards, and no file that nobody names. */
+static void every_failure_is_told_and_loses_nothing(void)
+{
+    static const struct {
+        enum disk_call call;
+        int error;
+    } kinds[] = {{DISK_WRITE, EIO}, {DISK_WRITE, ENOSPC}, {DISK_SYNC, EIO}};
+    struct str bytes[] = {make_bytes(200000, 1, true), make_bytes(2000, 2, true),
+                          make_bytes(150000, 3, true)};
+
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        size_t done = 0;
+
+        for (unsigned nth = 1; done < ARRAY_LEN(bytes) && CHECK(nth < 100); nth++) {
+            struct disk *d = disk_create();
+            struct place p = {.source = {.generation = 1, .key = {1}}};
+            struct error err = {0};
+            int64_t rows = -1, files = 0;
+
+            disk_use(d);
+            disk_source(&p.source);
+            place_open(&p);
+            disk_fail(d, kinds[k].call, nth, kinds[k].error);
+            add_until_failure(p.db, bytes, ARRAY_LEN(bytes), &done);
+            db_close(p.db);
+            disk_fail(d, kinds[k].call, 0, 0);
+            place_open(&p);
+            for (size_t i = 0; i < done; i++)
+                CHECK(reads(&p, (int64_t)i + 1, 0, UINT64_MAX, bytes[i]));
+            CHECK_ROW(content_sweep(p.db, &err), err.text);
+            {
+                AUTO_STMT sqlite3_stmt *s =
+                    db_stmt(p.db, "SELECT count(*) FROM content WHERE data IS NULL");
+
+                CHECK(db_one_int(p.db, s, &rows, NULL, &err));
+            }
+            io_sim.blob_list(0, count_file, &files);
+            CHECK_U64(files, rows);
+            db_close(p.db);
+            disk_destroy(d);
+        }
+    }
+}
+
 static void a_database_without_a_folder_takes_only_rows(void)
 {
     struct place p;
@@ -416,6 +485,7 @@ int main(void)
     RUN(a_row_never_decompresses_beyond_its_size);
     RUN(a_reader_gets_a_limit_when_it_has_no_room);
     RUN(a_failed_sync_ends_the_database_and_a_full_disk_does_not);
+    RUN(every_failure_is_told_and_loses_nothing);
     RUN(a_database_without_a_folder_takes_only_rows);
     content_squeeze_done();
     return test_end();

@@ -15,6 +15,9 @@
 #define IDLE_VACUUM_PAGES 256   /* free pages below which vacuum is not worth its writes */
 #define SEALS_UNKEPT 65536      /* seals after which db_close writes page 1 to keep their count */
 
+/* 32 MiB. Not a multiple of 256: SQLite takes the low byte for on or off. */
+#define SPILL_PAGES "8000"
+
 /* What Debian's library is built with, and we rely on (RATIONALE 1). */
 static void check_library(void)
 {
@@ -141,7 +144,9 @@ static const struct setting settings[] = {
     {"PRAGMA temp_store=MEMORY", "PRAGMA temp_store", "2"},
     {"PRAGMA mmap_size=0", NULL, NULL},
     {"PRAGMA cache_size=-1024", "PRAGMA cache_size", "-1024"},
-    {"PRAGMA cache_spill=OFF", "PRAGMA cache_spill", "0"},
+    /* Pages of one transaction that are kept in memory before they go to the log uncommitted. Not
+     * OFF: a transaction over a million rows would end the process, again at each try. */
+    {"PRAGMA cache_spill=" SPILL_PAGES, "PRAGMA cache_spill", SPILL_PAGES},
     {"PRAGMA cell_size_check=ON", "PRAGMA cell_size_check", "1"},
     {"PRAGMA synchronous=FULL", "PRAGMA synchronous", "2"},
     {"PRAGMA secure_delete=FAST", "PRAGMA secure_delete", "2"},

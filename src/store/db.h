@@ -1,7 +1,7 @@
 /* store/db.h: one SQLite database on the vault VFS (store/vault.h), opened the one way that
  * RATIONALE 1 and 6 found right: WAL, synchronous=FULL, locking_mode=EXCLUSIVE, temp_store=MEMORY,
- * secure_delete=FAST, auto_vacuum=INCREMENTAL, cache_spill=OFF, defensive, foreign keys, untrusted
- * schema, no extensions, cell size check, soft limits.
+ * secure_delete=FAST, auto_vacuum=INCREMENTAL, cache_spill beyond 32 MiB, defensive, foreign keys,
+ * untrusted schema, no extensions, cell size check, soft limits.
  *
  * An account's database, directory.db, keys.db and queue.db are all opened here. One process has it
  * open, from one thread. Never carried over fork(). A failed write, fsync or a page that does not

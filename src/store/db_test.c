@@ -146,6 +146,29 @@ static void a_transaction_is_rolled_back_unless_committed(void)
     files_done(&f);
 }
 
+static void a_transaction_may_be_larger_than_memory(void)
+{
+    struct files f;
+    struct db *db = NULL;
+    struct error err = {0};
+
+    files_init(&f);
+    CHECK(db_open(&db, &f.source, &schema1, &err));
+    sqlite3_memory_highwater(1);
+    CHECK_ROW(exec(db,
+                   "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n LIMIT 30000)"
+                   " INSERT INTO t (id, a) SELECT i, i || hex(zeroblob(1700)) FROM n",
+                   &err),
+              err.text);
+    CHECK(sqlite3_memory_highwater(0) < HEAP_MAX / 2);
+    CHECK(io_kernel.size(f.source.wal_fd) > HEAP_MAX);
+    CHECK_U64(one_int(db, "SELECT count(*) FROM t"), 30001);
+    db_idle(db);
+    CHECK_U64(io_kernel.size(f.source.wal_fd), 0);
+    db_close(db);
+    files_done(&f);
+}
+
 static void foreign_keys_are_kept(void)
 {
     struct files f;
@@ -315,6 +338,7 @@ int main(void)
     RUN(a_database_is_made_and_comes_back);
     RUN(migrations_run_once_and_whole);
     RUN(a_transaction_is_rolled_back_unless_committed);
+    RUN(a_transaction_may_be_larger_than_memory);
     RUN(foreign_keys_are_kept);
     RUN(statements_are_kept_by_their_literal);
     RUN(nothing_asks_for_a_temporary_file);

@@ -59,6 +59,7 @@ struct life {
     struct db *db;
     struct item items[ITEMS_MAX];
     size_t items_n;
+    bool spills;
     unsigned commits;             /* promised so far */
     size_t calls_at[COMMITS * 2]; /* recorded calls when commit i had returned; 0 is the creation */
 };
@@ -81,9 +82,13 @@ static bool life_open(struct life *l, bool must_exist)
     sqlite3_randomness(0, NULL); /* from the seed again */
     if (!db_open(&l->db, &source, &schema, &open_error))
         return false;
-    /* Checkpoints come often, so that many cuts fall into one. */
-    return sqlite3_exec(db_sqlite(l->db), "PRAGMA wal_autocheckpoint=25", NULL, NULL, NULL) ==
-           SQLITE_OK;
+    /* Checkpoints come often, so that many cuts fall into one; and in every second life pages are
+     * spilled to the log before their commit. */
+    return sqlite3_exec(db_sqlite(l->db),
+                        l->spills ? "PRAGMA wal_autocheckpoint=25; PRAGMA cache_size=10;"
+                                    "PRAGMA cache_spill=10"
+                                  : "PRAGMA wal_autocheckpoint=25",
+                        NULL, NULL, NULL) == SQLITE_OK;
 }
 
 static struct str random_bytes_of(size_t n)
@@ -203,11 +208,12 @@ static void life_done(struct life *l)
     mem_free(l);
 }
 
-static struct life *life_lead(bool sync_works)
+static struct life *life_lead(bool sync_works, bool spills)
 {
     struct life *l = mem_zalloc(sizeof *l);
 
     l->disk = disk_create();
+    l->spills = spills;
     if (!sync_works)
         disk_break_sync(l->disk);
     if (!CHECK(life_open(l, false)))
@@ -290,6 +296,20 @@ static enum verdict judge(const struct life *l, struct db *db, unsigned promised
     return SOUND;
 }
 
+static void count_one(const char *name UNUSED, void *arg)
+{
+    ++*(int64_t *)arg;
+}
+
+/* After the sweep there is a file for each row that has one, and no other. */
+static bool no_orphans(struct db *db)
+{
+    int64_t rows = -1, files = 0;
+
+    io_sim.blob_list(0, count_one, &files);
+    return one_int(db, "SELECT count(*) FROM content WHERE data IS NULL", &rows) && rows == files;
+}
+
 static unsigned commits_before(const struct life *l, size_t calls)
 {
     unsigned n = 0;
@@ -343,10 +363,13 @@ static enum verdict open_and_judge(const struct life *l, struct disk *cut, size_
     enum verdict v;
 
     next->disk = cut;
+    next->spills = l->spills;
     if (!life_open(next, created)) {
         v = because(NOT_OPENED, open_error.text);
     } else if (!content_sweep(next->db, &err)) {
         v = because(LOST, "it can not be swept");
+    } else if (!no_orphans(next->db)) {
+        v = because(LOST, "files and rows are not the same");
     } else {
         next->calls_at[0] = created ? 0 : disk_calls(cut); /* its creation is promised from here */
         v = judge(l, next->db, promised, promised < l->commits);
@@ -366,7 +389,7 @@ static struct score cut_often(size_t unit, unsigned cuts, unsigned workloads, bo
     struct score score = {0};
 
     for (unsigned w = 0; w < workloads; w++) {
-        struct life *l = life_lead(sync_works);
+        struct life *l = life_lead(sync_works, w % 2 == 1);
 
         for (unsigned i = 0; i < cuts / workloads; i++) {
             /* A tenth of the cuts falls into the creation. */

@@ -21,12 +21,16 @@ static bool null_cipher;
 
 void seal_process_init(void)
 {
+    unsigned char key[SEAL_KEY_BYTES] = {0};
+
     if (cipher)
         return;
     cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
     kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     if (!cipher || !kdf)
         fatal("OpenSSL offers no AES-256-GCM or no HKDF: check openssl.cnf");
+    /* Deriving once fetches the digests beneath, too. */
+    seal_derive(key, STR("warm"), key, sizeof key);
 }
 
 void seal_init(struct seal *s, const unsigned char key[SEAL_KEY_BYTES])

@@ -188,7 +188,7 @@ static void point_3_spilled_pages_and_headers_are_sealed_again(void)
     counting_io.pwrite = counting_write;
     source.io = &counting_io;
     CHECK(db_open(&db, &source, &schema, &err));
-    CHECK(sql(db, "PRAGMA cache_size=10; PRAGMA cache_spill=ON; PRAGMA wal_autocheckpoint=0"));
+    CHECK(sql(db, "PRAGMA cache_size=10; PRAGMA cache_spill=10; PRAGMA wal_autocheckpoint=0"));
     rewrites = 0;
     CHECK(sql(db,
               "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500)"
