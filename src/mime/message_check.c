@@ -270,7 +270,9 @@ void mime_check_bytes(struct str bytes, size_t arena_max)
     struct buf out;
 
     arena_init(&arena, arena_max);
-    arena_init(&work, (size_t)16 << 20);
+    /* A small arena stands for one that fills up: what is printed then is less, and still grammar.
+     */
+    arena_init(&work, arena_max < 65536 ? arena_max : (size_t)16 << 20);
     buf_init(&out, (size_t)64 << 20);
     mime_parse(bytes, &arena, &m);
     mime_check_tree(&m);

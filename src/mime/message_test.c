@@ -383,6 +383,19 @@ static void a_full_arena_leaves_the_rest_in_one_part(void)
     buf_done(&in);
 }
 
+static void no_bytes_at_all_are_a_message(void)
+{
+    struct mime_message m;
+    struct arena arena;
+
+    arena_init(&arena, 65536);
+    mime_parse(STR_NULL, &arena, &m);
+    mime_check_tree(&m);
+    CHECK(m.parts_n == 1 && m.subject.n == 0 && m.references_n == 0 && m.date_us == INT64_MIN);
+    mime_check_bytes(STR_NULL, 65536);
+    arena_done(&arena);
+}
+
 static const char *data_folder(void)
 {
     static char path[1000];
@@ -476,6 +489,7 @@ int main(void)
     RUN(a_preview_ends_at_a_character);
     RUN(depth_parts_and_parameters_are_bounded);
     RUN(a_full_arena_leaves_the_rest_in_one_part);
+    RUN(no_bytes_at_all_are_a_message);
     RUN(messages_of_others_hold_what_must_hold);
     return test_end();
 }

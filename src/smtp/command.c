@@ -14,12 +14,21 @@ static void good(struct smtp_server *s)
     s->bad = 0;
 }
 
-/* RFC 5321 section 4.1.1.1. The argument is kept for the Received line as it is; many clients send
- * host names that are no domain names, so only its octets and length are checked. */
+/* What a HELO name may hold: a domain, an address literal, and what host names of Windows add to
+ * it. Not more, because the name goes into the Received field. */
+static bool is_helo(char ch)
+{
+    return ascii_alpha(ch) || ascii_digit(ch) || (ch && strchr(".-_:[]", ch));
+}
+
+/* RFC 5321 section 4.1.1.1. The name is kept as it is; many clients send one that is no domain
+ * name, and section 4.1.4 forbids to refuse mail for that. */
 static bool take_helo(struct smtp_server *s, struct str name)
 {
-    if (name.n > LIMIT_SMTP_DOMAIN || str_find_char(name, ' ') != SIZE_MAX ||
-        str_find_char(name, '\t') != SIZE_MAX) {
+    struct cursor c;
+
+    cursor_init(&c, name);
+    if (cursor_while(&c, is_helo, LIMIT_SMTP_DOMAIN).n != name.n) {
         smtp_refuse(s, "501 5.5.2 A domain name or address literal is needed");
         return false;
     }

@@ -108,6 +108,12 @@ static const struct row {
              "this command\r\n"
              "501 5.5.4 Nothing may follow this command\r\n",
      ""},
+    {"names in EHLO",
+     "EHLO WIN_PC-7\r\nEHLO a(b)\r\nEHLO \xc3\xa4\r\nHELO a;b\r\nHELO [192.0.2.1]\r\n",
+     GREETED "501 5.5.2 A domain name or address literal is needed\r\n"
+             "501 5.5.2 A domain name or address literal is needed\r\n"
+             "501 5.5.2 A domain name or address literal is needed\r\n250 mx.test\r\n",
+     ""},
     {"paths that can not be read",
      EHLO "MAIL FROM:a@b\r\nMAIL FROM:<a\r\nMAIL TO:<a@b>\r\nMAIL FROM: <a@b>\r\n" MAIL
           "RCPT TO:<>\r\nRCPT TO:<a@b\r\nRCPT FROM:<a@b>\r\nRCPT TO:<a@b>x\r\n",
