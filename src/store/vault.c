@@ -418,7 +418,8 @@ void vault_process_init(void)
     };
 
     seal_process_init();
-    if (sqlite3_vfs_register(&vfs, 0) != SQLITE_OK)
+    /* The default one: SQLite takes its random seed from that, and unix would open /dev/urandom. */
+    if (sqlite3_vfs_register(&vfs, 1) != SQLITE_OK)
         panic("SQLite takes no VFS");
 }
 
