@@ -9,8 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Bytes of one field, four times of which are still looked at (LIMIT_MIME_FIELD), and of a message.
- */
+/* Bytes of one field, four times of which are looked at (LIMIT_MIME_FIELD), and of a message. */
 #define FIELD 15000
 #define WHOLE 250000
 

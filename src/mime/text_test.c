@@ -16,8 +16,11 @@
 #include "base/test.h"
 #include "base/utf8.h"
 
+#include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* Rows of three strings: what it shows, the input, the wanted text. */
 struct row {
@@ -482,6 +485,43 @@ static void charsets_become_utf8(void)
     buf_done(&out);
 }
 
+/* In the process that reads mail: a fork of the one that called mime_process_init, without files.
+ */
+static void convert_without_files(void)
+{
+    static const int calls[] = {SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(openat2),
+                                SCMP_SYS(execve)};
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    struct buf out;
+
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+        if (seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, calls[i], 0) != 0)
+            _exit(2);
+    if (seccomp_load(filter) != 0)
+        _exit(3);
+    buf_init(&out, 10000);
+    for (size_t i = 0; i < ARRAY_LEN(charset_rows); i++) {
+        buf_reset(&out);
+        mime_charset_convert(&out, str_c(charset_rows[i].charset),
+                             str_of(charset_rows[i].bytes, charset_rows[i].n));
+        if (!str_equal(buf_view(&out), str_c(charset_rows[i].want)))
+            _exit(4);
+    }
+    mime_charset_convert(&out, STR("x-none"), STR("\xff"));
+    _exit(0);
+}
+
+static void no_charset_needs_a_file_after_the_fork(void)
+{
+    pid_t child = fork();
+    int status = -1;
+
+    if (child == 0)
+        convert_without_files();
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static void any_bytes_in_any_charset_are_valid_utf8(void)
 {
     static const char *const more[] = {"x-none", "", "utf-16", "utf-32", "UTF-8"};
@@ -626,6 +666,7 @@ int main(void)
     RUN(transfer_encodings_are_decoded_in_any_pieces);
     RUN(base64_that_was_printed_is_decoded);
     RUN(charsets_become_utf8);
+    RUN(no_charset_needs_a_file_after_the_fork);
     RUN(any_bytes_in_any_charset_are_valid_utf8);
     RUN(subjects_are_reduced_to_their_base);
     RUN(references_are_read_oldest_first);
