@@ -63,6 +63,17 @@ static void fields_are_found_and_keep_their_bytes(void)
     }
 }
 
+static void a_field_is_found_by_its_name(void)
+{
+    struct str header = STR("A: 1\r\nSubject: 2\r\nSUBJECT: 3\r\n\r\nB: 4\r\n");
+    struct mime_field field;
+
+    CHECK(mime_find_field(header, STR("subject"), &field));
+    CHECK_STR(field.value, STR(" 2"));
+    CHECK(!mime_find_field(header, STR("B"), &field) &&
+          !mime_find_field(header, STR("Subj"), &field));
+}
+
 /* RFC 2047 section 8, RFC 2231 section 5, then others. */
 static const struct row words[] = {
     {"8: Keith", "=?US-ASCII?Q?Keith_Moore?= <moore@cs.utk.edu>", "Keith Moore <moore@cs.utk.edu>"},
@@ -659,6 +670,7 @@ int main(void)
 {
     mime_process_init();
     RUN(fields_are_found_and_keep_their_bytes);
+    RUN(a_field_is_found_by_its_name);
     RUN(encoded_words_become_utf8);
     RUN(addresses_are_read_as_they_come);
     RUN(dates_are_read_with_all_that_is_obsolete);

@@ -390,8 +390,7 @@ void smtp_command_run(struct smtp_server *s, struct str line)
         return;
     }
     word = line = str_trim(line);
-    if (str_cut(line, ' ', &word, &argument) && argument.n == 0)
-        argument = STR_NULL;
+    str_cut(line, ' ', &word, &argument);
     command = smtp_command_find(word);
     if (!command)
         smtp_refuse(s, "500 5.5.1 Not a command");

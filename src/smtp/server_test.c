@@ -513,6 +513,41 @@ static void what_ehlo_said_is_kept(void)
     owner_done(&o);
 }
 
+static void help_names_every_command(void)
+{
+    const struct smtp_command *command;
+    struct owner o;
+    size_t lines = 0;
+
+    begin(&o, &config);
+    owner_feed(&o, STR("HELP\r\n"), 6);
+    for (size_t i = 0; (command = smtp_command_at(i)); i++) {
+        CHECK_ROW(str_find(buf_view(&o.out), str_c(command->syntax)) != SIZE_MAX, command->word);
+        lines++;
+    }
+    for (size_t i = 0; i < o.out.n; i++)
+        lines -= o.out.p[i] == '\n';
+    CHECK_U64(lines + 1, 0);
+    CHECK(str_ends(buf_view(&o.out), STR("\r\n214 2.0.0 See RFC 5321\r\n")));
+    owner_done(&o);
+}
+
+/* The owner closes while the handshake runs: TLS that comes up then finds nobody. */
+static void tls_after_the_end_is_harmless(void)
+{
+    struct owner o;
+
+    begin(&o, &config);
+    CHECK_U64(smtp_server_input(o.server, STR(EHLO "STARTTLS\r\nNOOP\r\n")),
+              strlen(EHLO "STARTTLS\r\n"));
+    CHECK(smtp_server_waiting(o.server) && smtp_server_input(o.server, STR("NOOP\r\n")) == 0);
+    smtp_server_end(o.server, "The handshake took too long");
+    smtp_server_tls_ready(o.server);
+    CHECK(smtp_server_input(o.server, STR("NOOP\r\n")) == 0);
+    CHECK(str_ends(buf_view(&o.out), STR("421 4.3.2 The handshake took too long\r\n")));
+    owner_done(&o);
+}
+
 static void every_command_says_where_it_comes_from(void)
 {
     const struct smtp_command *command;
@@ -600,6 +635,8 @@ int main(void)
     RUN(a_connection_can_be_refused_and_ended);
     RUN(replies_hold_no_8_bit_and_are_cut);
     RUN(what_ehlo_said_is_kept);
+    RUN(help_names_every_command);
+    RUN(tls_after_the_end_is_harmless);
     RUN(every_command_says_where_it_comes_from);
     RUN(data_is_handed_on_in_large_slices);
     RUN(hostile_data_costs_linear_time);
