@@ -20,9 +20,8 @@ struct mime_part {
     uint32_t depth;     /* 0 for the message itself */
     uint64_t header_at; /* offset of its first header field */
     uint64_t body_at;   /* offset behind the empty line */
-    uint64_t
-        end_at;     /* offset behind its last byte, without the CRLF that belongs to the boundary */
-    uint64_t lines; /* of its body */
+    uint64_t end_at;    /* offset behind its last byte; the CRLF before a boundary is not in it */
+    uint64_t lines;     /* line ends in its body */
     bool multipart;
     bool message; /* message/rfc822 or message/global: its only child is that message's root part */
     /* As the sender wrote them. TEXT and PLAIN by default (RFC 2045 section 5.2), also for a
@@ -36,8 +35,7 @@ struct mime_part {
     struct str disposition;                              /* empty: NIL */
     struct mime_param *disposition_params;
     uint32_t disposition_params_n;
-    /* The parameters of both fields as they stand, for BODYSTRUCTURE, which shows them undecoded.
-     */
+    /* The parameters of both fields as they stand: BODYSTRUCTURE shows them undecoded. */
     struct str params_raw, disposition_raw;
 };
 
@@ -45,9 +43,8 @@ struct mime_message {
     struct str bytes;
     struct mime_part *parts; /* at least one */
     uint32_t parts_n;
-    struct str message_id; /* without < >, or empty */
-    struct str
-        *references; /* Message-IDs of References and In-Reply-To, without < >, oldest first */
+    struct str message_id;  /* without < >, or empty; like the others may hold bytes above 127 */
+    struct str *references; /* of References and In-Reply-To, without < >, oldest first */
     uint32_t references_n;
     struct str subject;      /* decoded to UTF-8, unfolded */
     struct str base_subject; /* RFC 5256 section 2.1, lower case */
@@ -80,8 +77,7 @@ void mime_print_preview(struct buf *out, const struct mime_message *m, struct ar
 struct mime_field {
     struct str name;  /* without colon and trailing space */
     struct str value; /* raw, folded as it stands, without the last CRLF */
-    uint64_t at,
-        end; /* offsets in the slice that was iterated, the whole field with its line end */
+    uint64_t at, end; /* offsets in the slice that was iterated; with the line end */
 };
 /* Iterates the fields of a header (from part.header_at to body_at, or any slice): *at begins at 0.
  * False at the end. Lines that are no field are skipped. */

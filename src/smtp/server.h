@@ -17,20 +17,19 @@ struct smtp_config {
     uint64_t size_max;       /* SIZE (RFC 1870), bytes */
     uint32_t recipients_max; /* a transaction */
     bool starttls;           /* offered while the stream is plain */
-    bool submission;         /* own users' clients: a space before a path is let through
-                                (docs/deviations.md) */
+    bool submission;         /* own users' clients: a space before a path is let through */
 };
 
-struct smtp_path_view { /* an address as the dialogue parsed it; valid during the call */
-    struct str local, domain,
-        whole; /* unquoted local part; domain as sent; as it is printed, without < > */
+struct smtp_path_view {       /* an address as the dialogue parsed it; valid during the call */
+    struct str local, domain; /* unquoted local part; domain as sent */
+    struct str whole;         /* as it is printed, without < > */
 };
 
 /* What the dialogue asks of its owner. All are called from smtp_server_input, smtp_server_answer or
  * smtp_server_tls_ready, none calls back into the dialogue before it returns. */
 struct smtp_ops {
     /* Is this recipient taken? Answer later with smtp_server_answer: true accepts; an error
-     * refuses, its kind chooses the code (the table is in server.c) and its text is shown. size is
+     * refuses, its kind chooses the code (the table is in reply.c) and its text is shown. size is
      * that of MAIL's SIZE parameter, or 0. */
     void (*rcpt)(void *arg, const struct smtp_path_view *to, uint64_t size);
     /* DATA was said, all is well: where should the bytes go? False refuses (452 or 451 by err's
