@@ -9,6 +9,7 @@ kind and the first ones of each are shown, to be looked at: neither side is righ
 import argparse
 import collections
 import email
+import email.errors
 import email.header
 import email.utils
 import glob
@@ -50,7 +51,7 @@ def escape(text):
 def decode_words(value):
     try:
         text = str(email.header.make_header(email.header.decode_header(value)))
-    except (LookupError, UnicodeError, ValueError):
+    except (LookupError, UnicodeError, ValueError, email.errors.MessageError):
         return value
     return text
 

@@ -54,7 +54,7 @@
 #define LIMIT_CHUNK 65536             /* plain bytes of one sealed chunk */
 
 /* Configuration. */
-#define LIMIT_CONFIG_FILE 1048576
+#define LIMIT_CONFIG_FILE 49152      /* goes to every role in one message */
 #define LIMIT_CONFIG_LINE 4096
 
 #endif

@@ -1,0 +1,25 @@
+/* account/account.h: the processes of accounts: the warmed parent that forks them, and the one that is an account. */
+#ifndef ACCOUNT_ACCOUNT_H
+#define ACCOUNT_ACCOUNT_H
+
+#include "base/base.h"
+#include "proc/sandbox.h"
+
+/* The parent: no key, no database. It opens an account's files, forks its process, ends idle ones. */
+int accounts_main(unsigned instance);
+
+/* What a new account's process is given at its fork. */
+struct account_birth {
+    uint64_t account;
+    int parent, keys;        /* channels */
+    int db, wal, large;      /* its files, and the folder of its large contents */
+    const struct sandbox_filter *filter;
+    unsigned landlock_abi;
+    bool sandbox_required;
+    uint64_t idle_s, retention_days;
+};
+
+/* The child's whole life: descriptors, reseeding, sandbox, key, first byte, in that order. Never returns. */
+NORETURN void account_live(const struct account_birth *birth);
+
+#endif

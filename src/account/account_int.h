@@ -1,0 +1,54 @@
+/* account/account_int.h: what the files of an account's process share. */
+#ifndef ACCOUNT_ACCOUNT_INT_H
+#define ACCOUNT_ACCOUNT_INT_H
+
+#include "account/account.h"
+#include "base/buf.h"
+#include "proc/chan.h"
+#include "store/store.h"
+
+#include <event2/event.h>
+
+#define SLICE_US 20000 /* no piece of work holds the loop longer (DESIGN, Processes) */
+
+struct delivering;
+struct session;
+
+struct account {
+    uint64_t number;
+    struct event_base *base;
+    struct chan *parent;
+    struct store *store;
+    struct db_source source;
+    struct store_config config;
+    struct session *sessions;
+    struct delivering *deliverers;
+    struct event *idle, *deliver, *changed;
+    uint64_t started;  /* SESSION_STARTs seen */
+    int64_t used_us;   /* when there was work last */
+    uint64_t idle_s;
+    bool stopping, changing;
+};
+
+/* Opens the store at the first need. False: the process has told its parent why, and ends. */
+MUST_CHECK bool account_open_store(struct account *a);
+/* Disk or damage: tells the parent, and ends the process. */
+NORETURN void account_fail(struct account *a, const struct error *err);
+/* Ends the process if the store has failed meanwhile. */
+void account_check_store(struct account *a);
+/* Something was done. */
+void account_used(struct account *a);
+
+/* session.c: IMAP sessions over a stream of plain bytes from the edge. */
+void session_start(struct account *a, int fd, const struct msg_session_start *m);
+void sessions_changed(struct account *a); /* the store did */
+void sessions_end(struct account *a, const char *words);
+
+/* deliver.c: deliveries from intake, and the check, over channels. */
+void deliver_start(struct account *a, int fd);
+void check_start(struct account *a, int fd);
+bool deliver_idle(const struct account *a);
+/* Commits what has come and has not been answered. */
+void deliver_now(struct account *a);
+
+#endif

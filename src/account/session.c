@@ -1,0 +1,141 @@
+/* account/session.c: IMAP sessions: bytes from the edge into the session, its answers back, in slices. */
+#include "account/account_int.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "imap/session.h"
+#include "net/stream.h"
+
+#include <stdio.h>
+
+struct session {
+    struct session *next, **at;
+    struct account *a;
+    struct stream *stream;
+    struct imap_session *imap;
+    struct buf out;
+    struct event *go_on;
+};
+
+static void destroy(struct session *s)
+{
+    *s->at = s->next;
+    if (s->next)
+        s->next->at = s->at;
+    event_free(s->go_on);
+    imap_session_destroy(s->imap);
+    buf_done(&s->out);
+    mem_free(s);
+}
+
+/* Output goes to the stream; true when the session is over (and gone). */
+static bool write_out(struct session *s)
+{
+    if (s->out.overflow)
+        panic("an IMAP session wrote more than its limit");
+    stream_write(s->stream, buf_view(&s->out));
+    buf_reset(&s->out);
+    if (!imap_session_done(s->imap))
+        return false;
+    stream_finish(s->stream);
+    destroy(s);
+    return true;
+}
+
+static void run(struct session *s)
+{
+    struct account *a = s->a;
+    int64_t deadline = clock_boot_us() + SLICE_US;
+    bool waits = false;
+
+    account_used(a);
+    while (stream_pending(s->stream) < LIMIT_IMAP_OUTPUT) {
+        struct str in = stream_input(s->stream);
+        size_t used;
+
+        if (in.n == 0 && !imap_session_busy(s->imap))
+            break;
+        used = imap_session_input(s->imap, in, deadline);
+        stream_consume(s->stream, used);
+        account_check_store(a);
+        if (write_out(s))
+            return;
+        if (clock_boot_us() >= deadline || (used == 0 && in.n > 0 && !imap_session_busy(s->imap))) {
+            waits = true;
+            break;
+        }
+    }
+    if (waits && (imap_session_busy(s->imap) || stream_input(s->stream).n > 0))
+        event_active(s->go_on, EV_TIMEOUT, 0);
+}
+
+static void on_readable(void *arg)
+{
+    run(arg);
+}
+
+static void on_drained(void *arg)
+{
+    run(arg);
+}
+
+static void on_closed(void *arg, const char *why)
+{
+    struct session *s = arg;
+
+    (void)why;
+    stream_destroy(s->stream);
+    destroy(s);
+}
+
+static void on_go_on(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    run(arg);
+}
+
+void session_start(struct account *a, int fd, const struct msg_session_start *m)
+{
+    static const struct stream_ops ops = {.readable = on_readable, .drained = on_drained, .closed = on_closed};
+    struct session *s = mem_zalloc(sizeof *s);
+    struct imap_session_config config = {.user = m->user, .login_tag = m->tag, .read_only = m->read_only};
+    char actor[60];
+    int n = snprintf(actor, sizeof actor, "session:%.*s", STR_ARG(m->credential));
+
+    config.actor = str_of(actor, (size_t)n);
+    *s = (struct session){.next = a->sessions, .at = &a->sessions, .a = a};
+    if (s->next)
+        s->next->at = &s->next;
+    a->sessions = s;
+    /* An answer that was begun is finished: pauses come between pieces, so twice the limit always holds one. */
+    buf_init(&s->out, (size_t)16 * LIMIT_IMAP_OUTPUT);
+    s->go_on = event_new(a->base, -1, 0, on_go_on, s);
+    event_priority_set(s->go_on, 1);
+    s->stream = stream_create(a->base, fd, NULL, &ops, s);
+    s->imap = imap_session_create(a->store, &config, &s->out);
+    write_out(s);
+}
+
+void sessions_changed(struct account *a)
+{
+    struct session *next;
+
+    for (struct session *s = a->sessions; s; s = next) {
+        next = s->next;
+        imap_session_changed(s->imap);
+        account_check_store(a);
+        write_out(s);
+    }
+}
+
+void sessions_end(struct account *a, const char *words)
+{
+    struct session *next;
+
+    for (struct session *s = a->sessions; s; s = next) {
+        next = s->next;
+        imap_session_end(s->imap, words);
+        write_out(s);
+    }
+}

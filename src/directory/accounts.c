@@ -1,0 +1,198 @@
+/* directory/accounts.c: rows of domains, addresses and accounts. Answers come from the database each time; there is no cache
+ * that could be cold or stale (LESSONS 42, 43). */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "directory/directory_int.h"
+#include "directory/names.h"
+
+bool domain_find(struct directory *d, struct str name, int64_t *id, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "SELECT id FROM domain WHERE name = ?");
+    struct buf b;
+    bool found = false, ok;
+
+    buf_init(&b, LIMIT_SMTP_DOMAIN + 1);
+    name_fold(&b, name);
+    db_bind_text(s, 1, buf_view(&b));
+    ok = db_one_int(d->db, s, id, &found, err);
+    buf_done(&b);
+    if (ok && !found)
+        return error_set(err, ERROR_NOT_FOUND, "there is no domain %.*s here; `posthus domain add` makes one",
+                         STR_ARG(str_sub(name, 0, 100)));
+    return ok;
+}
+
+static bool find_local(struct directory *d, int64_t domain, struct str local, uint64_t *account, bool *found,
+                       struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "SELECT account FROM address WHERE domain = ? AND local = ?");
+    int64_t id = 0;
+
+    db_bind_int(s, 1, domain);
+    db_bind_text(s, 2, local);
+    if (!db_one_int(d->db, s, &id, found, err))
+        return false;
+    if (*found)
+        *account = (uint64_t)id;
+    return true;
+}
+
+/* RFC 5321 section 4.5.1: postmaster is always there; where nobody has the address it is the first account's. */
+static bool find_postmaster(struct directory *d, uint64_t *account, bool *found, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "SELECT min(id) FROM account HAVING count(*) > 0");
+    int64_t id = 0;
+
+    if (!db_one_int(d->db, s, &id, found, err))
+        return false;
+    if (*found)
+        *account = (uint64_t)id;
+    return true;
+}
+
+bool account_of_address(struct directory *d, struct str local, struct str domain, uint64_t *account,
+                        struct error *err)
+{
+    struct error why = {0};
+    struct str base, detail;
+    struct buf b;
+    int64_t id = 0;
+    bool found = false, ok = true;
+
+    if (domain.n && !domain_find(d, domain, &id, &why)) {
+        if (why.kind == ERROR_NOT_FOUND)
+            return error_set(err, ERROR_DENIED, "%.*s is not a domain of this server, and it does not relay",
+                             STR_ARG(str_sub(domain, 0, 100)));
+        return error_set(err, why.kind, "%s", why.text);
+    }
+    buf_init(&b, LIMIT_SMTP_PATH);
+    name_fold(&b, local);
+    if (domain.n) {
+        ok = find_local(d, id, buf_view(&b), account, &found, err);
+        name_detail(buf_view(&b), &base, &detail);
+        if (ok && !found && base.n < b.n)
+            ok = find_local(d, id, base, account, &found, err);
+    }
+    if (ok && !found && str_equal(buf_view(&b), STR("postmaster")))
+        ok = find_postmaster(d, account, &found, err);
+    buf_done(&b);
+    if (ok && !found)
+        return error_set(err, ERROR_NOT_FOUND, "nobody here has this address");
+    return ok;
+}
+
+bool account_of_name(struct directory *d, struct str name, uint64_t *account, struct error *err)
+{
+    struct str local, domain;
+
+    if (!name_split(name, &local, &domain))
+        return error_set(err, ERROR_SYNTAX, "\"%.*s\" is no address; expected name@domain",
+                         STR_ARG(str_sub(name, 0, 100)));
+    return account_of_address(d, local, domain, account, err);
+}
+
+bool account_name(struct directory *d, uint64_t account, struct buf *out, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "SELECT local || '@' || name FROM address JOIN domain"
+                                               " ON domain.id = address.domain WHERE account = ? AND main = 1");
+    enum db_step step;
+
+    db_bind_int(s, 1, (int64_t)account);
+    step = db_next(d->db, s, err);
+    if (step == DB_ROW)
+        buf_str(out, db_col_str(s, 0));
+    if (step == DB_DONE)
+        return error_set(err, ERROR_NOT_FOUND, "there is no such account");
+    return step == DB_ROW;
+}
+
+bool account_quota(struct directory *d, uint64_t account, uint64_t *quota, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "SELECT quota FROM account WHERE id = ?");
+    int64_t n = 0;
+    bool found = false;
+
+    db_bind_int(s, 1, (int64_t)account);
+    if (!db_one_int(d->db, s, &n, &found, err))
+        return false;
+    *quota = (uint64_t)n;
+    return found || error_set(err, ERROR_NOT_FOUND, "there is no such account");
+}
+
+void account_set_problem(struct directory *d, uint64_t account, struct str why)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "UPDATE account SET problem = nullif(?, '') WHERE id = ?"
+                                               " AND coalesce(problem, '') <> ?");
+    struct error err;
+
+    db_bind_text(s, 1, why);
+    db_bind_int(s, 2, (int64_t)account);
+    db_bind_text(s, 3, why);
+    if (!db_run(d->db, s, &err))
+        directory_check_db(d);
+}
+
+bool address_add(struct directory *d, struct str name, uint64_t account, bool is_main, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(
+        d->db, "INSERT INTO address (domain, local, account, main, created_us) VALUES (?, ?, ?, ?, ?)");
+    struct error why = {0};
+    struct str local, domain;
+    struct buf b;
+    int64_t id = 0;
+    bool ok;
+
+    if (!name_split(name, &local, &domain))
+        return error_set(err, ERROR_SYNTAX, "\"%.*s\" is no address; expected name@domain",
+                         STR_ARG(str_sub(name, 0, 100)));
+    if (!name_check(local, domain, err) || !domain_find(d, domain, &id, err))
+        return false;
+    buf_init(&b, LIMIT_SMTP_LOCAL);
+    name_fold(&b, local);
+    db_bind_int(s, 1, id);
+    db_bind_text(s, 2, buf_view(&b));
+    db_bind_int(s, 3, (int64_t)account);
+    db_bind_int(s, 4, is_main);
+    db_bind_int(s, 5, clock_wall_us());
+    ok = db_run(d->db, s, &why);
+    buf_done(&b);
+    if (!ok && why.kind == ERROR_EXISTS)
+        return error_set(err, ERROR_EXISTS, "%.*s is taken already", STR_ARG(str_sub(name, 0, 100)));
+    return ok || error_set(err, why.kind, "%s", why.text);
+}
+
+bool account_insert(struct directory *d, uint64_t account, uint64_t quota, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "INSERT INTO account (id, quota, created_us) VALUES (?, ?, ?)");
+
+    db_bind_int(s, 1, (int64_t)account);
+    db_bind_int(s, 2, (int64_t)quota);
+    db_bind_int(s, 3, clock_wall_us());
+    return db_run(d->db, s, err);
+}
+
+static bool delete_rows(struct directory *d, const char *sql, uint64_t account, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, sql);
+
+    db_bind_int(s, 1, (int64_t)account);
+    return db_run(d->db, s, err);
+}
+
+bool account_delete(struct directory *d, uint64_t account, struct error *err)
+{
+    return delete_rows(d, "DELETE FROM credential WHERE account = ?", account, err) &&
+           delete_rows(d, "DELETE FROM address WHERE account = ?", account, err) &&
+           delete_rows(d, "DELETE FROM account WHERE id = ?", account, err);
+}
+
+bool accounts_next_number(struct directory *d, uint64_t *out, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "SELECT seq FROM sqlite_sequence WHERE name = 'account'");
+    int64_t n = 0;
+
+    if (!db_one_int(d->db, s, &n, NULL, err))
+        return false;
+    *out = (uint64_t)n + 1;
+    return true;
+}

@@ -1,0 +1,21 @@
+/* directory/names.h: addresses as the directory compares them. */
+#ifndef DIRECTORY_NAMES_H
+#define DIRECTORY_NAMES_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* Splits at the last @; both parts must be there. */
+MUST_CHECK bool name_split(struct str address, struct str *local, struct str *domain);
+/* Appends in lower case (ASCII); domains compare so (RFC 5321 section 2.4), and so do local parts here. */
+void name_fold(struct buf *out, struct str s);
+/* "ada+lists" -> "ada" and "lists"; without + the detail is empty. A + in front is part of the name. */
+void name_detail(struct str local, struct str *base, struct str *detail);
+/* Appends a login name: folded, white space around it cut, %40 read as @ (CLIENTS: iOS 18.4). */
+void name_login(struct buf *out, struct str user);
+/* A new address of ours: local part of 1..64 of [a-z0-9._-] and others without quoting, no + (it begins a detail), a domain
+ * of letters, digits, dots and dashes. ERROR_SYNTAX says what is wrong. */
+MUST_CHECK bool name_check(struct str local, struct str domain, struct error *err);
+MUST_CHECK bool name_check_domain(struct str domain, struct error *err);
+
+#endif

@@ -1,0 +1,158 @@
+/* edge/edge.c: see edge_int.h. */
+#include "edge/edge_int.h"
+
+#include "base/log.h"
+
+#include <openssl/err.h>
+#include <stdio.h>
+#include <string.h>
+
+static void on_accept(void *arg, int fd, const struct net_address *peer, bool within)
+{
+    struct edge_port *port = arg;
+
+    port->edge->accepted++;
+    port->edge->connected(port->edge, port, fd, peer, within);
+}
+
+static void listen_on(struct edge_port *port)
+{
+    port->listener = listener_create(port->edge->p->base, port->fd, &port->edge->gate, on_accept, port);
+}
+
+void edge_take_listener(struct edge *e, struct str service, int fd)
+{
+    struct edge_port *port;
+
+    if (e->ports == ARRAY_LEN(e->port) || fd < 0)
+        return;
+    port = &e->port[e->ports++];
+    *port = (struct edge_port){.edge = e, .fd = fd};
+    snprintf(port->service, sizeof port->service, "%.*s", STR_ARG(service));
+    if (e->p)
+        listen_on(port);
+}
+
+static void make_context(struct edge *e, struct str cert, struct str key)
+{
+    struct tls_names names = {.alpn = str_c(e->alpn), .hostname = str_c(e->p->config.hostname),
+                              .more = str_c(e->p->config.tls_names)};
+    struct error err;
+    SSL_CTX *fresh;
+
+    if (!tls_context_create(&fresh, cert, key, &names, &err)) {
+        log_text(LOG_CONFIG_PROBLEM, STR_NULL, "%s%s", err.text, e->tls ? "; the old one stays" : "");
+        return;
+    }
+    SSL_CTX_free(e->tls); /* connections keep a reference of their own */
+    e->tls = fresh;
+}
+
+void edge_take_tls(struct edge *e, struct str cert, struct str key)
+{
+    if (e->p) {
+        make_context(e, cert, key);
+        return;
+    }
+    buf_init(&e->cert, cert.n + 1);
+    buf_str(&e->cert, cert);
+    buf_init(&e->key, key.n + 1);
+    buf_str(&e->key, key);
+}
+
+/* OpenSSL fetches and allocates much at its first handshake: once now, with files at hand and before anybody waits. */
+static void warm(struct edge *e)
+{
+    SSL *ssl = e->tls ? SSL_new(e->tls) : NULL;
+
+    SSL_free(ssl);
+    ERR_clear_error();
+}
+
+void edge_start(struct edge *e, struct process *p)
+{
+    e->p = p;
+    net_gate_init(&e->gate, p->config.connections, p->config.connections_address);
+    if (e->cert.n)
+        make_context(e, buf_view(&e->cert), buf_view(&e->key));
+    buf_done(&e->cert);
+    buf_done_wipe(&e->key);
+    warm(e);
+    for (size_t i = 0; i < e->ports; i++)
+        listen_on(&e->port[i]);
+}
+
+static void on_drain_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct edge *e = arg;
+
+    (void)fd, (void)what;
+    e->drain(e, true);
+    process_end(e->p);
+}
+
+void edge_drain(struct edge *e)
+{
+    struct timeval t = {.tv_sec = EDGE_DRAIN_S};
+
+    for (size_t i = 0; i < e->ports; i++) {
+        listener_destroy(e->port[i].listener);
+        e->port[i].listener = NULL;
+    }
+    e->drain_timer = evtimer_new(e->p->base, on_drain_timer, e);
+    evtimer_add(e->drain_timer, &t);
+    e->drain(e, false);
+    if (e->gate.open == 0)
+        process_end(e->p);
+}
+
+void edge_left(struct edge *e, const struct net_address *peer)
+{
+    net_gate_leave(&e->gate, peer);
+    if (e->p->draining && e->gate.open == 0)
+        process_end(e->p);
+}
+
+void edge_status(struct edge *e, struct process_status *s)
+{
+    process_status_add(s, "connections", e->gate.open);
+    process_status_add(s, "accepted", e->accepted);
+    process_status_add(s, "refused-in-all", e->gate.refused_total);
+    process_status_add(s, "refused-by-address", e->gate.refused_prefix);
+    process_status_add(s, "accept-pauses", e->gate.paused);
+    process_status_add(s, "tls-handshakes", e->handshakes);
+    process_status_add(s, "bytes-dropped-before-tls", e->dropped_before_tls);
+}
+
+void edge_log_connect(const char *service, struct str id, const struct net_address *peer)
+{
+    struct log_line l;
+    struct buf ip;
+
+    buf_init(&ip, 64);
+    net_address_print_ip(&ip, peer);
+    log_begin(&l, LOG_CONNECT, id);
+    log_c(&l, "service", service);
+    log_str(&l, "peer", buf_view(&ip));
+    log_end(&l);
+    buf_done(&ip);
+}
+
+void edge_log_disconnect(struct str id, const char *why)
+{
+    struct log_line l;
+
+    log_begin(&l, LOG_DISCONNECT, id);
+    log_c(&l, "why", why);
+    log_end(&l);
+}
+
+void edge_log_tls(struct str id, SSL *ssl)
+{
+    struct log_line l;
+
+    log_begin(&l, LOG_TLS, id);
+    log_c(&l, "version", SSL_get_version(ssl));
+    log_c(&l, "cipher", SSL_get_cipher_name(ssl));
+    log_end(&l);
+}

@@ -1,0 +1,7 @@
+/* intake/intake.h: takes messages from outside to accounts, or to the queue. */
+#ifndef INTAKE_INTAKE_H
+#define INTAKE_INTAKE_H
+
+int intake_main(unsigned instance);
+
+#endif

@@ -1,0 +1,225 @@
+/* keys/keys.c: see keys.h. keys.db is apart from the accounts' files and backups: destroying a row erases the account
+ * everywhere once the copies of keys.db have rolled over. */
+#include "keys/keys.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "keys/wrap.h"
+#include "proc/process.h"
+#include "store/db.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static const char *const steps[] = {
+    "CREATE TABLE key ("
+    " account INTEGER PRIMARY KEY,"    /* the account's number */
+    " wrapped BLOB NOT NULL,"          /* keys/wrap.h */
+    " generation INTEGER NOT NULL,"    /* of the account's files, store/vault.h */
+    " created_us INTEGER NOT NULL"     /* wall clock */
+    ") STRICT;",
+};
+
+static const struct db_schema schema = {"keys", steps, ARRAY_LEN(steps)};
+
+struct keys {
+    struct process *p;
+    struct db *db;
+    unsigned char server_key[KEY_BYTES], kek[KEY_BYTES];
+    int db_fd, wal_fd, key_fd;
+    uint64_t starts, refused;
+};
+
+static void take_file(void *arg, struct str name, int fd)
+{
+    struct keys *k = arg;
+
+    if (str_equal(name, STR("db")))
+        k->db_fd = fd;
+    else if (str_equal(name, STR("wal")))
+        k->wal_fd = fd;
+    else
+        k->key_fd = fd;
+}
+
+/* The seam of the server key's source: here a file that only root, or the operator, reads. */
+static bool read_server_key(struct keys *k, struct error *err)
+{
+    ssize_t n = pread(k->key_fd, k->server_key, KEY_BYTES, 0);
+
+    close(k->key_fd);
+    k->key_fd = -1;
+    return n == KEY_BYTES ||
+           error_set(err, ERROR_DAMAGED, "keys/server.key does not hold %d bytes", KEY_BYTES);
+}
+
+static bool start(void *arg, struct process *p, bool *ready, struct error *err)
+{
+    struct keys *k = arg;
+    struct db_source source = {.db_fd = k->db_fd, .wal_fd = k->wal_fd, .blob_fd = -1, .generation = 1};
+
+    (void)ready;
+    k->p = p;
+    db_process_init();
+    if (!read_server_key(k, err))
+        return false;
+    db_derive_key(k->server_key, STR("wrap accounts"), k->kek, sizeof k->kek);
+    db_derive_key(k->server_key, STR("service keys"), source.key, sizeof source.key);
+    return db_open(&k->db, &source, &schema, err);
+}
+
+static void tell_service_key(struct keys *k, struct chan *c, const struct msg *m)
+{
+    unsigned char key[KEY_BYTES];
+    struct str label = chan_peer(c) == ROLE_DIRECTORY ? STR("service directory") : STR("service relay");
+    struct msg answer = {.type = MSG_SERVICE_KEY_TELL,
+                         .service_key_tell = {m->service_key_ask.id, 0, str_of(key, sizeof key)}};
+
+    db_derive_key(k->server_key, label, key, sizeof key);
+    chan_send(c, &answer);
+    mem_wipe(key, sizeof key);
+}
+
+static bool insert_key(struct keys *k, uint64_t account, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(k->db, "INSERT OR IGNORE INTO key (account, wrapped, generation, "
+                                               "created_us) VALUES (?, ?, 1, ?)");
+    unsigned char key[KEY_BYTES], wrapped[KEY_WRAPPED_BYTES];
+
+    random_bytes(key, sizeof key);
+    key_wrap(k->kek, account, key, wrapped);
+    mem_wipe(key, sizeof key);
+    db_bind_int(s, 1, (int64_t)account);
+    db_bind_blob(s, 2, str_of(wrapped, sizeof wrapped));
+    db_bind_int(s, 3, clock_wall_us());
+    return db_run(k->db, s, err);
+}
+
+/* A number that has a key already keeps it: the directory asks again when it does not know whether it was heard. */
+static bool create(struct keys *k, struct msg_list accounts, struct error *err)
+{
+    AUTO_TX struct db_tx tx = {0};
+
+    if (!db_begin(&tx, k->db, err))
+        return false;
+    for (size_t i = 0; i < accounts.n; i++)
+        if (!insert_key(k, msg_u64_item(accounts.v[i]), err))
+            return false;
+    return db_commit(&tx, err);
+}
+
+static bool erase(struct keys *k, uint64_t account, struct error *err)
+{
+    AUTO_TX struct db_tx tx = {0};
+    AUTO_STMT sqlite3_stmt *s = db_stmt(k->db, "DELETE FROM key WHERE account = ?");
+
+    if (!db_begin(&tx, k->db, err))
+        return false;
+    db_bind_int(s, 1, (int64_t)account);
+    return db_run(k->db, s, err) && db_commit(&tx, err);
+}
+
+static bool unwrap(struct keys *k, uint64_t account, unsigned char key[KEY_BYTES], uint64_t *generation,
+                   struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(k->db, "SELECT wrapped, generation FROM key WHERE account = ?");
+    enum db_step step;
+
+    db_bind_int(s, 1, (int64_t)account);
+    step = db_next(k->db, s, err);
+    if (step == DB_DONE)
+        error_set(err, ERROR_GONE, "this account has no key: it was erased");
+    if (step != DB_ROW)
+        return false;
+    *generation = (uint64_t)db_col_int(s, 1);
+    return key_unwrap(k->kek, account, db_col_str(s, 0), key, err);
+}
+
+/* One unwrap for one start: the key goes to the account's process over its own socket, which ends here. */
+static void start_account(struct keys *k, struct msg *m)
+{
+    unsigned char key[KEY_BYTES] = {0};
+    struct error err = {0};
+    struct msg out = {.type = MSG_ACCOUNT_KEY};
+    struct chan *c;
+
+    if (m->nfds != 1)
+        return;
+    c = chan_create(k->p->base, m->fd[0], ROLE_KEYS, ROLE_ACCOUNT, NULL, NULL);
+    m->fd[0] = -1;
+    k->starts++;
+    if (unwrap(k, m->keys_start.account, key, &out.account_key.generation, &err)) {
+        out.account_key.key = str_of(key, sizeof key);
+    } else {
+        k->refused++;
+        out.account_key.kind = err.kind;
+        out.account_key.text = str_c(err.text);
+    }
+    chan_send(c, &out);
+    chan_destroy(c); /* one small message into an empty socket never waits */
+    mem_wipe(key, sizeof key);
+}
+
+static void message(void *arg, struct chan *c, struct msg *m)
+{
+    struct keys *k = arg;
+    struct error err = {0};
+    struct msg out = {0};
+
+    switch (m->type) {
+    case MSG_SERVICE_KEY_ASK:
+        tell_service_key(k, c, m);
+        break;
+    case MSG_KEYS_CREATE:
+        if (create(k, m->keys_create.accounts, &err))
+            err.kind = ERROR_NONE;
+        out = (struct msg){.type = MSG_KEYS_CREATED,
+                           .keys_created = {m->keys_create.id, err.kind, str_c(err.text)}};
+        chan_send(c, &out);
+        break;
+    case MSG_KEYS_ERASE:
+        if (erase(k, m->keys_erase.account, &err))
+            err.kind = ERROR_NONE;
+        out = (struct msg){.type = MSG_KEYS_ERASED,
+                           .keys_erased = {m->keys_erase.id, err.kind, str_c(err.text)}};
+        chan_send(c, &out);
+        break;
+    case MSG_KEYS_START:
+        start_account(k, m);
+        break;
+    default:
+        break;
+    }
+    if (db_failed(k->db)) {
+        error_set(&err, ERROR_DISK, "keys.db can not be written; look at the disk");
+        process_give_up(k->p, &err);
+    }
+}
+
+static void drain(void *arg)
+{
+    struct keys *k = arg;
+
+    db_close(k->db);
+    k->db = NULL;
+    process_end(k->p);
+}
+
+static void status(void *arg, struct process_status *s)
+{
+    struct keys *k = arg;
+
+    process_status_add(s, "account-starts", k->starts);
+    process_status_add(s, "account-starts-refused", k->refused);
+}
+
+int keys_main(unsigned instance)
+{
+    static const struct process_ops ops = {
+        .file = take_file, .start = start, .message = message, .drain = drain, .status = status,
+    };
+    struct keys k = {.db_fd = -1, .wal_fd = -1, .key_fd = -1};
+
+    return process_main(ROLE_KEYS, instance, &ops, &k);
+}

@@ -1,0 +1,149 @@
+/* net/listener.c: see listener.h. */
+#include "net/listener.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ACCEPT_BATCH 64    /* then other events get their turn */
+#define PAUSE_US 200000    /* at EMFILE */
+
+struct listener {
+    struct event *ev, *pause;
+    struct net_gate *gate;
+    listener_fn fn;
+    void *arg;
+    int fd;
+};
+
+void net_gate_init(struct net_gate *g, uint64_t most, uint64_t most_prefix)
+{
+    *g = (struct net_gate){.most = most, .most_prefix = most_prefix};
+    map_init(&g->by_prefix);
+}
+
+static struct str prefix_of(const struct net_address *a, struct buf *b)
+{
+    buf_init(b, 16);
+    net_address_prefix(b, a);
+    return buf_view(b);
+}
+
+bool net_gate_enter(struct net_gate *g, const struct net_address *a)
+{
+    struct buf b;
+    struct str prefix = prefix_of(a, &b);
+    uintptr_t n = (uintptr_t)map_find(&g->by_prefix, prefix);
+    bool ok = false;
+
+    if (g->open >= g->most) {
+        g->refused_total++;
+    } else if (n >= g->most_prefix) {
+        g->refused_prefix++;
+    } else {
+        map_put(&g->by_prefix, prefix, (void *)(n + 1)); // NOLINT(performance-no-int-to-ptr)
+        g->open++;
+        ok = true;
+    }
+    buf_done(&b);
+    return ok;
+}
+
+void net_gate_leave(struct net_gate *g, const struct net_address *a)
+{
+    struct buf b;
+    struct str prefix = prefix_of(a, &b);
+    uintptr_t n = (uintptr_t)map_find(&g->by_prefix, prefix);
+
+    if (n == 0 || g->open == 0)
+        panic("net_gate_leave without enter");
+    g->open--;
+    if (n == 1)
+        map_remove(&g->by_prefix, prefix);
+    else
+        map_put(&g->by_prefix, prefix, (void *)(n - 1)); // NOLINT(performance-no-int-to-ptr)
+    buf_done(&b);
+}
+
+static void on_pause_over(evutil_socket_t fd, short what, void *arg)
+{
+    struct listener *l = arg;
+
+    (void)fd, (void)what;
+    event_add(l->ev, NULL);
+}
+
+static void on_accept(evutil_socket_t lfd, short what, void *arg)
+{
+    struct listener *l = arg;
+
+    (void)what;
+    for (int i = 0; i < ACCEPT_BATCH; i++) {
+        struct net_address peer = {.n = sizeof peer.sa};
+        int fd = accept4(lfd, (struct sockaddr *)&peer.sa, &peer.n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                struct timeval t = {.tv_usec = PAUSE_US};
+
+                l->gate->paused++;
+                event_del(l->ev);
+                evtimer_add(l->pause, &t);
+            }
+            return;
+        }
+        if (peer.sa.ss_family != AF_UNIX) {
+            int one = 1;
+
+            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        }
+        l->fn(l->arg, fd, &peer, net_gate_enter(l->gate, &peer));
+    }
+}
+
+struct listener *listener_create(struct event_base *base, int fd, struct net_gate *gate, listener_fn fn,
+                                 void *arg)
+{
+    struct listener *l = mem_zalloc(sizeof *l);
+
+    *l = (struct listener){.gate = gate, .fn = fn, .arg = arg, .fd = fd};
+    l->ev = event_new(base, fd, EV_READ | EV_PERSIST, on_accept, l);
+    l->pause = evtimer_new(base, on_pause_over, l);
+    event_add(l->ev, NULL);
+    return l;
+}
+
+void listener_destroy(struct listener *l)
+{
+    if (!l)
+        return;
+    event_free(l->ev);
+    event_free(l->pause);
+    close(l->fd);
+    mem_free(l);
+}
+
+bool net_listen(const struct net_address *a, int *fd, struct error *err)
+{
+    int one = 1, s = socket(a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct buf ip;
+    int e;
+
+    if (s >= 0 && setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
+        bind(s, (const struct sockaddr *)&a->sa, a->n) == 0 && listen(s, 1024) == 0) {
+        *fd = s;
+        return true;
+    }
+    e = errno;
+    if (s >= 0)
+        close(s);
+    buf_init(&ip, 64);
+    net_address_print_ip(&ip, a);
+    error_set(err, e == EADDRINUSE ? ERROR_CONFLICT : e == EACCES ? ERROR_DENIED : ERROR_TEMPORARY,
+              "cannot listen on %.*s port %u: %s", STR_ARG(buf_view(&ip)), net_address_port(a),
+              e == EADDRINUSE ? "another program does; choose another port" : strerror(e));
+    buf_done(&ip);
+    return false;
+}
