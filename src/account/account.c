@@ -251,7 +251,7 @@ void account_live(const struct account_birth *b)
     sigprocmask(SIG_SETMASK, &none, NULL);
     a.config.retention_us = b->retention_days ? (int64_t)b->retention_days * 86400 * 1000000 : -1;
     ec = event_config_new();
-    event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK);
+    event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
     a.base = event_base_new_with_config(ec);
     event_config_free(ec);
     event_base_priority_init(a.base, 2);

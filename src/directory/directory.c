@@ -189,8 +189,6 @@ static void message(void *arg, struct chan *c, struct msg *m)
 {
     struct directory *d = arg;
 
-    if (!d->db)
-        return; /* nobody has been told that we are ready */
     switch (m->type) {
     case MSG_LOGIN_ASK:
         login_ask(d, c, m);

@@ -309,6 +309,16 @@ static void on_readable(evutil_socket_t sock, short what, void *arg)
     }
 }
 
+void chan_set_reading(struct chan *c, bool on)
+{
+    if (c->ended)
+        return;
+    if (on)
+        event_add(c->read_ev, NULL);
+    else
+        event_del(c->read_ev);
+}
+
 void chan_read_now(struct chan *c)
 {
     on_readable(c->fd, EV_READ, c);

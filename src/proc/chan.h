@@ -26,6 +26,8 @@ void chan_destroy(struct chan *c); /* NULL is fine; drops what is queued */
 bool chan_send(struct chan *c, const struct msg *m);
 /* Writes out what is queued, waiting at most ms milliseconds: for the end of a process. */
 void chan_flush(struct chan *c, int ms);
+/* Reading off and on: what comes meanwhile waits in the socket. On at first. */
+void chan_set_reading(struct chan *c, bool on);
 /* Reads what has arrived already, without the loop: what a process said last before it ended. fn may destroy the channel. */
 void chan_read_now(struct chan *c);
 /* The role at the other end. */

@@ -68,6 +68,9 @@ void process_ready(struct process *p)
     if (p->ready_said)
         return;
     p->ready_said = true;
+    for (size_t i = 0; i < p->deaf.n; i++)
+        chan_set_reading(*(struct chan **)vec_at(&p->deaf, i), true);
+    vec_done(&p->deaf);
     chan_send(p->supervisor, &m);
 }
 
@@ -115,6 +118,10 @@ static void add_peer(struct process *p, struct msg *m)
     c = chan_create(p->base, m->fd[0], p->role, role, on_peer, p);
     m->fd[0] = -1;
     p->peer[role_number(role)] = c;
+    if (!p->ready_said && role != ROLE_KEYS) {
+        chan_set_reading(c, false);
+        *(struct chan **)vec_add(&p->deaf) = c;
+    }
     if (p->ops->peer_new) /* first: what a waiting request needs ahead of it is sent here */
         p->ops->peer_new(p->arg, role, c);
     calls_peer_new(p->calls, role, c);
@@ -291,7 +298,8 @@ int process_main(enum role role, unsigned instance, const struct process_ops *op
     signal(SIGINT, SIG_IGN); /* Ctrl-C is the supervisor's */
     signal(SIGTERM, SIG_IGN);
     prctl(PR_SET_NAME, role_name(role), 0, 0, 0);
-    event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK);
+    event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
+    vec_init(&p.deaf, sizeof(struct chan *));
     p.base = event_base_new_with_config(ec);
     event_config_free(ec);
     if (!p.base)

@@ -54,6 +54,7 @@ struct process {
     struct chan *peer[ROLE_COUNT]; /* by role number; of several instances (hasher) the last */
     struct config config;
     struct calls *calls;
+    struct vec deaf; /* of struct chan *: peers that are heard when this process is ready */
     bool draining, ready_said;
     const struct process_ops *ops;
     void *arg;
@@ -61,7 +62,8 @@ struct process {
 
 /* Runs the role to its end; returns its exit status. */
 int process_main(enum role role, unsigned instance, const struct process_ops *ops, void *arg);
-/* READY, for a role that did not say so from start. */
+/* READY, for a role that did not say so from start. Before it, only `keys` and the supervisor are heard; what other peers
+ * ask waits. */
 void process_ready(struct process *p);
 /* Tells the supervisor why this process can not work, and ends it. */
 NORETURN void process_give_up(struct process *p, const struct error *err);

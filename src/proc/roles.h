@@ -71,7 +71,8 @@ enum role {
 #define ROLE_SYSCALLS_accounts(S)                                                                  \
     ROLE_SYSCALLS_account(S) S(clone) S(wait4) S(mkdirat) S(socketpair) S(close_range) S(prctl)    \
     S(seccomp) S(landlock_create_ruleset) S(landlock_add_rule) S(landlock_restrict_self)           \
-    S(prlimit64) S(set_robust_list) S(epoll_create1) S(faccessat) S(newfstatat)
+    S(prlimit64) S(set_robust_list) S(epoll_create1) S(pipe2) S(getuid) S(geteuid) S(getgid)   \
+    S(getegid) S(faccessat2) S(newfstatat)
 /* One account: its descriptors, and the names in its own folder of large contents. */
 #define ROLE_SYSCALLS_account(S)                                                                   \
     ROLE_SYSCALLS_DATABASE(S) S(openat) S(unlinkat) S(renameat) S(getdents64) S(fsync)

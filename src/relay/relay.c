@@ -391,7 +391,7 @@ static void message(void *arg, struct chan *c, struct msg *m)
 {
     struct relay *r = arg;
 
-    if (!r->db || m->type != MSG_QUEUE_ADD)
+    if (m->type != MSG_QUEUE_ADD)
         return;
     queue_add(r, c, m);
     check_db(r);
