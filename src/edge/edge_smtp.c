@@ -68,6 +68,7 @@ static void drop_message(struct conn *c)
     c->size = 0;
 }
 
+/* Nothing of a transaction outlives it, ended or given up. */
 static void op_reset(void *arg)
 {
     struct conn *c = arg;
@@ -220,7 +221,7 @@ static void on_message(void *arg, struct msg *m)
         log_u64(&l, "recipients", c->rcpts_n);
         log_end(&l);
     }
-    c->handed = false;
+    op_reset(c);
     answered(c, err.kind ? &err : NULL, id_of(c));
 }
 

@@ -47,15 +47,22 @@ static uint32_t lower(uint32_t c)
     return c;
 }
 
+/* Runs of ASCII are folded in place: searches of whole messages spend their time here. */
 void imap_search_fold(struct buf *out, struct str text)
 {
     for (size_t at = 0; at < text.n;) {
-        unsigned char c = (unsigned char)text.p[at];
-        if (c < 0x80) {
-            buf_char(out, ascii_lower((char)c));
-            at++;
-            continue;
-        }
+        size_t n = 0;
+        while (at + n < text.n && (unsigned char)text.p[at + n] < 0x80)
+            n++;
+        char *room = buf_reserve(out, n);
+        if (!room)
+            return;
+        for (size_t i = 0; i < n; i++)
+            room[i] = ascii_lower(text.p[at + i]);
+        buf_commit(out, n);
+        at += n;
+        if (at == text.n)
+            return;
         size_t from = at;
         int32_t code = utf8_next(text, &at);
         if (code < 0)

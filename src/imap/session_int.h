@@ -21,7 +21,7 @@
 
 #define IMAP_APPEND_MAX (50u << 20) /* bytes of one message: APPENDLIMIT (RFC 7889) */
 #define IMAP_ONE_ARENA (4u << 20)   /* what is stored of one message, its content aside */
-#define IMAP_SLICE 500              /* messages that one step changes or tells */
+#define IMAP_SLICE 250              /* messages that one step changes or tells */
 
 enum imap_phase {
     IMAP_PHASE_READ,
