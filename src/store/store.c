@@ -121,7 +121,6 @@ uint64_t store_version(const struct store *store)
 
 static void tell(struct store *store)
 {
-    store->version++;
     if (store->changed)
         store->changed(store->changed_arg);
 }
@@ -187,6 +186,7 @@ void store_batch_abort(struct store *store)
         return;
     store->in_batch = false;
     db_tx_end(&store->batch);
+    store->version++;
 }
 
 /* ---- the transaction of one change ---- */
@@ -274,9 +274,12 @@ bool store_tx_commit(struct store_tx *t, struct error *err)
     if (t->savepoint ? !run_sql(store, "RELEASE one", err) : !db_commit(&t->tx, err))
         return false;
     t->open = store->in_tx = false;
-    if (t->modseq != 0 && t->savepoint)
+    if (t->modseq == 0)
+        return true;
+    store->version++;
+    if (t->savepoint)
         store->batch_changed = true;
-    else if (t->modseq != 0)
+    else
         tell(store);
     return true;
 }

@@ -59,7 +59,7 @@ struct db *store_db(struct store *store);
 
 /* fn is called after each commit that changed something; NULL ends that. It must not call the store. */
 void store_on_change(struct store *store, void (*fn)(void *arg), void *arg);
-/* Rises with each commit that changed something, from 0 at open. */
+/* Rises with each change, from 0 at open; also with one inside a batch, and when a batch is given up. */
 uint64_t store_version(const struct store *store);
 
 struct store_usage {

@@ -1,0 +1,292 @@
+/* imap/model_test.c: several sessions on one mailbox against a client that counts as RFC 9051 tells it to: it believes
+ * EXISTS and EXPUNGE and nothing else, and each number it is told must then name the message it thinks. Also: the same
+ * bytes in any pieces, and answers larger than what may wait. */
+#include "base/limits.h"
+#include "imap/test_session.h"
+
+#define SESSIONS 3
+#define MOST 400
+
+static const char hello[] = "From: Ada <ada@a.test>\r\nSubject: Hello\r\n\r\nGood morning\r\n";
+
+/* What a client knows: the UID of each number, 0 where it has not been told. */
+struct client {
+    struct test_session t;
+    uint32_t uids[MOST], n;
+};
+
+static struct test_store store;
+static struct client clients[SESSIONS];
+static uint64_t seed = 20261124;
+
+static uint64_t dice(uint64_t n)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (seed >> 33) % n;
+}
+
+static bool number_after(struct str line, const char *word, uint64_t *out)
+{
+    size_t at = str_find(line, str_c(word)), n = 0;
+    if (at == SIZE_MAX)
+        return false;
+    struct str rest = str_skip(line, at + strlen(word));
+    while (n < rest.n && ascii_digit(rest.p[n]))
+        n++;
+    return str_to_u64(str_sub(rest, 0, n), UINT32_MAX, out);
+}
+
+static void take_expunge(struct client *c, uint32_t number, bool may)
+{
+    CHECK_ROW(may, "EXPUNGE never comes inside FETCH, STORE or SEARCH");
+    if (!CHECK(number >= 1 && number <= c->n))
+        return;
+    memmove(&c->uids[number - 1], &c->uids[number], (c->n - number) * sizeof(c->uids[0]));
+    c->n--;
+}
+
+static void take_line(struct client *c, struct str line, bool may_expunge)
+{
+    uint64_t number, uid;
+    struct str head, rest;
+    if (!str_starts(line, STR("* ")) || !str_cut(str_skip(line, 2), ' ', &head, &rest) ||
+        !str_to_u64(head, UINT32_MAX, &number))
+        return;
+    if (str_equal(rest, STR("EXPUNGE"))) {
+        take_expunge(c, (uint32_t)number, may_expunge);
+    } else if (str_equal(rest, STR("EXISTS"))) {
+        CHECK_ROW(number >= c->n && number < MOST, "EXISTS never falls");
+        while (c->n < number)
+            c->uids[c->n++] = 0;
+    } else if (str_starts(rest, STR("FETCH ")) && CHECK(number >= 1 && number <= c->n) &&
+               number_after(rest, "UID ", &uid)) {
+        uint32_t *known = &c->uids[number - 1];
+        CHECK_ROW(*known == 0 || *known == uid, "a number names the message it named before");
+        *known = (uint32_t)uid;
+    }
+}
+
+/* Sends a command and takes all of its answer. */
+static void command(struct client *c, const char *text, bool may_expunge)
+{
+    struct str got = test_say(&c->t, text), line;
+    CHECK_ROW(str_find(got, STR("a OK")) != SIZE_MAX, text);
+    while (str_cut(got, '\n', &line, &got))
+        take_line(c, str_trim(line), may_expunge);
+}
+
+static void random_command(struct client *c)
+{
+    char text[200];
+    uint32_t number = c->n ? (uint32_t)dice(c->n) + 1 : 0;
+    uint32_t uid = (uint32_t)dice(60) + 1;
+    switch (dice(number ? 12 : 5)) {
+    case 0:
+        command(c, "a NOOP\r\n", true);
+        return;
+    case 1:
+        command(c, "a UID FETCH 1:* FLAGS\r\n", false);
+        return;
+    case 2:
+        snprintf(text, sizeof(text), "a UID MOVE %u:%u Trash\r\n", uid, uid + (uint32_t)dice(3));
+        command(c, text, true);
+        return;
+    case 3:
+        test_deliver(&store, "INBOX", str_c(hello));
+        return;
+    case 4:
+        command(c, "a APPEND INBOX {4+}\r\nabcd\r\n", true);
+        return;
+    case 5:
+    case 6:
+        snprintf(text, sizeof(text), "a FETCH %u:* (UID FLAGS)\r\n", number);
+        command(c, text, false);
+        return;
+    case 7:
+        snprintf(text, sizeof(text), "a STORE %u +FLAGS (\\Deleted)\r\n", number);
+        command(c, text, false);
+        return;
+    case 8:
+        snprintf(text, sizeof(text), "a STORE %u -FLAGS.SILENT (\\Seen $x)\r\n", number);
+        command(c, text, false);
+        return;
+    case 9:
+        command(c, "a EXPUNGE\r\n", true);
+        return;
+    case 10:
+        command(c, "a SEARCH NOT DELETED\r\n", false);
+        return;
+    default:
+        snprintf(text, sizeof(text), "a COPY %u INBOX\r\n", number);
+        command(c, text, true);
+    }
+}
+
+/* After NOOP a client that asks for all UIDs has what the store has. */
+static void all_agree(void)
+{
+    struct arena arena;
+    struct store_mailbox m = {0};
+    struct vec uids;
+    arena_init(&arena, 1 << 16);
+    vec_init(&uids, sizeof(uint32_t));
+    CHECK(store_mailbox_find(store.store, STR("INBOX"), &arena, &m, NULL));
+    CHECK(store_view(store.store, m.id, 1, UINT32_MAX, INT64_MAX, SIZE_MAX, &uids, NULL));
+    for (int i = 0; i < SESSIONS; i++) {
+        command(&clients[i], "a NOOP\r\n", true);
+        command(&clients[i], "a UID FETCH 1:* UID\r\n", false);
+        CHECK_U64(clients[i].n, uids.n);
+        CHECK(memcmp(clients[i].uids, uids.p, uids.n * sizeof(uint32_t)) == 0);
+    }
+    vec_done(&uids);
+    arena_done(&arena);
+}
+
+static void numbers_mean_what_the_client_thinks(void)
+{
+    test_store_open(&store, 0);
+    for (int i = 0; i < SESSIONS; i++) {
+        clients[i].n = 0;
+        test_session_open(&clients[i].t, &store);
+        command(&clients[i], "a SELECT INBOX\r\n", false);
+    }
+    for (int round = 0; round < 700; round++) {
+        random_command(&clients[dice(SESSIONS)]);
+        if (round % 70 == 69)
+            all_agree();
+    }
+    for (int i = 0; i < SESSIONS; i++)
+        test_session_close(&clients[i].t);
+    struct buf report;
+    uint64_t differences = 9;
+    buf_init(&report, 1 << 16);
+    CHECK(store_check(store.store, false, &report, &differences, NULL));
+    CHECK_U64(differences, 0);
+    buf_done(&report);
+    test_store_close(&store);
+}
+
+/* ---- pieces ---- */
+
+static const char session_text[] =
+    "a SELECT INBOX\r\nb FETCH 1:* (FLAGS BODY[])\r\n\r\nc APPEND Drafts {5}\r\nhello\r\n"
+    "d APPEND INBOX (\\Seen) {5+}\r\nworld\r\ne IDLE\r\nDONE\r\nf NOOP\r\ng FOO\r\n"
+    "h STORE 1 +FLAGS (\\Deleted)\r\ni EXPUNGE\r\nj LIST {0+}\r\n {1}\r\n%\r\n"
+    "k SEARCH SUBJECT {5+}\r\nHello\r\nl FETCH 1 (ENVELOPE {\r\nm UNSELECT\r\nn LOGOUT\r\n";
+
+/* Runs the text on a fresh account in pieces of n bytes; numbers that are made of the time are left out of the answer. */
+static void run_in_pieces(size_t n, struct buf *all)
+{
+    struct test_session s;
+    struct str in = str_c(session_text), out, line;
+    test_store_open(&store, 0);
+    test_deliver(&store, "INBOX", str_c(hello));
+    test_deliver(&store, "INBOX", str_c(hello));
+    test_session_open(&s, &store);
+    buf_reset(&s.out);
+    for (size_t at = 0; at < in.n; at += n) {
+        struct str piece = test_exact(str_sub(in, at, n));
+        for (size_t used = 0; (used < piece.n || imap_session_busy(s.session)) &&
+                              !imap_session_done(s.session);)
+            used += imap_session_input(s.session, str_skip(piece, used),
+                                       clock_boot_us() + 1000000);
+    }
+    out = buf_view(&s.out);
+    while (str_cut(out, '\n', &line, &out)) {
+        size_t uid = str_find(line, STR("UID"));
+        buf_str(all, str_sub(line, 0, uid == SIZE_MAX ? line.n : uid));
+        buf_char(all, '\n');
+    }
+    CHECK(imap_session_done(s.session));
+    test_session_close(&s);
+    test_store_close(&store);
+}
+
+static void pieces_do_not_matter(void)
+{
+    static const size_t sizes[] = {1, 2, 3, 7, 64, 10000};
+    struct buf whole, all;
+    buf_init(&whole, 1 << 16);
+    buf_init(&all, 1 << 16);
+    run_in_pieces(SIZE_MAX / 2, &whole);
+    CHECK(str_find(buf_view(&whole), STR("n OK Logged out")) != SIZE_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        buf_reset(&all);
+        run_in_pieces(sizes[i], &all);
+        CHECK_STR(buf_view(&all), buf_view(&whole));
+    }
+    buf_done(&whole);
+    buf_done(&all);
+}
+
+/* ---- answers that do not fit ---- */
+
+/* Drains as a slow client does, and sums what came. */
+static size_t drain(struct test_session *s, const char *in, size_t *most)
+{
+    size_t total = 0, used = 0;
+    struct str text = str_c(in);
+    buf_reset(&s->out);
+    *most = 0;
+    while (used < text.n || imap_session_busy(s->session)) {
+        used += imap_session_input(s->session, str_skip(text, used), clock_boot_us() + 20000);
+        *most = size_max(*most, s->out.n);
+        total += s->out.n;
+        buf_reset(&s->out);
+    }
+    return total;
+}
+
+static void a_large_answer_waits_for_its_reader(void)
+{
+    const size_t big = 6 << 20;
+    struct test_session s;
+    size_t most;
+    char *text = mem_alloc(big);
+    memset(text, 'x', big);
+    for (size_t i = 78; i + 1 < big; i += 80)
+        memcpy(text + i, "\r\n", 2);
+    memcpy(text, "Subject: big\r\n\r\n", 16);
+    test_store_open(&store, 0);
+    test_session_open(&s, &store);
+    for (int i = 0; i < 3; i++)
+        test_deliver(&store, "INBOX", str_of(text, big - (size_t)i));
+    (void)drain(&s, "a SELECT INBOX\r\n", &most);
+    size_t total = drain(&s, "b FETCH 1:* BODY.PEEK[]\r\n", &most);
+    CHECK(total > 3 * big - 3 && total < 3 * big + 300);
+    CHECK_ROW(most < 2 * LIMIT_IMAP_OUTPUT, "no more than the limit and a piece waits");
+    total = drain(&s, "c FETCH 1 BODY.PEEK[TEXT]<1000000.3000000>\r\n", &most);
+    CHECK(total > 3000000 && total < 3000200);
+    mem_free(text);
+    test_session_close(&s);
+    test_store_close(&store);
+}
+
+/* A command that pauses lets others run, and a deadline that is over still gets one step done. */
+static void a_deadline_pauses_a_command(void)
+{
+    struct test_session s;
+    size_t calls = 0, used = 0;
+    struct str text = STR("a SELECT INBOX\r\nb UID FETCH 1:* (UID ENVELOPE)\r\n");
+    test_store_open(&store, 0);
+    for (int i = 0; i < 30; i++)
+        test_deliver(&store, "INBOX", str_c(hello));
+    test_session_open(&s, &store);
+    while (used < text.n || imap_session_busy(s.session)) {
+        used += imap_session_input(s.session, str_skip(text, used), 0);
+        calls++;
+    }
+    CHECK(calls > 30);
+    CHECK(str_ends(buf_view(&s.out), STR("b OK Fetched\r\n")));
+    test_session_close(&s);
+    test_store_close(&store);
+}
+
+int main(void)
+{
+    RUN(numbers_mean_what_the_client_thinks);
+    RUN(pieces_do_not_matter);
+    RUN(a_large_answer_waits_for_its_reader);
+    RUN(a_deadline_pauses_a_command);
+    return test_end();
+}
