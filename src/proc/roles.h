@@ -49,7 +49,7 @@ enum role {
     };
 
 /* What every process does: its loop, its channels, its memory, its end. mmap and mprotect without PROT_EXEC, fcntl,
- * prctl, tgkill and ioctl with the arguments that sandbox.c names. */
+ * clone and ioctl with the arguments that sandbox.c names. */
 #define SYSCALLS_ALL(S)                                                                            \
     S(read) S(write) S(readv) S(writev) S(recvmsg) S(sendmsg) S(recvfrom) S(sendto) S(close)       \
     S(epoll_wait) S(epoll_pwait) S(epoll_ctl) S(poll) S(clock_gettime) S(gettimeofday)             \
@@ -57,7 +57,7 @@ enum role {
     S(rt_sigprocmask) S(rt_sigaction) S(exit) S(exit_group) S(getpid) S(gettid)                    \
     S(restart_syscall) S(shutdown) S(lseek) S(dup)
 
-#define SYSCALLS_FILTERED(S) S(mmap) S(mprotect) S(fcntl) S(tgkill) S(ioctl)
+#define SYSCALLS_FILTERED(S) S(mmap) S(mprotect) S(fcntl) S(ioctl)
 
 /* The edges accept and set options; a message becomes a memfd. No files. */
 #define ROLE_SYSCALLS_edge_smtp(S) S(accept4) S(setsockopt) S(getsockopt) S(memfd_create)

@@ -63,7 +63,7 @@ static int allow_fcntl(scmp_filter_ctx ctx)
     int bad = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        bad |= allow(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]));
+        bad |= allow(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i], 0));
     return bad;
 }
 
@@ -75,9 +75,7 @@ static int add_rule(scmp_filter_ctx ctx, int nr)
     if (nr == SCMP_SYS(fcntl))
         return allow_fcntl(ctx);
     if (nr == SCMP_SYS(ioctl))
-        return allow(ctx, nr, SCMP_A1(SCMP_CMP_EQ, FIONREAD));
-    if (nr == SCMP_SYS(kill))
-        return allow(ctx, nr, SCMP_A1(SCMP_CMP_EQ, SIGKILL));
+        return allow(ctx, nr, SCMP_A1(SCMP_CMP_EQ, FIONREAD, 0));
 #ifndef POSTHUS_SANITIZE
     if (nr == SCMP_SYS(clone))
         return allow(ctx, nr, SCMP_A0(SCMP_CMP_MASKED_EQ,

@@ -63,7 +63,7 @@ bool content_unsqueeze(const void *in, size_t n, void *out, size_t out_n)
            ZSTD_decompressDCtx(decompressor, out, out_n, in, n) == out_n;
 }
 
-void content_squeeze_done(void)
+void content_idle(void)
 {
     ZSTD_freeCCtx(compressor);
     ZSTD_freeDCtx(decompressor);
@@ -345,7 +345,7 @@ bool content_sweep(struct db *db, struct error *err)
 
     if (within_tx(db))
         panic("contents are swept within a transaction");
-    content_squeeze_done();
+    content_idle();
     if (!db->sweep || source->blob_fd < 0)
         return true;
     vec_init(&w.names, CONTENT_NAME_BYTES);

@@ -52,4 +52,7 @@ MUST_CHECK bool content_drop(struct db *db, int64_t id, struct error *err);
  * more when nothing was dropped since. */
 MUST_CHECK bool content_sweep(struct db *db, struct error *err);
 
+/* Gives back the memory that compressing needs (about a megabyte); made again at the next need. */
+void content_idle(void);
+
 #endif

@@ -12,8 +12,6 @@
 size_t content_squeeze(const void *in, size_t n, void *out, size_t out_n);
 /* Decompresses a frame of n bytes that holds exactly out_n; false when it does not. */
 MUST_CHECK bool content_unsqueeze(const void *in, size_t n, void *out, size_t out_n);
-/* Frees the contexts that the two keep. */
-void content_squeeze_done(void);
 
 void content_file_name(const unsigned char hash[CONTENT_HASH_BYTES], char name[CONTENT_NAME_BYTES]);
 /* Writes the file, synced and under its name, its folder synced too; an older file of that name is

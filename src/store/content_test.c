@@ -487,6 +487,6 @@ int main(void)
     RUN(a_failed_sync_ends_the_database_and_a_full_disk_does_not);
     RUN(every_failure_is_told_and_loses_nothing);
     RUN(a_database_without_a_folder_takes_only_rows);
-    content_squeeze_done();
+    content_idle();
     return test_end();
 }

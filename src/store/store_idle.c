@@ -158,8 +158,10 @@ bool store_idle(struct store *store, bool *more, struct error *err)
         if (!content_sweep(store->db, err))
             return false;
     }
-    if (!forgetting)
+    if (!forgetting) {
+        content_idle();
         db_idle(store->db);
+    }
     *more = forgetting;
     return true;
 }
