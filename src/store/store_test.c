@@ -2,6 +2,8 @@
 #include "store/store.c"
 #include "store/test_store.h"
 
+#include <errno.h>
+
 static struct test_store one;
 static int64_t now_us;
 
@@ -452,6 +454,117 @@ static void a_random_history_stays_sound(void)
     end();
 }
 
+/* ---- every call fails once ---- */
+
+static int calls_left;
+
+/* Counts down; false when this call and all later ones must fail. */
+static bool works(void)
+{
+    return calls_left > 0 && --calls_left > 0;
+}
+
+static ssize_t bad_pwrite(int fd, const void *p, size_t n, int64_t at)
+{
+    return works() ? io_kernel.pwrite(fd, p, n, at) : -ENOSPC;
+}
+
+static int bad_sync(int fd)
+{
+    return works() ? io_kernel.sync(fd) : -EIO;
+}
+
+static int bad_create(int folder, const char *name)
+{
+    return works() ? io_kernel.blob_create(folder, name) : -ENOSPC;
+}
+
+static int bad_rename(int folder, const char *from, const char *to)
+{
+    return works() ? io_kernel.blob_rename(folder, from, to) : -EIO;
+}
+
+static int bad_folder_sync(int folder)
+{
+    return works() ? io_kernel.folder_sync(folder) : -EIO;
+}
+
+/* What was promised before the disk failed. */
+struct promised {
+    unsigned delivered, moved;
+    bool expunged;
+};
+
+/* A short life of an account, up to its first failure. */
+static void live(struct promised *p)
+{
+    static char large[400000];
+    uint32_t uid = 1;
+    uint64_t modseq;
+    struct vec pairs;
+    struct store_flags_change seen = {STORE_FLAGS_ADD, STORE_SEEN, STR("$x"), UINT64_MAX};
+    int64_t inbox = mailbox("INBOX").id, trash = mailbox("Trash").id;
+    for (size_t i = 0; i < sizeof(large); i++) {
+        modseq = i * 2654435761u;
+        large[i] = (char)('!' + (modseq >> 13) % 90);
+    }
+    vec_init(&pairs, sizeof(struct store_pair));
+    struct str mails[] = {STR("Subject: 1\r\n\r\n"), str_of(large, sizeof(large)),
+                          STR("Subject: 3\r\n\r\n")};
+    bool ok = true;
+    for (unsigned i = 0; ok && i < 3; i++) {
+        char id[8];
+        snprintf(id, sizeof(id), "t%u", i);
+        struct store_delivery d = {
+            .transaction = str_c(id), .bytes = mails[i], .actor = STR("delivery:t")};
+        ok = store_deliver(one.store, &d, NULL, NULL);
+        p->delivered += ok;
+    }
+    ok = ok && store_flags(one.store, inbox, &uid, 1, &seen, STR("s"), &modseq, NULL, NULL);
+    ok = ok && store_copy(one.store, inbox, &uid, 1, trash, true, STR("s"), &pairs, &modseq, NULL);
+    p->moved += ok;
+    uid = 3;
+    p->expunged = ok && store_expunge(one.store, inbox, &uid, 1, STR("s"), &modseq, NULL);
+    vec_done(&pairs);
+}
+
+/* The disk fails from the n-th call on, for every n: then the account is opened on a good disk, is sound, and has all that
+ * was promised. */
+static void whatever_call_fails_nothing_promised_is_lost(void)
+{
+    static struct io bad;
+    bool failed = true;
+    bad = io_kernel;
+    bad.pwrite = bad_pwrite;
+    bad.sync = bad_sync;
+    bad.blob_create = bad_create;
+    bad.blob_rename = bad_rename;
+    bad.folder_sync = bad_folder_sync;
+    int n = 0;
+    while (failed && n < 500) {
+        struct promised p = {0};
+        test_store_open(&one, 0);
+        store_close(one.store);
+        one.source.io = &bad;
+        calls_left = 1 << 30;
+        test_store_open(&one, 0);
+        calls_left = ++n;
+        live(&p);
+        failed = calls_left == 0;
+        store_close(one.store);
+        one.source.io = NULL;
+        test_store_open(&one, 0);
+        unsigned there = mailbox("INBOX").messages + mailbox("Trash").messages;
+        /* A change that failed may have happened or not; one that succeeded has. */
+        CHECK(there + p.moved >= p.delivered && there <= p.delivered + 1);
+        CHECK(!p.expunged || there == 2);
+        CHECK(p.moved == 0 || mailbox("Trash").messages == 1);
+        end();
+        one.source.io = NULL;
+    }
+    CHECK(n > 20 && n < 500);
+}
+
 int main(void)
 {
     RUN(a_new_account_has_its_mailboxes);
@@ -468,6 +581,7 @@ int main(void)
     RUN(keywords_are_sorted_and_counted);
     RUN(whatever_is_derived_can_be_made_again);
     RUN(a_random_history_stays_sound);
+    RUN(whatever_call_fails_nothing_promised_is_lost);
     arena_done(&arena);
     return test_end();
 }
