@@ -73,7 +73,7 @@ enum imap_step imap_run_id(struct imap_session *s)
 /* ---- ENABLE ---- */
 
 struct enable {
-    bool condstore;
+    bool condstore, utf8;
 };
 
 bool imap_check_enable(struct imap_session *s, struct imap_parse *p)
@@ -88,6 +88,8 @@ bool imap_check_enable(struct imap_session *s, struct imap_parse *p)
         /* What is not known is passed over (RFC 9051 section 6.3.1). */
         if (str_equal_nocase(word, STR("CONDSTORE")))
             e->condstore = true;
+        if (str_equal_nocase(word, STR("UTF8=ACCEPT")))
+            e->utf8 = true;
     } while (!p->c.failed && cursor_peek(&p->c) == ' ');
     imap_take_end(p);
     s->job = e;
@@ -100,8 +102,11 @@ enum imap_step imap_run_enable(struct imap_session *s)
     buf_c(s->out, "* ENABLED");
     if (e->condstore)
         buf_c(s->out, " CONDSTORE");
+    if (e->utf8)
+        buf_c(s->out, " UTF8=ACCEPT");
     buf_c(s->out, "\r\n");
     s->condstore |= e->condstore;
+    s->utf8 |= e->utf8;
     imap_ok(s, "Done");
     return IMAP_DONE;
 }

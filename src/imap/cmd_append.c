@@ -1,5 +1,6 @@
-/* imap/cmd_append.c: APPEND. The message is the one literal that may be larger than a command: it is judged when it is
- * announced, so that a synchronizing client is refused before it sends fifty megabytes for nothing. */
+/* imap/cmd_append.c: APPEND. The message is the one literal that may be larger than a command: it
+ * is judged when it is announced, so that a synchronizing client is refused before it sends fifty
+ * megabytes for nothing. */
 #include "imap/session_int.h"
 
 #include "base/clock.h"
@@ -10,9 +11,11 @@ struct append_job {
     struct str keywords;
     int64_t received_us;
     struct str message;
+    bool in_utf8;
 };
 
-/* append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal, up to the literal's "{" */
+/* append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP append-data, up to the literal's
+ * "{" */
 static void take_head(struct imap_parse *p, struct append_job *job)
 {
     imap_take_sp(p);
@@ -27,6 +30,8 @@ static void take_head(struct imap_parse *p, struct append_job *job)
         job->received_us = imap_take_date_time(p);
         imap_take_sp(p);
     }
+    /* append-data = "UTF8" SP "(" literal8 ")" (RFC 6855 section 4); kept as any message is. */
+    job->in_utf8 = cursor_accept_word(&p->c, STR("UTF8 (~"));
 }
 
 bool imap_check_append(struct imap_session *s, struct imap_parse *p)
@@ -39,6 +44,8 @@ bool imap_check_append(struct imap_session *s, struct imap_parse *p)
     if (cursor_peek(&p->c) != '{')
         cursor_fail(&p->c, ERROR_SYNTAX, "the message is a literal");
     job->message = imap_take_string(p);
+    if (job->in_utf8)
+        cursor_expect(&p->c, ')');
     imap_take_end(p);
     if (p->c.failed)
         return false;
@@ -80,7 +87,8 @@ enum imap_step imap_run_append(struct imap_session *s)
 
 /* ---- the announced literal ---- */
 
-/* Whether what is read so far is an APPEND up to its message, and if so whether it can be taken: mailbox and quota. */
+/* Whether what is read so far is an APPEND up to its message, and if so whether it can be taken:
+ * mailbox and quota. */
 static bool judge(struct imap_session *s, struct imap_parse *p, struct error *err,
                   const char **not_found)
 {

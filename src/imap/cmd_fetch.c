@@ -1,7 +1,8 @@
-/* imap/cmd_fetch.c: FETCH. One message, or one piece of a literal, a step; nothing is gathered: a body goes out as it is
- * read, so 50 MB cost what a piece costs.
+/* imap/cmd_fetch.c: FETCH. One message, or one piece of a literal, a step; nothing is gathered: a
+ * body goes out as it is read, so 50 MB cost what a piece costs.
  *
- * \Seen is set before the messages are answered, for a slice of them in one transaction, and told in their own answers. */
+ * \Seen is set before the messages are answered, for a slice of them in one transaction, and told
+ * in their own answers. */
 #include "imap/session_int.h"
 
 #include "base/limits.h"
@@ -28,7 +29,7 @@ struct fetch_item {
     enum fetch_kind kind;
     const char *name; /* as answered, of a section without "[...]" */
     struct imap_section section;
-    bool plain;       /* RFC822 and its like: no "[...]" in the answer */
+    bool plain; /* RFC822 and its like: no "[...]" in the answer */
 };
 
 struct fetch_job {
@@ -51,8 +52,8 @@ struct fetch_job {
     struct store_message message;
     struct store_email email;
     size_t item;
-    size_t mark;          /* where its answer begins in out */
-    bool committed;       /* a part of it may have gone: no way back */
+    size_t mark;                /* where its answer begins in out */
+    bool committed;             /* a part of it may have gone: no way back */
     struct imap_extent literal; /* what is still to come of a literal */
     bool literal_filtered;      /* it lies in s->piece, not in the store */
 };
@@ -63,10 +64,14 @@ static const struct fetch_word {
     const char *word;
     enum fetch_kind kind;
 } fetch_words[] = {
-    {"FLAGS", FETCH_FLAGS},         {"UID", FETCH_UID},
-    {"INTERNALDATE", FETCH_INTERNALDATE}, {"SAVEDATE", FETCH_SAVEDATE},
-    {"RFC822.SIZE", FETCH_SIZE},    {"MODSEQ", FETCH_MODSEQ},
-    {"ENVELOPE", FETCH_ENVELOPE},   {"BODYSTRUCTURE", FETCH_STRUCTURE},
+    {"FLAGS", FETCH_FLAGS},
+    {"UID", FETCH_UID},
+    {"INTERNALDATE", FETCH_INTERNALDATE},
+    {"SAVEDATE", FETCH_SAVEDATE},
+    {"RFC822.SIZE", FETCH_SIZE},
+    {"MODSEQ", FETCH_MODSEQ},
+    {"ENVELOPE", FETCH_ENVELOPE},
+    {"BODYSTRUCTURE", FETCH_STRUCTURE},
     {"PREVIEW", FETCH_PREVIEW},
 };
 
@@ -212,7 +217,8 @@ static void take_item(struct imap_parse *p, struct fetch_job *job, bool macros)
         (void)cursor_accept_word(&p->c, STR(" (LAZY)"));
 }
 
-/* fetch-modifiers = "(" "CHANGEDSINCE" SP mod-sequence-valzer ")" (RFC 7162 section 3.1.4; iOS sends 0) */
+/* fetch-modifiers = "(" "CHANGEDSINCE" SP mod-sequence-valzer ")" (RFC 7162 section 3.1.4; iOS
+ * sends 0) */
 static void take_modifiers(struct imap_parse *p, struct fetch_job *job)
 {
     cursor_expect(&p->c, '(');
@@ -396,8 +402,8 @@ static bool write_item(struct imap_session *s, struct fetch_job *job, struct err
 }
 
 /* Reads what the items need. *skip: there is nothing to answer. */
-static bool open_message(struct imap_session *s, struct fetch_job *job, uint32_t number,
-                         bool *skip, struct error *err)
+static bool open_message(struct imap_session *s, struct fetch_job *job, uint32_t number, bool *skip,
+                         struct error *err)
 {
     uint32_t uid = imap_view_uid(&s->selected.view, number);
     struct store_message *m = &job->message;
@@ -477,8 +483,8 @@ static enum imap_step literal_step(struct imap_session *s, struct fetch_job *job
     return IMAP_MORE;
 }
 
-/* Goes on until the message is answered or a piece of it is written. What fits a piece goes out in one write: some
- * clients wait when a literal and the ")" behind it come apart (CLIENTS, Apple). */
+/* Goes on until the message is answered or a piece of it is written. What fits a piece goes out in
+ * one write: some clients wait when a literal and the ")" behind it come apart (CLIENTS, Apple). */
 static enum imap_step message_step(struct imap_session *s, struct fetch_job *job)
 {
     struct error err = {0};

@@ -1,6 +1,6 @@
-/* imap/cmd_list.c: LIST with its options (RFC 9051 section 6.3.9, RFC 5258, RFC 5819, RFC 6154) and LSUB. The mailboxes are
- * walked by name, some at a step. Special-use attributes stand in every answer, since clients look for them in all
- * (CLIENTS). */
+/* imap/cmd_list.c: LIST with its options (RFC 9051 section 6.3.9, RFC 5258, RFC 5819, RFC 6154) and
+ * LSUB. The mailboxes are walked by name, some at a step. Special-use attributes stand in every
+ * answer, since clients look for them in all (CLIENTS). */
 #include "imap/session_int.h"
 
 #include "base/limits.h"
@@ -44,7 +44,8 @@ static void take_selection(struct imap_parse *p, struct list_job *job)
         cursor_fail(&p->c, ERROR_SYNTAX, "RECURSIVEMATCH needs another option beside it");
 }
 
-/* return-option = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" / "STATUS" SP ...; all but STATUS are told anyway. */
+/* return-option = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" / "STATUS" SP ...; all but STATUS are
+ * told anyway. */
 static void take_return(struct imap_parse *p, struct list_job *job)
 {
     if (!cursor_accept_word(&p->c, STR("RETURN")))
@@ -147,8 +148,8 @@ bool imap_check_lsub(struct imap_session *s, struct imap_parse *p)
 
 /* ---- matching ---- */
 
-/* "*" is anything, "%" anything but the separator. Which positions of the name can be reached is kept as a row of flags, so
- * the work is at most pattern times name, whatever the pattern. */
+/* "*" is anything, "%" anything but the separator. Which positions of the name can be reached is
+ * kept as a row of flags, so the work is at most pattern times name, whatever the pattern. */
 static bool matches(struct str pattern, struct str name)
 {
     unsigned char reach[LIMIT_MAILBOX_NAME + 1];
@@ -186,7 +187,7 @@ static bool matches_any(const struct list_job *job, struct str name)
 /* ---- answers; s->piece holds the name where the walk is ---- */
 
 static const char *const role_attributes[STORE_ROLES] = {
-    [STORE_ROLE_DRAFTS] = "\\Drafts", [STORE_ROLE_SENT] = "\\Sent",
+    [STORE_ROLE_DRAFTS] = "\\Drafts",   [STORE_ROLE_SENT] = "\\Sent",
     [STORE_ROLE_ARCHIVE] = "\\Archive", [STORE_ROLE_JUNK] = "\\Junk",
     [STORE_ROLE_TRASH] = "\\Trash",
 };
@@ -211,8 +212,7 @@ static void write_list(struct imap_session *s, const struct list_job *job,
 }
 
 /* Whether something subscribed is below name. */
-static bool subscribed_below(struct imap_session *s, struct str name, bool *yes,
-                             struct error *err)
+static bool subscribed_below(struct imap_session *s, struct str name, bool *yes, struct error *err)
 {
     struct buf after, stem;
     bool ok = true, inside = true;

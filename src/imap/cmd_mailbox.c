@@ -44,8 +44,9 @@ static const struct role_word {
     const char *word;
     enum store_role role;
 } role_words[] = {
-    {"\\Drafts", STORE_ROLE_DRAFTS}, {"\\Sent", STORE_ROLE_SENT}, {"\\Archive", STORE_ROLE_ARCHIVE},
-    {"\\Junk", STORE_ROLE_JUNK},     {"\\Trash", STORE_ROLE_TRASH},
+    {"\\Drafts", STORE_ROLE_DRAFTS},   {"\\Sent", STORE_ROLE_SENT},
+    {"\\Archive", STORE_ROLE_ARCHIVE}, {"\\Junk", STORE_ROLE_JUNK},
+    {"\\Trash", STORE_ROLE_TRASH},
 };
 
 /* "(USE (\Sent))" (RFC 6154 section 3); one use a mailbox. */
@@ -81,7 +82,8 @@ bool imap_check_create(struct imap_session *s, struct imap_parse *p)
     return job != NULL;
 }
 
-/* A name that can not be is no error of the command's syntax: NO, with a code that stops retries. */
+/* A name that can not be is no error of the command's syntax: NO, with a code that stops retries.
+ */
 static enum imap_step name_failed(struct imap_session *s, const struct error *err)
 {
     if (err->kind != ERROR_SYNTAX)

@@ -1,5 +1,6 @@
-/* imap/cmd_search.c: SEARCH (RFC 9051 section 6.4.4), with RETURN (ESEARCH, SEARCHRES), MODSEQ (RFC 7162 section 3.1.5),
- * OLDER and YOUNGER (RFC 5032), and the saved date (RFC 8514). One message a step, then the answer in pieces. */
+/* imap/cmd_search.c: SEARCH (RFC 9051 section 6.4.4), with RETURN (ESEARCH, SEARCHRES), MODSEQ (RFC
+ * 7162 section 3.1.5), OLDER and YOUNGER (RFC 5032), and the saved date (RFC 8514). One message a
+ * step, then the answer in pieces. */
 #include "imap/session_int.h"
 
 #include "base/clock.h"
@@ -18,13 +19,13 @@
 
 struct search_job {
     struct imap_search_key *key;
-    unsigned wants;       /* RETURN_...; 0: the old answer */
+    unsigned wants; /* RETURN_...; 0: the old answer */
     bool extended, bad_charset;
     bool prepared, answered;
     struct imap_walk walk;
-    uint64_t modseq;      /* highest of the messages found */
+    uint64_t modseq; /* highest of the messages found */
     bool tells_modseq;
-    size_t sent;          /* of s->piece, which holds the answer */
+    size_t sent; /* of s->piece, which holds the answer */
 };
 
 /* ---- arguments ---- */
@@ -71,8 +72,8 @@ bool imap_check_search(struct imap_session *s, struct imap_parse *p)
     if (cursor_accept_word(&p->c, STR("CHARSET"))) {
         imap_take_sp(p);
         struct str charset = imap_take_astring(p);
-        job->bad_charset = !str_equal_nocase(charset, STR("UTF-8")) &&
-                           !str_equal_nocase(charset, STR("US-ASCII"));
+        job->bad_charset =
+            !str_equal_nocase(charset, STR("UTF-8")) && !str_equal_nocase(charset, STR("US-ASCII"));
         imap_take_sp(p);
     }
     job->key = imap_take_search(p);
@@ -89,8 +90,8 @@ bool imap_check_search(struct imap_session *s, struct imap_parse *p)
 
 /* ---- sets ---- */
 
-/* Sets become spans of numbers once, so that a message is looked up in them by halving. A number that is not there matches
- * nothing: clients search 1:500 whatever there is. */
+/* Sets become spans of numbers once, so that a message is looked up in them by halving. A number
+ * that is not there matches nothing: clients search 1:500 whatever there is. */
 static bool prepare_set(struct imap_session *s, struct imap_search_key *key)
 {
     struct imap_set set = key->set;
@@ -154,8 +155,8 @@ static void save(struct imap_session *s, const struct search_job *job)
 {
     const uint32_t *uids = s->uids.p;
     size_t n = s->uids.n;
-    bool ends_only = (job->wants & (RETURN_MIN | RETURN_MAX)) &&
-                     !(job->wants & (RETURN_ALL | RETURN_COUNT));
+    bool ends_only =
+        (job->wants & (RETURN_MIN | RETURN_MAX)) && !(job->wants & (RETURN_ALL | RETURN_COUNT));
     vec_reset(&s->saved);
     if (n == 0)
         return;

@@ -1,5 +1,6 @@
-/* imap/cmd_select.c: SELECT, EXAMINE, CLOSE, UNSELECT. The view of a large mailbox is read in steps; what happens meanwhile
- * is told by the first sync after it, as U, E and F are fixed at the beginning. */
+/* imap/cmd_select.c: SELECT, EXAMINE, CLOSE, UNSELECT. The view of a large mailbox is read in
+ * steps; what happens meanwhile is told by the first sync after it, as U, E and F are fixed at the
+ * beginning. */
 #include "imap/session_int.h"
 
 struct select_job {

@@ -1,5 +1,5 @@
-/* imap/cmd_store.c: what changes messages: STORE, EXPUNGE, COPY, MOVE, and their UID forms. UIDs that are not there are no
- * error (RFC 9051 section 6.4.9). */
+/* imap/cmd_store.c: what changes messages: STORE, EXPUNGE, COPY, MOVE, and their UID forms. UIDs
+ * that are not there are no error (RFC 9051 section 6.4.9). */
 #include "imap/session_int.h"
 
 struct change_job {
@@ -66,8 +66,8 @@ bool imap_check_store(struct imap_session *s, struct imap_parse *p)
     if (p->c.failed)
         return false;
     job->change.flags = job->flags.system;
-    if (!store_keywords_join(job->flags.words, job->flags.words_n, &s->arena,
-                             &job->change.keywords, &err)) {
+    if (!store_keywords_join(job->flags.words, job->flags.words_n, &s->arena, &job->change.keywords,
+                             &err)) {
         (void)imap_failed(s, &err, NULL);
         return false;
     }
@@ -168,7 +168,8 @@ static bool in_spans(const struct imap_session *s, uint32_t number)
     return number > 0 && span->from <= number;
 }
 
-/* EXPUNGE takes only what this session has been told of: a message that another one marks meanwhile is not surprised. */
+/* EXPUNGE takes only what this session has been told of: a message that another one marks meanwhile
+ * is not surprised. */
 enum imap_step imap_run_expunge(struct imap_session *s)
 {
     struct change_job *job = s->job;
@@ -233,7 +234,8 @@ static void write_copyuid(struct imap_session *s, struct buf *out, uint32_t uidv
     vec_done(&numbers);
 }
 
-/* All in one transaction: a COPY that fails leaves nothing behind (RFC 9051 section 6.4.7). False: the answer is set. */
+/* All in one transaction: a COPY that fails leaves nothing behind (RFC 9051 section 6.4.7). False:
+ * the answer is set. */
 static bool copy_all(struct imap_session *s, bool move, uint32_t *uidvalidity)
 {
     struct change_job *job = s->job;

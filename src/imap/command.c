@@ -22,8 +22,7 @@ static const struct imap_command commands[] = {
     {"NAMESPACE", IMAP_AUTH, IMAP_NO_SYNC, "", "RFC 9051 section 6.3.10", NULL, imap_check_plain,
      imap_run_namespace},
     {"LIST", IMAP_AUTH, IMAP_NO_SYNC, "[(options)] reference patterns [RETURN (options)]",
-     "RFC 9051 section 6.3.9, RFC 5258, RFC 5819, RFC 6154", NULL, imap_check_list,
-     imap_run_list},
+     "RFC 9051 section 6.3.9, RFC 5258, RFC 5819, RFC 6154", NULL, imap_check_list, imap_run_list},
     {"LSUB", IMAP_AUTH, IMAP_NO_SYNC, "reference pattern", "RFC 3501 section 6.3.9", NULL,
      imap_check_lsub, imap_run_list},
     {"CREATE", IMAP_AUTH, IMAP_WRITES, "mailbox [(USE (role))]",
@@ -40,8 +39,8 @@ static const struct imap_command commands[] = {
      "RFC 9051 section 6.3.2, RFC 7162 section 3.1.8", NULL, imap_check_select, imap_run_select},
     {"EXAMINE", IMAP_AUTH, IMAP_NO_SYNC, "mailbox [(CONDSTORE)]", "RFC 9051 section 6.3.3", NULL,
      imap_check_select, imap_run_select},
-    {"STATUS", IMAP_AUTH, 0, "mailbox (items)", "RFC 9051 section 6.3.11", NULL,
-     imap_check_status, imap_run_status},
+    {"STATUS", IMAP_AUTH, 0, "mailbox (items)", "RFC 9051 section 6.3.11", NULL, imap_check_status,
+     imap_run_status},
     {"APPEND", IMAP_AUTH, IMAP_WRITES, "mailbox [(flags)] [date-time] literal",
      "RFC 9051 section 6.3.12", NULL, imap_check_append, imap_run_append},
     {"IDLE", IMAP_AUTH, 0, "", "RFC 9051 section 6.3.13", NULL, imap_check_plain, imap_run_idle},
@@ -50,8 +49,8 @@ static const struct imap_command commands[] = {
      imap_run_noop},
     {"CLOSE", IMAP_SELECTED, IMAP_NO_SYNC, "", "RFC 9051 section 6.4.1", NULL, imap_check_plain,
      imap_run_close},
-    {"UNSELECT", IMAP_SELECTED, IMAP_NO_SYNC, "", "RFC 9051 section 6.4.2", NULL,
-     imap_check_plain, imap_run_unselect},
+    {"UNSELECT", IMAP_SELECTED, IMAP_NO_SYNC, "", "RFC 9051 section 6.4.2", NULL, imap_check_plain,
+     imap_run_unselect},
     {"EXPUNGE", IMAP_SELECTED, IMAP_WRITES, "", "RFC 9051 section 6.4.3", NULL, imap_check_plain,
      imap_run_expunge},
     {"UID EXPUNGE", IMAP_SELECTED, IMAP_WRITES | IMAP_UID, "uids", "RFC 9051 section 6.4.9", NULL,
@@ -109,41 +108,30 @@ struct str imap_take_command(struct imap_parse *p)
 
 /* When a capability is announced. */
 #define ALWAYS 1u
-#define AFTER 2u      /* login */
-#define PLAIN 4u      /* before login, while STARTTLS is offered */
-#define LOGIN_OK 8u   /* before login, when credentials are taken */
-#define LOGIN_NO 16u  /* before login, when they are not */
+#define AFTER 2u     /* login */
+#define PLAIN 4u     /* before login, while STARTTLS is offered */
+#define LOGIN_OK 8u  /* before login, when credentials are taken */
+#define LOGIN_NO 16u /* before login, when they are not */
 
+/* UTF8=ACCEPT (RFC 6855) works when it is enabled and is not announced: iOS has shown an empty
+ * inbox where it was together with others, and no device has been tried yet. */
 static const struct capability {
     const char *word;
     unsigned when;
 } capabilities[] = {
-    {"IMAP4rev1", ALWAYS},
-    {"LITERAL+", ALWAYS},
-    {"ID", ALWAYS},
-    {"ENABLE", ALWAYS},
-    {"SASL-IR", ALWAYS},
-    {"IDLE", ALWAYS},
-    {"STARTTLS", PLAIN},
-    {"LOGINDISABLED", LOGIN_NO},
-    {"AUTH=PLAIN", LOGIN_OK},
-    {"NAMESPACE", AFTER},
-    {"CHILDREN", AFTER},
-    {"UNSELECT", AFTER},
-    {"UIDPLUS", AFTER},
-    {"MOVE", AFTER},
-    {"LIST-EXTENDED", AFTER},
-    {"LIST-STATUS", AFTER},
-    {"SPECIAL-USE", AFTER},
-    {"CREATE-SPECIAL-USE", AFTER},
-    {"STATUS=SIZE", AFTER},
-    {"ESEARCH", AFTER},
-    {"SEARCHRES", AFTER},
-    {"CONDSTORE", AFTER},
-    {"WITHIN", AFTER},
-    {"PREVIEW", AFTER},
-    {"SAVEDATE", AFTER},
-    {"APPENDLIMIT=52428800", AFTER},
+    {"IMAP4rev1", ALWAYS},    {"LITERAL+", ALWAYS},
+    {"ID", ALWAYS},           {"ENABLE", ALWAYS},
+    {"SASL-IR", ALWAYS},      {"IDLE", ALWAYS},
+    {"STARTTLS", PLAIN},      {"LOGINDISABLED", LOGIN_NO},
+    {"AUTH=PLAIN", LOGIN_OK}, {"NAMESPACE", AFTER},
+    {"CHILDREN", AFTER},      {"UNSELECT", AFTER},
+    {"UIDPLUS", AFTER},       {"MOVE", AFTER},
+    {"LIST-EXTENDED", AFTER}, {"LIST-STATUS", AFTER},
+    {"SPECIAL-USE", AFTER},   {"CREATE-SPECIAL-USE", AFTER},
+    {"STATUS=SIZE", AFTER},   {"ESEARCH", AFTER},
+    {"SEARCHRES", AFTER},     {"CONDSTORE", AFTER},
+    {"WITHIN", AFTER},        {"PREVIEW", AFTER},
+    {"SAVEDATE", AFTER},      {"APPENDLIMIT=52428800", AFTER},
 };
 
 void imap_write_capability(struct buf *out, const struct imap_offer *offer)

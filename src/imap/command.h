@@ -1,5 +1,6 @@
-/* imap/command.h: the one table of commands and that of capabilities. Dialogue, CAPABILITY and the documentation read
- * them; a command that is not in the table does not exist, and a capability without its commands is not announced. */
+/* imap/command.h: the one table of commands and that of capabilities. Dialogue, CAPABILITY and the
+ * documentation read them; a command that is not in the table does not exist, and a capability
+ * without its commands is not announced. */
 #ifndef IMAP_COMMAND_H
 #define IMAP_COMMAND_H
 
@@ -31,8 +32,9 @@ struct imap_command {
     const char *source;
     /* Before login: parses and answers. */
     void (*login)(struct imap_login *l, struct imap_parse *p);
-    /* After login: check takes the arguments up to the line's end and leaves what run needs in the session's job; false
-     * when the parse failed or the session has an answer already. run does a piece of the work. */
+    /* After login: check takes the arguments up to the line's end and leaves what run needs in the
+     * session's job; false when the parse failed or the session has an answer already. run does a
+     * piece of the work. */
     bool (*check)(struct imap_session *s, struct imap_parse *p);
     enum imap_step (*run)(struct imap_session *s);
 };
@@ -44,14 +46,15 @@ const struct imap_command *imap_command_at(size_t i);
 
 /* What decides whether a capability is announced. */
 struct imap_offer {
-    bool login;      /* before login */
-    bool starttls;   /* offered now */
-    bool login_ok;   /* credentials are taken on this stream */
+    bool login;    /* before login */
+    bool starttls; /* offered now */
+    bool login_ok; /* credentials are taken on this stream */
 };
 /* Appends "CAPABILITY IMAP4rev1 ..." without brackets or line end. */
 void imap_write_capability(struct buf *out, const struct imap_offer *offer);
 
-/* Takes the command word, and the second of "UID ...". STR_NULL when it failed. In the arena when it has two. */
+/* Takes the command word, and the second of "UID ...". STR_NULL when it failed. In the arena when
+ * it has two. */
 struct str imap_take_command(struct imap_parse *p);
 
 #endif

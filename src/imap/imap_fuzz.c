@@ -1,8 +1,9 @@
-/* imap/imap_fuzz.c: any bytes in any pieces give both halves the answers that they give in one piece, and what is answered
- * is IMAP: lines of printable characters that end with CRLF, and literals of the length they say. The first byte chooses
- * the half, the second the pieces.
+/* imap/imap_fuzz.c: any bytes in any pieces give both halves the answers that they give in one
+ * piece, and what is answered is IMAP: lines of printable characters that end with CRLF, and
+ * literals of the length they say. The first byte chooses the half, the second the pieces.
  *
- * The session runs on a real account that is opened once; each input's changes are one batch that is given up. */
+ * The session runs on a real account that is opened once; each input's changes are one batch that
+ * is given up. */
 #include "imap/session.h"
 
 #include "base/clock.h"
@@ -41,18 +42,25 @@ static bool carries_data(struct str line, bool goes_on)
                        !str_starts(line, STR("* BAD")) && !str_starts(line, STR("* BYE")));
 }
 
+static void check_line(struct str line, bool utf8)
+{
+    for (size_t i = 0; i < line.n; i++) {
+        unsigned char c = (unsigned char)line.p[i];
+        if (c < ' ' || c == 127 || (c > 127 && !utf8))
+            panic("a line holds byte %d", c);
+    }
+}
+
 static void check_answer(struct str out)
 {
-    bool goes_on = false;
+    bool goes_on = false, utf8 = str_find(out, STR("* ENABLED")) != SIZE_MAX;
     while (out.n > 0) {
         size_t lf = str_find_char(out, '\n');
         if (lf == SIZE_MAX || lf == 0 || out.p[lf - 1] != '\r')
             panic("an answer is no line");
         struct str line = str_sub(out, 0, lf - 1);
         out = str_skip(out, lf + 1);
-        for (size_t i = 0; i < line.n; i++)
-            if (line.p[i] < ' ' || line.p[i] > 126)
-                panic("a line holds byte %d", line.p[i]);
+        check_line(line, utf8);
         size_t n = carries_data(line, goes_on) ? announced(line) : SIZE_MAX;
         goes_on = n != SIZE_MAX;
         if (goes_on && n > out.n)

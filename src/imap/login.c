@@ -1,5 +1,6 @@
-/* imap/login.c: the half before login, in the edge. It has one small budget for everything, wipes what held a password, and
- * closes at once on what is no IMAP (ALPACA: a browser's request must find nobody who answers).
+/* imap/login.c: the half before login, in the edge. It has one small budget for everything, wipes
+ * what held a password, and closes at once on what is no IMAP (ALPACA: a browser's request must
+ * find nobody who answers).
  *
  *     READY    commands                                  -> WAITING, AUTHENTICATING, TLS, CLOSED
  *     AUTHENTICATING  the line with the credentials      -> WAITING, READY
@@ -30,8 +31,8 @@ struct imap_login {
     struct buf *out;
     struct imap_reader reader;
     enum login_state state;
-    struct arena arena;  /* of the running command */
-    struct buf tag;      /* of the command that logs in */
+    struct arena arena; /* of the running command */
+    struct buf tag;     /* of the command that logs in */
     unsigned unknown, bad;
 };
 
@@ -184,8 +185,8 @@ void imap_login_starttls(struct imap_login *l, struct imap_parse *p)
     l->ops->starttls(l->arg);
 }
 
-/* What came in the clear behind STARTTLS is dropped by the stream; nothing of before counts after (RFC 9051 section
- * 6.2.1). */
+/* What came in the clear behind STARTTLS is dropped by the stream; nothing of before counts after
+ * (RFC 9051 section 6.2.1). */
 void imap_login_tls_ready(struct imap_login *l)
 {
     l->config.tls = true;
@@ -211,7 +212,8 @@ static bool may_log_in(struct imap_login *l)
     return login_ok(l);
 }
 
-/* A password that had to be unquoted lies in the arena; elsewhere it is a part of the command, which the reader wipes. */
+/* A password that had to be unquoted lies in the arena; elsewhere it is a part of the command,
+ * which the reader wipes. */
 static void wipe(struct str s)
 {
     mem_wipe((char *)s.p, s.n);
@@ -236,8 +238,8 @@ static void check_plain(struct imap_login *l, struct str base64)
     struct str authzid, user, password;
     buf_init(&plain, LIMIT_SASL_LINE);
     bool ok = str_equal(base64, STR("=")) || base64_parse(&plain, base64, NULL);
-    if (ok && str_cut(buf_view(&plain), 0, &authzid, &user) &&
-        str_cut(user, 0, &user, &password) && str_find_char(password, 0) == SIZE_MAX)
+    if (ok && str_cut(buf_view(&plain), 0, &authzid, &user) && str_cut(user, 0, &user, &password) &&
+        str_find_char(password, 0) == SIZE_MAX)
         check_credentials(l, authzid, user, password);
     else
         bad_command(l, "The credentials are not those of PLAIN in base64 (RFC 4616)");
@@ -297,9 +299,9 @@ void imap_login_answer(struct imap_login *l, const struct error *err)
 /* The first word of a request of another protocol (ALPACA, FAILURES 7). */
 static bool is_other_protocol(struct str text)
 {
-    static const char *const words[] = {"GET ",     "POST ",   "HEAD ",    "PUT ",  "OPTIONS ",
-                                        "CONNECT ", "DELETE ", "TRACE ",   "PATCH ", "PRI ",
-                                        "EHLO ",    "HELO ",   "SSH-",     "USER ", "\x16\x03"};
+    static const char *const words[] = {"GET ",     "POST ",   "HEAD ",  "PUT ",   "OPTIONS ",
+                                        "CONNECT ", "DELETE ", "TRACE ", "PATCH ", "PRI ",
+                                        "EHLO ",    "HELO ",   "SSH-",   "USER ",  "\x16\x03"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (str_starts(text, str_c(words[i])))
             return true;

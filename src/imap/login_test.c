@@ -99,8 +99,7 @@ static const struct login_case {
     {"an empty password", "a LOGIN ada \"\"\r\n", "", "ada", ""},
     {"PLAIN with initial response", "a AUTHENTICATE PLAIN AGFkYQBzZWNyZXQ=\r\n", "", "ada",
      "secret"},
-    {"PLAIN with authzid", "a AUTHENTICATE plain ZXZlAGFkYQBzZWNyZXQ=\r\n", "eve", "ada",
-     "secret"},
+    {"PLAIN with authzid", "a AUTHENTICATE plain ZXZlAGFkYQBzZWNyZXQ=\r\n", "eve", "ada", "secret"},
     {"PLAIN in two lines", "a AUTHENTICATE PLAIN\r\nAGFkYQBzZWNyZXQ=\r\n", "", "ada", "secret"},
     {"bare LF", "a LOGIN ada secret\n", "", "ada", "secret"},
 };
@@ -128,8 +127,7 @@ static void what_follows_login_waits_for_the_account(void)
     CHECK_U64(say("a LOGIN ada wrong\r\nb NOOP\r\n"), 19);
     CHECK_U64(out.n, 0);
     imap_login_answer(login, &denied);
-    CHECK_STR(buf_view(&out),
-              STR("a NO [AUTHENTICATIONFAILED] Wrong user name or password\r\n"));
+    CHECK_STR(buf_view(&out), STR("a NO [AUTHENTICATIONFAILED] Wrong user name or password\r\n"));
     CHECK_U64(say("b LOGIN ada right\r\nc SELECT INBOX\r\n"), 19);
     imap_login_answer(login, NULL);
     CHECK_U64(out.n, 0);
@@ -153,9 +151,9 @@ static void authenticate_can_be_given_up(void)
 
 static void other_protocols_are_closed_at_once(void)
 {
-    static const char *const requests[] = {
-        "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST /a HTTP/1.0\r\n", "EHLO a.test\r\n",
-        "OPTIONS * HTTP/1.1\r\n", "PRI * HTTP/2.0\r\n"};
+    static const char *const requests[] = {"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                                           "POST /a HTTP/1.0\r\n", "EHLO a.test\r\n",
+                                           "OPTIONS * HTTP/1.1\r\n", "PRI * HTTP/2.0\r\n"};
     for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
         begin(true, false);
         say(requests[i]);
@@ -218,7 +216,8 @@ static void twenty_bad_commands_are_the_last(void)
 /* The same bytes in pieces of any size mean the same. */
 static void pieces_do_not_matter(void)
 {
-    static const char text[] = "a CAPABILITY\r\nb ID (\"name\" \"x\")\r\nc LOGIN {3}\r\nada \"p\"\r\n";
+    static const char text[] =
+        "a CAPABILITY\r\nb ID (\"name\" \"x\")\r\nc LOGIN {3}\r\nada \"p\"\r\n";
     struct buf whole;
     buf_init(&whole, 1 << 16);
     for (size_t piece = 1; piece < sizeof(text); piece++) {

@@ -1,6 +1,7 @@
-/* imap/model_test.c: several sessions on one mailbox against a client that counts as RFC 9051 tells it to: it believes
- * EXISTS and EXPUNGE and nothing else, and each number it is told must then name the message it thinks. Also: the same
- * bytes in any pieces, and answers larger than what may wait. */
+/* imap/model_test.c: several sessions on one mailbox against a client that counts as RFC 9051 tells
+ * it to: it believes EXISTS and EXPUNGE and nothing else, and each number it is told must then name
+ * the message it thinks. Also: the same bytes in any pieces, and answers larger than what may wait.
+ */
 #include "base/limits.h"
 #include "imap/test_session.h"
 
@@ -174,7 +175,8 @@ static const char session_text[] =
     "h STORE 1 +FLAGS (\\Deleted)\r\ni EXPUNGE\r\nj LIST {0+}\r\n {1}\r\n%\r\n"
     "k SEARCH SUBJECT {5+}\r\nHello\r\nl FETCH 1 (ENVELOPE {\r\nm UNSELECT\r\nn LOGOUT\r\n";
 
-/* Runs the text on a fresh account in pieces of n bytes; numbers that are made of the time are left out of the answer. */
+/* Runs the text on a fresh account in pieces of n bytes; numbers that are made of the time are left
+ * out of the answer. */
 static void run_in_pieces(size_t n, struct buf *all)
 {
     struct test_session s;
@@ -186,10 +188,9 @@ static void run_in_pieces(size_t n, struct buf *all)
     buf_reset(&s.out);
     for (size_t at = 0; at < in.n; at += n) {
         struct str piece = test_exact(str_sub(in, at, n));
-        for (size_t used = 0; (used < piece.n || imap_session_busy(s.session)) &&
-                              !imap_session_done(s.session);)
-            used += imap_session_input(s.session, str_skip(piece, used),
-                                       clock_boot_us() + 1000000);
+        for (size_t used = 0;
+             (used < piece.n || imap_session_busy(s.session)) && !imap_session_done(s.session);)
+            used += imap_session_input(s.session, str_skip(piece, used), clock_boot_us() + 1000000);
     }
     out = buf_view(&s.out);
     while (str_cut(out, '\n', &line, &out)) {

@@ -1,5 +1,5 @@
-/* imap/names.c: modified UTF-7: printable ASCII is itself, '&' is "&-", all else is UTF-16 in base64 with ',' for '/',
- * between '&' and '-' (RFC 3501 section 5.1.3). */
+/* imap/names.c: modified UTF-7: printable ASCII is itself, '&' is "&-", all else is UTF-16 in
+ * base64 with ',' for '/', between '&' and '-' (RFC 3501 section 5.1.3). */
 #include "imap/names.h"
 
 #include "base/limits.h"
@@ -73,7 +73,8 @@ static int digit_value(char c)
     return at == SIZE_MAX ? -1 : (int)at;
 }
 
-/* The UTF-16 units of one shifted piece as UTF-8; whether it is canonical is seen by printing it again. */
+/* The UTF-16 units of one shifted piece as UTF-8; whether it is canonical is seen by printing it
+ * again. */
 static bool shifted_piece(struct str piece, struct buf *out)
 {
     struct bits b = {0};

@@ -97,7 +97,8 @@ struct str imap_take_atom(struct imap_parse *p)
     return one_or_more(p, imap_is_atom_char, "an atom is missing");
 }
 
-/* quoted = DQUOTE *QUOTED-CHAR DQUOTE; only `"` and `\` may be escaped, and 8-bit bytes are taken (RFC 6855 section 3). */
+/* quoted = DQUOTE *QUOTED-CHAR DQUOTE; only `"` and `\` may be escaped, and 8-bit bytes are taken
+ * (RFC 6855 section 3). */
 static struct str quoted(struct imap_parse *p)
 {
     size_t escapes = 0, from = p->c.at;
@@ -194,7 +195,8 @@ struct str imap_take_mailbox(struct imap_parse *p)
 
 struct str imap_take_list_mailbox(struct imap_parse *p)
 {
-    struct str s = string_is_next(p) ? imap_take_string(p) : cursor_while(&p->c, is_list_char, SIZE_MAX);
+    struct str s =
+        string_is_next(p) ? imap_take_string(p) : cursor_while(&p->c, is_list_char, SIZE_MAX);
     if (s.n > 4 * LIMIT_MAILBOX_NAME)
         full(p);
     return decoded(p, s);

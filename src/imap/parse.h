@@ -1,6 +1,7 @@
-/* imap/parse.h: the grammar of commands (RFC 9051 section 9, with what RFC 3501 still allows), over one complete command as
- * the reader gathers it. Each function is named for its rule, takes at most what the rule allows and fails in the cursor;
- * results are slices of the command, or lie in the arena where something had to be undone. */
+/* imap/parse.h: the grammar of commands (RFC 9051 section 9, with what RFC 3501 still allows), over
+ * one complete command as the reader gathers it. Each function is named for its rule, takes at most
+ * what the rule allows and fails in the cursor; results are slices of the command, or lie in the
+ * arena where something had to be undone. */
 #ifndef IMAP_PARSE_H
 #define IMAP_PARSE_H
 
@@ -27,7 +28,7 @@ bool imap_count_item(struct imap_parse *p);
 
 struct str imap_take_tag(struct imap_parse *p);
 struct str imap_take_atom(struct imap_parse *p);
-struct str imap_take_string(struct imap_parse *p);  /* quoted or literal */
+struct str imap_take_string(struct imap_parse *p); /* quoted or literal */
 struct str imap_take_astring(struct imap_parse *p);
 /* NIL gives STR_NULL (p is NULL). */
 struct str imap_take_nstring(struct imap_parse *p);
@@ -51,11 +52,12 @@ struct imap_set {
 struct imap_set imap_take_set(struct imap_parse *p);
 
 struct imap_flags {
-    uint32_t system;     /* STORE_SEEN and the like */
-    struct str *words;   /* keywords as sent */
+    uint32_t system;   /* STORE_SEEN and the like */
+    struct str *words; /* keywords as sent */
     size_t words_n;
 };
-/* flag-list, or, bare, flags with SP between up to the end (RFC 9051 section 9, store-att-flags). \Recent is passed over. */
+/* flag-list, or, bare, flags with SP between up to the end (RFC 9051 section 9, store-att-flags).
+ * \Recent is passed over. */
 struct imap_flags imap_take_flags(struct imap_parse *p);
 
 /* date-time with its quotes: microseconds since 1970 UTC. */

@@ -56,9 +56,9 @@ static void names_go_both_ways(void)
 
 static void two_spellings_of_one_name_are_not_taken(void)
 {
-    static const char *const bad[] = {"&",       "&AP",     "&APw",    "&AGE-",      "&2D3-",
-                                      "&3Ow-",   "&APx-",   "a&AP!w-", "&APw-&APw-", "&AAA-&-&",
-                                      "&U,BTFw", "\xff"};
+    static const char *const bad[] = {"&",          "&AP",      "&APw",    "&AGE-",
+                                      "&2D3-",      "&3Ow-",    "&APx-",   "a&AP!w-",
+                                      "&APw-&APw-", "&AAA-&-&", "&U,BTFw", "\xff"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct str out;
         input("");

@@ -1,16 +1,17 @@
 /* imap/reader.c: cutting a stream into commands.
  *
  *     LINE          at a line's end with {n}: ASKED; without: a command, and LINE again
- *     ASKED         accepted: LITERAL; refused: SKIP_LITERAL when its bytes come anyway, else LINE of the next command
- *     LITERAL       after its n bytes: LINE
- *     SKIP_LITERAL  after its n bytes: SKIP_LINE
- *     SKIP_LINE     at a line's end with {n+}: SKIP_LITERAL; without: LINE of the next command
+ *     ASKED         accepted: LITERAL; refused: SKIP_LITERAL when its bytes come anyway, else LINE
+ * of the next command LITERAL       after its n bytes: LINE SKIP_LITERAL  after its n bytes:
+ * SKIP_LINE SKIP_LINE     at a line's end with {n+}: SKIP_LITERAL; without: LINE of the next
+ * command
  */
 #include "imap/reader.h"
 
 #include "base/limits.h"
 
-#define TAIL 24 /* of a skipped line: enough for "{4294967295+}" and CR LF */
+#define TAG_MOST 64 /* of a command that is too long: enough for its tag */
+#define TAIL 24     /* of a skipped line: enough for "{4294967295+}" and CR LF */
 
 void imap_reader_init(struct imap_reader *r, size_t line_max, size_t text_max, bool secret)
 {
@@ -123,8 +124,10 @@ static enum imap_read end_of_line(struct imap_reader *r)
     return IMAP_READ_TOO_LONG;
 }
 
-static enum imap_read too_long(struct imap_reader *r)
+/* Keeps the beginning of the command, where its tag is. */
+static enum imap_read too_long(struct imap_reader *r, struct str piece)
 {
+    add(r, str_sub(piece, 0, r->text.n < TAG_MOST ? TAG_MOST - r->text.n : 0));
     r->state = IMAP_READER_SKIP_LINE;
     r->dropped = true;
     return IMAP_READ_TOO_LONG;
@@ -148,7 +151,7 @@ static enum imap_read take_line(struct imap_reader *r, struct str bytes, size_t 
     bool ended;
     struct str piece = to_line_end(bytes, &ended);
     if (r->line_bytes + piece.n > r->line_max || r->text.n + piece.n + 2 > r->text.max)
-        return too_long(r);
+        return too_long(r, piece);
     add(r, piece);
     r->line_bytes += piece.n;
     *used += piece.n;

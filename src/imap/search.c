@@ -5,7 +5,8 @@
 #include "base/utf8.h"
 #include "store/store.h"
 
-/* Where keys with a set are gathered while parsing; the arena's own, through the first key at the end. */
+/* Where keys with a set are gathered while parsing; the arena's own, through the first key at the
+ * end. */
 struct grammar {
     struct imap_parse *p;
     struct imap_search_key *sets;
@@ -30,7 +31,8 @@ static struct imap_search_key *new_key(struct grammar *g, enum imap_search_kind 
 
 /* ---- text without case ---- */
 
-/* Simple lower case of the scripts where that is a shift: Latin-1, Latin Extended-A, Greek, Cyrillic. */
+/* Simple lower case of the scripts where that is a shift: Latin-1, Latin Extended-A, Greek,
+ * Cyrillic. */
 static uint32_t lower(uint32_t c)
 {
     if (c < 0x80)
@@ -117,7 +119,8 @@ static void arg_number(struct grammar *g, struct imap_search_key *key)
     key->number = cursor_number(&g->p->c, INT64_MAX);
 }
 
-/* "MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer: entries are not kept apart (RFC 7162 section 3.1.5). */
+/* "MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer: entries are not kept apart
+ * (RFC 7162 section 3.1.5). */
 static void arg_modseq(struct grammar *g, struct imap_search_key *key)
 {
     imap_take_sp(g->p);
@@ -219,7 +222,8 @@ static struct imap_search_key *word_key(struct grammar *g, const struct search_w
     return w->negated ? negation(g, key) : key;
 }
 
-/* OR a b, where b is often another OR: those are taken in a loop, so that a long chain is not deep. */
+/* OR a b, where b is often another OR: those are taken in a loop, so that a long chain is not deep.
+ */
 static struct imap_search_key *take_or(struct grammar *g)
 {
     struct imap_search_key *first = NULL, **end = &first;
@@ -316,8 +320,9 @@ static bool uses_modseq(const struct imap_search_key *key)
     for (; key; key = key->next) {
         if (key->kind == IMAP_SEARCH_MODSEQ)
             return true;
-        for (const struct imap_search_key *or = key; or && or->kind == IMAP_SEARCH_OR; or = or->b)
-            if (uses_modseq(or->a) || (or->b && or->b->kind != IMAP_SEARCH_OR && uses_modseq(or->b)))
+        for (const struct imap_search_key * or = key; or && or->kind == IMAP_SEARCH_OR; or = or->b)
+            if (uses_modseq(or->a) ||
+                (or->b && or->b->kind != IMAP_SEARCH_OR && uses_modseq(or->b)))
                 return true;
         if (key->kind != IMAP_SEARCH_OR && key->a && uses_modseq(key->a))
             return true;

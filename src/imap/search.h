@@ -1,7 +1,8 @@
 /* imap/search.h: what SEARCH asks, as a tree, and whether a message is it.
  *
- * Text is looked for as a substring, whatever its case (ASCII, Latin, Greek, Cyrillic), in the decoded text: header
- * fields without encoded words, text parts without transfer encoding and in UTF-8. Nothing is guessed from an index. */
+ * Text is looked for as a substring, whatever its case (ASCII, Latin, Greek, Cyrillic), in the
+ * decoded text: header fields without encoded words, text parts without transfer encoding and in
+ * UTF-8. Nothing is guessed from an index. */
 #ifndef IMAP_SEARCH_H
 #define IMAP_SEARCH_H
 
@@ -10,24 +11,24 @@
 
 enum imap_search_kind {
     IMAP_SEARCH_ALL,
-    IMAP_SEARCH_NONE,      /* NEW, RECENT: nobody has \Recent */
-    IMAP_SEARCH_FLAG,      /* has all bits of `flag` */
+    IMAP_SEARCH_NONE, /* NEW, RECENT: nobody has \Recent */
+    IMAP_SEARCH_FLAG, /* has all bits of `flag` */
     IMAP_SEARCH_KEYWORD,
     IMAP_SEARCH_SET,
-    IMAP_SEARCH_BEFORE,    /* `date`, of INTERNALDATE, Date or the saved date */
+    IMAP_SEARCH_BEFORE, /* `date`, of INTERNALDATE, Date or the saved date */
     IMAP_SEARCH_ON,
     IMAP_SEARCH_SINCE,
-    IMAP_SEARCH_OLDER,     /* `number` seconds */
+    IMAP_SEARCH_OLDER, /* `number` seconds */
     IMAP_SEARCH_YOUNGER,
     IMAP_SEARCH_LARGER,
     IMAP_SEARCH_SMALLER,
     IMAP_SEARCH_MODSEQ,
-    IMAP_SEARCH_HEADER,    /* `field` contains `text` */
+    IMAP_SEARCH_HEADER, /* `field` contains `text` */
     IMAP_SEARCH_BODY,
     IMAP_SEARCH_TEXT,
-    IMAP_SEARCH_NOT,       /* `a` */
-    IMAP_SEARCH_OR,        /* `a` or `b` */
-    IMAP_SEARCH_AND,       /* all of the list that begins with `a` */
+    IMAP_SEARCH_NOT, /* `a` */
+    IMAP_SEARCH_OR,  /* `a` or `b` */
+    IMAP_SEARCH_AND, /* all of the list that begins with `a` */
 };
 
 enum imap_search_date { IMAP_SEARCH_INTERNAL, IMAP_SEARCH_SENT, IMAP_SEARCH_SAVED };
@@ -39,13 +40,13 @@ struct imap_search_key {
     struct imap_search_key *next; /* in a list all of which must match */
     struct imap_search_key *a, *b;
     uint32_t flag;
-    struct str field, text;       /* text folded */
+    struct str field, text; /* text folded */
     enum imap_search_date which;
-    int64_t date;                 /* days since 1970 */
+    int64_t date; /* days since 1970 */
     uint64_t number;
     struct imap_set set;
     bool by_uid;
-    struct imap_span *spans;      /* of the set, made by the command */
+    struct imap_span *spans; /* of the set, made by the command */
     size_t spans_n;
     struct imap_search_key *next_set; /* all keys with a set, from the first key of the whole */
 };

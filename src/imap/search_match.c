@@ -1,5 +1,6 @@
-/* imap/search_match.c: whether a message is what SEARCH asks. What a key needs is read when the first one needs it: flags
- * from the placement, dates and sizes from the email, text from the content. */
+/* imap/search_match.c: whether a message is what SEARCH asks. What a key needs is read when the
+ * first one needs it: flags from the placement, dates and sizes from the email, text from the
+ * content. */
 #include "imap/session_int.h"
 
 #include "base/clock.h"
@@ -19,12 +20,12 @@ struct candidate {
     uint32_t number;
     struct store_message message;
     struct store_email email;
-    struct buf bytes;          /* the whole message */
+    struct buf bytes; /* the whole message */
     struct arena arena;
     struct mime_message mime;
-    struct buf folded;         /* a text being compared */
+    struct buf folded; /* a text being compared */
     bool has_message, has_email, has_bytes;
-    struct error err;          /* the first failure */
+    struct error err; /* the first failure */
 };
 
 static bool failed(const struct candidate *c)
@@ -55,8 +56,7 @@ static bool need_bytes(struct candidate *c)
     if (c->has_bytes || !need_email(c))
         return c->has_bytes;
     buf_init(&c->bytes, (size_t)c->email.size + 1);
-    c->has_bytes =
-        store_email_read(c->s->store, c->email.id, 0, c->email.size, &c->bytes, &c->err);
+    c->has_bytes = store_email_read(c->s->store, c->email.id, 0, c->email.size, &c->bytes, &c->err);
     if (c->has_bytes) {
         arena_init(&c->arena, c->bytes.n / 2 + (8 << 20));
         mime_parse(buf_view(&c->bytes), &c->arena, &c->mime);
@@ -133,8 +133,8 @@ static bool part_contains(struct candidate *c, const struct mime_part *part, str
     struct mime_decoder decoder;
     struct buf plain, text;
     struct str charset = STR_NULL;
-    struct str body = str_sub(buf_view(&c->bytes), (size_t)part->body_at,
-                              (size_t)(part->end_at - part->body_at));
+    struct str body =
+        str_sub(buf_view(&c->bytes), (size_t)part->body_at, (size_t)(part->end_at - part->body_at));
     for (uint32_t i = 0; i < part->params_n; i++)
         if (str_equal_nocase(part->params[i].name, STR("charset")))
             charset = part->params[i].value;
@@ -243,8 +243,7 @@ static bool simple_matches(struct candidate *c, const struct imap_search_key *ke
     case IMAP_SEARCH_BODY:
         return body_contains(c, key->text);
     case IMAP_SEARCH_TEXT:
-        return need_bytes(c) &&
-               (any_header_contains(c, key->text) || body_contains(c, key->text));
+        return need_bytes(c) && (any_header_contains(c, key->text) || body_contains(c, key->text));
     case IMAP_SEARCH_NONE:
     case IMAP_SEARCH_NOT:
     case IMAP_SEARCH_OR:

@@ -1,4 +1,5 @@
-/* imap/search_test.c: what SEARCH finds, and the commands that depend on the account's clock, over a real store. */
+/* imap/search_test.c: what SEARCH finds, and the commands that depend on the account's clock, over
+ * a real store. */
 #include "imap/test_session.h"
 #include "mime/message.h"
 
@@ -10,7 +11,8 @@ static const char *const mails[] = {
     "Date: Tue, 24 Nov 2026 13:17:26 +0000\r\nMessage-ID: <1@a.test>\r\n\r\nGood morning\r\n",
     "From: =?utf-8?q?J=C3=BCrgen?= <j@a.test>\r\nCc: eve@b.test\r\n"
     "Subject: =?utf-8?b?R3LDvMOfZQ==?= aus\r\n Berlin\r\nDate: Mon, 1 Jun 2026 23:30:00 -0700\r\n"
-    "Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n"
+    "Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: "
+    "quoted-printable\r\n"
     "\r\nSch=F6ne Gr=FC=DFe, a long=\r\n line\r\n",
     "Subject: parts\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\npreamble\r\n--x\r\n"
     "Content-Transfer-Encoding: base64\r\n\r\nVGhlIHNlY3JldCB3b3Jk\r\n--x\r\n"
@@ -70,7 +72,9 @@ static const struct search_case {
     {"BCC x", ""},
     {"SUBJECT \"hello w\"", " 1"},
     {"SUBJECT \"aus berlin\"", " 2"},
-    {"CHARSET utf-8 SUBJECT {9+}\r\ngr\xc3\xbc\xc3\x9f" "e a", " 2"},
+    {"CHARSET utf-8 SUBJECT {9+}\r\ngr\xc3\xbc\xc3\x9f"
+     "e a",
+     " 2"},
     {"HEADER Message-ID <1@a.test>", " 1"},
     {"HEADER Cc \"\"", " 2"},
     {"HEADER X-None \"\"", ""},
@@ -158,7 +162,7 @@ static void changes_are_found_by_their_number(void)
 {
     begin();
     struct str got = test_say(&one, "a FETCH 4 (MODSEQ)\r\n");
-    uint64_t modseq;
+    uint64_t modseq = 0;
     size_t at = str_find(got, STR("MODSEQ (")) + 8;
     struct str head, tail;
     CHECK(str_cut(str_skip(got, at), ')', &head, &tail) && str_to_u64(head, UINT32_MAX, &modseq));

@@ -139,8 +139,8 @@ static bool child(const struct store_email *email, uint32_t parent, uint32_t n, 
     return false;
 }
 
-/* Part numbers count the parts of a multipart; what is no multipart has one part, 1; and those of an enclosed message
- * follow the number of the message/rfc822 part (RFC 9051 section 6.4.5.1). */
+/* Part numbers count the parts of a multipart; what is no multipart has one part, 1; and those of
+ * an enclosed message follow the number of the message/rfc822 part (RFC 9051 section 6.4.5.1). */
 static bool find_part(const struct imap_section *section, const struct store_email *email,
                       uint32_t *out)
 {

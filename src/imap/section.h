@@ -1,5 +1,5 @@
-/* imap/section.h: a section of a message, as BODY[...] names it (RFC 9051 section 6.4.5.1): its grammar, and which bytes of
- * a message it is. */
+/* imap/section.h: a section of a message, as BODY[...] names it (RFC 9051 section 6.4.5.1): its
+ * grammar, and which bytes of a message it is. */
 #ifndef IMAP_SECTION_H
 #define IMAP_SECTION_H
 
@@ -36,7 +36,8 @@ void imap_write_section(struct buf *out, const struct imap_section *section);
 struct imap_extent {
     uint64_t from, to;
 };
-/* Where the section lies, without its partial; for HEADER.FIELDS the whole header. False: the message has no such part. */
+/* Where the section lies, without its partial; for HEADER.FIELDS the whole header. False: the
+ * message has no such part. */
 bool imap_section_find(const struct imap_section *section, const struct store_email *email,
                        struct imap_extent *out);
 /* Appends the fields of a header that the section wants, and the empty line. */

@@ -1,4 +1,5 @@
-/* imap/session.c: the half after login: from bytes to commands, and the phases of a command (session_int.h draws them). */
+/* imap/session.c: the half after login: from bytes to commands, and the phases of a command
+ * (session_int.h draws them). */
 #include "imap/session_int.h"
 
 #include "base/clock.h"
@@ -7,7 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define CHANGED_SLICE_US 20000 /* a session that is told of a change holds the loop no longer (DESIGN) */
+#define CHANGED_SLICE_US                                                                           \
+    20000 /* a session that is told of a change holds the loop no longer (DESIGN) */
 
 /* ---- answers ---- */
 
@@ -312,7 +314,7 @@ static struct str early_tag(struct imap_session *s)
     struct imap_parse p;
     imap_parse_init(&p, imap_reader_command(&s->reader), &s->arena, s->utf8);
     struct str tag = imap_take_tag(&p);
-    return tag.n > 0 && tag.n < 200 && !s->idling ? tag : STR("*");
+    return tag.n > 0 && cursor_peek(&p.c) == ' ' && !s->idling ? tag : STR("*");
 }
 
 static void read_literal(struct imap_session *s)
@@ -335,7 +337,8 @@ static void read_literal(struct imap_session *s)
         imap_write_status(s->out, STR("+"), "Ready", STR_NULL, STR("for literal data"));
 }
 
-/* DONE ends IDLE; the tagged answer comes after what is still to be told (RFC 9051 section 6.3.13). */
+/* DONE ends IDLE; the tagged answer comes after what is still to be told (RFC 9051 section 6.3.13).
+ */
 static void end_idle(struct imap_session *s)
 {
     struct str line = str_trim(imap_reader_command(&s->reader));

@@ -2,12 +2,12 @@
  *
  * A session goes through phases; a command holds the loop only for one step at a time:
  *
- *     READ     bytes become a command (imap_reader); it is parsed and checked           -> BEFORE, or REPLY with an error
- *     BEFORE   new messages and flags are told, so that sets mean what the store has    -> RUN
- *     RUN      the command's run, again and again, until IMAP_DONE                      -> AFTER
- *     AFTER    expunges (unless IMAP_KEEPS_NUMBERS), new messages and flags are told    -> REPLY
- *     REPLY    the tagged answer; the command's memory is freed                         -> READ, or IDLE
- *     IDLE     changes are told as they come; DONE                                      -> AFTER
+ *     READ     bytes become a command (imap_reader); it is parsed and checked           -> BEFORE,
+ * or REPLY with an error BEFORE   new messages and flags are told, so that sets mean what the store
+ * has    -> RUN RUN      the command's run, again and again, until IMAP_DONE -> AFTER AFTER
+ * expunges (unless IMAP_KEEPS_NUMBERS), new messages and flags are told    -> REPLY REPLY    the
+ * tagged answer; the command's memory is freed                         -> READ, or IDLE IDLE
+ * changes are told as they come; DONE                                      -> AFTER
  */
 #ifndef IMAP_SESSION_INT_H
 #define IMAP_SESSION_INT_H
@@ -35,23 +35,23 @@ enum imap_sync_phase { IMAP_SYNC_BEGIN, IMAP_SYNC_EXPUNGE, IMAP_SYNC_EXISTS, IMA
 
 /* The selected mailbox and what the client knows of it (RATIONALE 3). */
 struct imap_selected {
-    int64_t mailbox;             /* 0: none */
-    bool read_only;              /* EXAMINE */
+    int64_t mailbox; /* 0: none */
+    bool read_only;  /* EXAMINE */
     struct imap_view view;
     uint32_t uidvalidity;
-    uint32_t uidnext;            /* U: as told by EXISTS */
-    uint64_t expunged;           /* E: modseq up to which expunges were told */
-    struct store_changed flags;  /* F: up to which flags were told */
-    struct str keywords;         /* heap: keywords told in FLAGS */
+    uint32_t uidnext;           /* U: as told by EXISTS */
+    uint64_t expunged;          /* E: modseq up to which expunges were told */
+    struct store_changed flags; /* F: up to which flags were told */
+    struct str keywords;        /* heap: keywords told in FLAGS */
 };
 
 struct imap_sync {
     enum imap_sync_phase phase;
-    uint64_t version;        /* store_version when it began */
-    uint64_t modseq;         /* where this round goes to */
-    uint32_t uidnext;        /* the same */
-    uint32_t below;          /* expunges of lower UIDs are still to be told */
-    uint32_t old_uidnext;    /* flags are told of messages below it */
+    uint64_t version;     /* store_version when it began */
+    uint64_t modseq;      /* where this round goes to */
+    uint32_t uidnext;     /* the same */
+    uint32_t below;       /* expunges of lower UIDs are still to be told */
+    uint32_t old_uidnext; /* flags are told of messages below it */
     bool new_messages;
 };
 
@@ -60,28 +60,28 @@ struct imap_session {
     struct buf *out;
     char *user, *actor_c;
     struct str actor;
-    bool may_only_read;        /* the credential's scope */
+    bool may_only_read; /* the credential's scope */
     bool done;
     bool condstore, utf8;      /* enabled */
     bool idling, idle_pending; /* IDLE runs; something changed since it last told */
     bool input_left;
-    unsigned bad_commands;     /* in a row */
+    unsigned bad_commands; /* in a row */
     struct imap_reader reader;
     struct imap_selected selected;
     struct imap_sync sync;
-    uint64_t synced_version;   /* store_version when the last round began, and one; 0: never */
-    struct vec saved;          /* "$": UIDs of the last SEARCH RETURN (SAVE) */
+    uint64_t synced_version; /* store_version when the last round began, and one; 0: never */
+    struct vec saved;        /* "$": UIDs of the last SEARCH RETURN (SAVE) */
 
     /* The running command. */
     enum imap_phase phase;
     const struct imap_command *command;
     struct arena arena;
-    struct str tag;            /* in the arena; of IDLE: on the heap */
+    struct str tag; /* in the arena; of IDLE: on the heap */
     char *idle_tag;
-    void *job;                 /* in the arena */
-    struct arena one;          /* of the message that it is at */
-    struct vec uids;           /* for the command's use, freed at its end */
-    struct vec numbers;        /* struct imap_span: a set, resolved */
+    void *job;          /* in the arena */
+    struct arena one;   /* of the message that it is at */
+    struct vec uids;    /* for the command's use, freed at its end */
+    struct vec numbers; /* struct imap_span: a set, resolved */
     struct vec pairs;
     struct buf piece;
 
@@ -101,15 +101,16 @@ struct imap_span {
 PRINTF_LIKE(2, 3) void imap_ok(struct imap_session *s, const char *fmt, ...);
 PRINTF_LIKE(3, 4) void imap_no(struct imap_session *s, const char *code, const char *fmt, ...);
 PRINTF_LIKE(2, 3) void imap_bad(struct imap_session *s, const char *fmt, ...);
-/* From an error; not_found as in imap_write_error. A store that failed ends the session. Returns IMAP_DONE. */
+/* From an error; not_found as in imap_write_error. A store that failed ends the session. Returns
+ * IMAP_DONE. */
 enum imap_step imap_failed(struct imap_session *s, const struct error *err, const char *not_found);
 /* Whether the command has an error for answer. */
 bool imap_has_failed(const struct imap_session *s);
 
 /* ---- sets ---- */
 
-/* Resolves a set of numbers or UIDs (by the command's flags) to spans of s->numbers. A number that is not there is BAD;
- * a UID that is not there is passed over. False: the answer is set. */
+/* Resolves a set of numbers or UIDs (by the command's flags) to spans of s->numbers. A number that
+ * is not there is BAD; a UID that is not there is passed over. False: the answer is set. */
 MUST_CHECK bool imap_resolve(struct imap_session *s, const struct imap_set *set);
 /* Messages in s->numbers. */
 size_t imap_resolved_count(const struct imap_session *s);
@@ -130,7 +131,8 @@ void imap_spans_sort(struct vec *spans);
 bool imap_sync_step(struct imap_session *s, bool expunges);
 /* The mailbox's modseq, to see whether a change of ours is the only one (imap_sync_own). */
 MUST_CHECK bool imap_sync_now(struct imap_session *s, uint64_t *modseq, struct error *err);
-/* A change of ours took this number when the mailbox was at `before`: need not be told to us when nothing else was. */
+/* A change of ours took this number when the mailbox was at `before`: need not be told to us when
+ * nothing else was. */
 void imap_sync_own(struct imap_session *s, uint64_t before, uint64_t modseq);
 /* "* n FETCH (UID u FLAGS (...) [MODSEQ (m)])" */
 MUST_CHECK bool imap_tell_flags(struct imap_session *s, uint32_t number, bool uid,
@@ -139,7 +141,8 @@ void imap_unselect(struct imap_session *s);
 /* "* FLAGS (...)" when keywords are new since it was last told. */
 MUST_CHECK bool imap_tell_keywords(struct imap_session *s, bool always, struct error *err);
 
-/* The message literal of APPEND is announced: whether to take it. False: the answer is written, with the tag. */
+/* The message literal of APPEND is announced: whether to take it. False: the answer is written,
+ * with the tag. */
 bool imap_append_announced(struct imap_session *s);
 
 /* ---- handlers, by file ---- */

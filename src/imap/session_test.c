@@ -129,29 +129,30 @@ static void parts_are_named_by_their_numbers(void)
     begin();
     test_deliver(&store, "INBOX", str_c(nested));
     (void)test_say(&one, "a EXAMINE INBOX\r\n");
-    test_transcript(&one, "C: b FETCH 1 (BODY[1] BODY[1.MIME] BODY[2.HEADER] BODY[2.TEXT])\n"
-                          "S: * 1 FETCH (BODY[1] {5}\n"
-                          "S: first BODY[1.MIME] {28}\n"
-                          "S: Content-Type: text/plain\n"
-                          "S: \n"
-                          "S:  BODY[2.HEADER] {43}\n"
-                          "S: Subject: Inner\n"
-                          "S: Content-Type: text/html\n"
-                          "S: \n"
-                          "S:  BODY[2.TEXT] {8}\n"
-                          "S: <p>inner)\n"
-                          "S: b OK Fetched\n"
-                          "C: c FETCH 1 (BODY[2.1] BODY[2.1.MIME] BODY[1.1] BODY[2.2] BODY[1.TEXT])\n"
-                          "S: * 1 FETCH (BODY[2.1] {8}\n"
-                          "S: <p>inner BODY[2.1.MIME] {43}\n"
-                          "S: Subject: Inner\n"
-                          "S: Content-Type: text/html\n"
-                          "S: \n"
-                          "S:  BODY[1.1] NIL BODY[2.2] NIL BODY[1.TEXT] NIL)\n"
-                          "S: c OK Fetched\n"
-                          "C: d STORE 1 +FLAGS (\\Seen)\n"
-                          "S: d NO [READ-ONLY] The mailbox was opened with EXAMINE; use SELECT to "
-                          "change it\n");
+    test_transcript(&one,
+                    "C: b FETCH 1 (BODY[1] BODY[1.MIME] BODY[2.HEADER] BODY[2.TEXT])\n"
+                    "S: * 1 FETCH (BODY[1] {5}\n"
+                    "S: first BODY[1.MIME] {28}\n"
+                    "S: Content-Type: text/plain\n"
+                    "S: \n"
+                    "S:  BODY[2.HEADER] {43}\n"
+                    "S: Subject: Inner\n"
+                    "S: Content-Type: text/html\n"
+                    "S: \n"
+                    "S:  BODY[2.TEXT] {8}\n"
+                    "S: <p>inner)\n"
+                    "S: b OK Fetched\n"
+                    "C: c FETCH 1 (BODY[2.1] BODY[2.1.MIME] BODY[1.1] BODY[2.2] BODY[1.TEXT])\n"
+                    "S: * 1 FETCH (BODY[2.1] {8}\n"
+                    "S: <p>inner BODY[2.1.MIME] {43}\n"
+                    "S: Subject: Inner\n"
+                    "S: Content-Type: text/html\n"
+                    "S: \n"
+                    "S:  BODY[1.1] NIL BODY[2.2] NIL BODY[1.TEXT] NIL)\n"
+                    "S: c OK Fetched\n"
+                    "C: d STORE 1 +FLAGS (\\Seen)\n"
+                    "S: d NO [READ-ONLY] The mailbox was opened with EXAMINE; use SELECT to "
+                    "change it\n");
     end();
 }
 

@@ -1,11 +1,12 @@
 /* imap/sync.c: telling a session what changed in its mailbox, and what its message numbers mean.
  *
- * What it knows are three numbers (RATIONALE 3): uidnext (U) as told by EXISTS, the modseq up to which expunges were told
- * (E), and the place up to which flags were told (F). E stays behind F while commands run whose answers may not carry
- * EXPUNGE; a message that is gone meanwhile is still in the view, and its tombstone still answers for it.
+ * What it knows are three numbers (RATIONALE 3): uidnext (U) as told by EXISTS, the modseq up to
+ * which expunges were told (E), and the place up to which flags were told (F). E stays behind F
+ * while commands run whose answers may not carry EXPUNGE; a message that is gone meanwhile is still
+ * in the view, and its tombstone still answers for it.
  *
- * A round goes BEGIN (how far), EXPUNGE (descending, so that each number is as the client counts at that moment), EXISTS,
- * FLAGS; each in steps of bounded size. */
+ * A round goes BEGIN (how far), EXPUNGE (descending, so that each number is as the client counts at
+ * that moment), EXISTS, FLAGS; each in steps of bounded size. */
 #include "imap/session_int.h"
 
 #include <stdlib.h>
@@ -125,7 +126,8 @@ static bool flags_step(struct imap_session *s, bool *done, struct error *err)
     for (size_t i = 0; ok && i < changed.n; i++) {
         struct store_changed *c = vec_at(&changed, i);
         uint32_t number = imap_view_number(&sel->view, c->uid);
-        ok = number == 0 || imap_tell_flags(s, number, s->command && s->command->flags & IMAP_UID, err);
+        ok = number == 0 ||
+             imap_tell_flags(s, number, s->command && s->command->flags & IMAP_UID, err);
         sel->flags = *c;
     }
     if (ok && changed.n < IMAP_SLICE) {
@@ -234,7 +236,8 @@ static int span_cmp(const void *a, const void *b)
     return x->from < y->from ? -1 : x->from > y->from;
 }
 
-/* Sorted and merged, so that no message is answered twice and work is what the view holds, whatever the set. */
+/* Sorted and merged, so that no message is answered twice and work is what the view holds, whatever
+ * the set. */
 void imap_spans_sort(struct vec *spans)
 {
     struct imap_span *p = spans->p;
@@ -257,7 +260,8 @@ static void add_span(struct vec *spans, uint32_t from, uint32_t to)
     *span = (struct imap_span){from, to};
 }
 
-/* "*" is the last message; in a UID range it stands even when a higher number is beside it (RFC 9051 section 9). */
+/* "*" is the last message; in a UID range it stands even when a higher number is beside it (RFC
+ * 9051 section 9). */
 static void add_uid_range(struct imap_session *s, uint64_t from, uint64_t to)
 {
     const struct imap_view *v = &s->selected.view;

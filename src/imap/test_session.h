@@ -68,15 +68,16 @@ static inline struct str test_expect(struct str got, struct str script)
         if (there && str_ends(line, STR("\r")))
             line.n--;
         if (!CHECK_ROW(there && test_line_is(line, want), "a line of the transcript"))
-            fprintf(stderr, "  want %.*s\n  got  %.*s\n", STR_ARG(want),
-                    there ? (int)line.n : 9, there ? line.p : "(nothing)");
+            fprintf(stderr, "  want %.*s\n  got  %.*s\n", STR_ARG(want), there ? (int)line.n : 9,
+                    there ? line.p : "(nothing)");
     }
     if (!CHECK_ROW(got.n == 0, "the transcript ends where the output does"))
         fprintf(stderr, "  more: %.*s\n", STR_ARG(got));
     return script;
 }
 
-/* Runs a transcript: "C: " lines go in (CRLF is added), then all "S: " lines must come out and nothing else. */
+/* Runs a transcript: "C: " lines go in (CRLF is added), then all "S: " lines must come out and
+ * nothing else. */
 static inline void test_transcript(struct test_session *t, const char *text)
 {
     struct str script = str_c(text), line, rest;

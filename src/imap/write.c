@@ -82,7 +82,8 @@ void imap_write_mailbox(struct buf *out, struct str name, bool utf8)
     }
     buf_init(&wire, 8 * name.n + 16);
     imap_utf7_print(&wire, name);
-    /* Quoted always: some clients take an atom with '.' or '/' for less than it is. INBOX is the exception they all know. */
+    /* Quoted always: some clients take an atom with '.' or '/' for less than it is. INBOX is the
+     * exception they all know. */
     if (str_equal(buf_view(&wire), STR("INBOX")))
         buf_c(out, "INBOX");
     else if (can_be_quoted(buf_view(&wire), false))
@@ -131,8 +132,9 @@ void imap_write_date_time(struct buf *out, int64_t us)
         imap_write_date_time(out, 0);
         return;
     }
-    buf_printf(out, "\"%02u-%.3s-%04u %02u:%02u:%02u +0000\"", day, months + (size_t)3 * (month - 1),
-               (unsigned)year, rest / 3600, rest / 60 % 60, rest % 60);
+    buf_printf(out, "\"%02u-%.3s-%04u %02u:%02u:%02u +0000\"", day,
+               months + (size_t)3 * (month - 1), (unsigned)year, rest / 3600, rest / 60 % 60,
+               rest % 60);
 }
 
 void imap_write_set(struct buf *out, const uint32_t *numbers, size_t n)
@@ -202,7 +204,8 @@ static const struct error_reply {
 void imap_write_error(struct buf *out, struct str tag, const struct error *err,
                       const char *not_found)
 {
-    const struct error_reply *r = &error_replies[err->kind < ERROR_KINDS ? err->kind : ERROR_INTERNAL];
+    const struct error_reply *r =
+        &error_replies[err->kind < ERROR_KINDS ? err->kind : ERROR_INTERNAL];
     const char *code = err->kind == ERROR_NOT_FOUND && not_found ? not_found : r->code;
     struct str words = str_c(err->text);
     imap_write_status(out, tag, r->status, str_c(code),

@@ -1,5 +1,6 @@
-/* imap/write.h: the only place that makes IMAP output. It chooses between atom, quoted string and literal; nothing with a
- * CR, LF or NUL gets into a line, so that what a sender wrote can never become a response. */
+/* imap/write.h: the only place that makes IMAP output. It chooses between atom, quoted string and
+ * literal; nothing with a CR, LF or NUL gets into a line, so that what a sender wrote can never
+ * become a response. */
 #ifndef IMAP_WRITE_H
 #define IMAP_WRITE_H
 
@@ -27,8 +28,8 @@ void imap_write_set(struct buf *out, const uint32_t *numbers, size_t n);
 /* "TAG OK [CODE] words" CRLF; tag may be "*" or "+", code may be empty. */
 void imap_write_status(struct buf *out, struct str tag, const char *status, struct str code,
                        struct str words);
-/* The same for an error: NO or BAD, with the response code that its kind has. not_found replaces the one of
- * ERROR_NOT_FOUND where it is not NULL ("TRYCREATE"). */
+/* The same for an error: NO or BAD, with the response code that its kind has. not_found replaces
+ * the one of ERROR_NOT_FOUND where it is not NULL ("TRYCREATE"). */
 void imap_write_error(struct buf *out, struct str tag, const struct error *err,
                       const char *not_found);
 

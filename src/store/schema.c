@@ -1,6 +1,7 @@
-/* store/schema.c: the schema of an account, whole. A change is a new step at the end, never an edit (store/db.h). Columns
- * marked "derived" can be recomputed from the others and from contents; store_check does it. Times are microseconds since
- * 1970 UTC; a modseq is a value of account.modseq. */
+/* store/schema.c: the schema of an account, whole. A change is a new step at the end, never an edit
+ * (store/db.h). Columns marked "derived" can be recomputed from the others and from contents;
+ * store_check does it. Times are microseconds since 1970 UTC; a modseq is a value of
+ * account.modseq. */
 #include "store/schema.h"
 
 #include "store/content.h"
@@ -9,46 +10,47 @@ static const char step_1[] = CONTENT_SCHEMA
     /* One row: the account's clock and sums. */
     "CREATE TABLE account ("
     " id INTEGER PRIMARY KEY CHECK (id = 1),"
-    " epoch INTEGER NOT NULL,"            /* random; another one when history was rolled back */
-    " modseq INTEGER NOT NULL,"           /* the clock: the number of the last change */
-    " email_modseq INTEGER NOT NULL,"     /* published: the last that touched an email or its placement */
-    " mailbox_modseq INTEGER NOT NULL,"   /* published: the last that touched a mailbox or its counts */
-    " uidvalidity INTEGER NOT NULL,"      /* the last one given; each mailbox gets a higher one */
-    " live_bytes INTEGER NOT NULL,"       /* derived: sizes of emails with a placement */
-    " kept_bytes INTEGER NOT NULL,"       /* derived: sizes of emails that only tombstones hold */
-    " messages INTEGER NOT NULL,"         /* derived: emails with a placement */
-    " created_us INTEGER NOT NULL"        /* when the account was first opened */
+    " epoch INTEGER NOT NULL,"          /* random; another one when history was rolled back */
+    " modseq INTEGER NOT NULL,"         /* the clock: the number of the last change */
+    " email_modseq INTEGER NOT NULL,"   /* published: the last that touched an email */
+    " mailbox_modseq INTEGER NOT NULL," /* published: ... a mailbox or its counts */
+    " uidvalidity INTEGER NOT NULL,"    /* the last one given; each mailbox gets a higher one */
+    " live_bytes INTEGER NOT NULL,"     /* derived: sizes of emails with a placement */
+    " kept_bytes INTEGER NOT NULL,"     /* derived: sizes of emails that only tombstones hold */
+    " messages INTEGER NOT NULL,"       /* derived: emails with a placement */
+    " created_us INTEGER NOT NULL"      /* when the account was first opened */
     ") STRICT;"
 
     /* Who made a change: "session:ID", "delivery:ID" and the like, once each. */
     "CREATE TABLE actor ("
     " id INTEGER PRIMARY KEY,"
-    " name TEXT NOT NULL UNIQUE"          /* personal data: which device or sender acted */
+    " name TEXT NOT NULL UNIQUE" /* personal data: which device or sender acted */
     ") STRICT;"
 
     /* What happened: a row for each number of the clock. */
     "CREATE TABLE change ("
     " modseq INTEGER PRIMARY KEY,"
     " at_us INTEGER NOT NULL,"
-    " actor INTEGER NOT NULL,"            /* actor.id */
-    " kind INTEGER NOT NULL,"             /* enum store_change_kind (store/store_int.h) */
-    " mailbox INTEGER NOT NULL"           /* mailbox.id, or 0 */
+    " actor INTEGER NOT NULL,"  /* actor.id */
+    " kind INTEGER NOT NULL,"   /* enum store_change_kind (store/store_int.h) */
+    " mailbox INTEGER NOT NULL" /* mailbox.id, or 0 */
     ") STRICT;"
 
-    /* Mailboxes; a deleted one stays as a row with `gone`, for sessions and clients that have not heard of it. */
+    /* Mailboxes; a deleted one stays as a row with `gone`, for sessions and clients that have not
+       heard of it. */
     "CREATE TABLE mailbox ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " name TEXT NOT NULL,"                /* UTF-8, '/' between levels; personal data: names of folders */
-    " role INTEGER NOT NULL,"             /* enum store_role */
+    " name TEXT NOT NULL,"    /* UTF-8, '/' between levels; personal data: names of folders */
+    " role INTEGER NOT NULL," /* enum store_role */
     " uidvalidity INTEGER NOT NULL,"
-    " uidnext INTEGER NOT NULL,"          /* the UID of the next message; never goes back */
-    " messages INTEGER NOT NULL,"         /* derived: placements */
-    " unseen INTEGER NOT NULL,"           /* derived: those without \\Seen */
-    " deleted INTEGER NOT NULL,"          /* derived: those with \\Deleted */
-    " bytes INTEGER NOT NULL,"            /* derived: sum of their sizes */
-    " modseq INTEGER NOT NULL,"           /* the last change that touched it: HIGHESTMODSEQ */
-    " floor INTEGER NOT NULL,"            /* tombstones up to this modseq may be missing */
-    " gone INTEGER"                       /* modseq of its deletion, or NULL */
+    " uidnext INTEGER NOT NULL,"  /* the UID of the next message; never goes back */
+    " messages INTEGER NOT NULL," /* derived: placements */
+    " unseen INTEGER NOT NULL,"   /* derived: those without \\Seen */
+    " deleted INTEGER NOT NULL,"  /* derived: those with \\Deleted */
+    " bytes INTEGER NOT NULL,"    /* derived: sum of their sizes */
+    " modseq INTEGER NOT NULL,"   /* the last change that touched it: HIGHESTMODSEQ */
+    " floor INTEGER NOT NULL,"    /* tombstones up to this modseq may be missing */
+    " gone INTEGER"               /* modseq of its deletion, or NULL */
     ") STRICT;"
     "CREATE UNIQUE INDEX mailbox_name ON mailbox (name) WHERE gone IS NULL;"
 
@@ -59,7 +61,7 @@ static const char step_1[] = CONTENT_SCHEMA
 
     /* Keywords that messages of a mailbox have had, for its FLAGS. */
     "CREATE TABLE keyword ("
-    " mailbox INTEGER NOT NULL,"          /* mailbox.id */
+    " mailbox INTEGER NOT NULL," /* mailbox.id */
     " word TEXT NOT NULL COLLATE NOCASE,"
     " PRIMARY KEY (mailbox, word)"
     ") STRICT, WITHOUT ROWID;"
@@ -67,43 +69,43 @@ static const char step_1[] = CONTENT_SCHEMA
     /* A message: its content, and what was understood of it. */
     "CREATE TABLE email ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " content INTEGER NOT NULL,"          /* content.id; several emails may have the same */
-    " prefix BLOB NOT NULL,"              /* header lines that we added in front */
-    " size INTEGER NOT NULL,"             /* of prefix and content: RFC822.SIZE */
-    " received_us INTEGER NOT NULL,"      /* INTERNALDATE */
-    " created INTEGER NOT NULL,"          /* modseq of its arrival */
-    " places INTEGER NOT NULL,"           /* derived: placements that have it */
-    " graves INTEGER NOT NULL,"           /* derived: tombstones that hold it */
-    " thread INTEGER NOT NULL,"           /* the id of the first email of its conversation */
-    " sent_us INTEGER,"                   /* derived: Date, or NULL */
-    " message_id TEXT NOT NULL,"          /* derived: without < > */
-    " subject TEXT NOT NULL,"             /* derived: decoded */
-    " preview TEXT NOT NULL,"             /* derived: the beginning of its text */
-    " envelope BLOB NOT NULL,"            /* derived: ENVELOPE as it is sent */
-    " structure BLOB NOT NULL,"           /* derived: BODYSTRUCTURE as it is sent */
-    " parts BLOB NOT NULL"                /* derived: offsets of its parts (store/store_parts.c) */
+    " content INTEGER NOT NULL,"     /* content.id; several emails may have the same */
+    " prefix BLOB NOT NULL,"         /* header lines that we added in front */
+    " size INTEGER NOT NULL,"        /* of prefix and content: RFC822.SIZE */
+    " received_us INTEGER NOT NULL," /* INTERNALDATE */
+    " created INTEGER NOT NULL,"     /* modseq of its arrival */
+    " places INTEGER NOT NULL,"      /* derived: placements that have it */
+    " graves INTEGER NOT NULL,"      /* derived: tombstones that hold it */
+    " thread INTEGER NOT NULL,"      /* the id of the first email of its conversation */
+    " sent_us INTEGER,"              /* derived: Date, or NULL */
+    " message_id TEXT NOT NULL,"     /* derived: without < > */
+    " subject TEXT NOT NULL,"        /* derived: decoded */
+    " preview TEXT NOT NULL,"        /* derived: the beginning of its text */
+    " envelope BLOB NOT NULL,"       /* derived: ENVELOPE as it is sent */
+    " structure BLOB NOT NULL,"      /* derived: BODYSTRUCTURE as it is sent */
+    " parts BLOB NOT NULL"           /* derived: offsets of its parts (store/store_parts.c) */
     ") STRICT;"
     "CREATE INDEX email_content ON email (content);"
     "CREATE INDEX email_message_id ON email (message_id);"
 
-    /* Which Message-IDs an email names, each hashed together with its base subject under the account's key: emails that
-     * share one are one conversation (RFC 8621 section 3). */
+    /* Which Message-IDs an email names, each hashed together with its base subject under the
+     * account's key: emails that share one are one conversation (RFC 8621 section 3). */
     "CREATE TABLE email_ref ("
-    " email INTEGER NOT NULL,"            /* email.id */
-    " ref INTEGER NOT NULL,"              /* the hash */
+    " email INTEGER NOT NULL," /* email.id */
+    " ref INTEGER NOT NULL,"   /* the hash */
     " PRIMARY KEY (email, ref)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX email_ref_ref ON email_ref (ref);"
 
     /* An email in a mailbox. */
     "CREATE TABLE placement ("
-    " mailbox INTEGER NOT NULL,"          /* mailbox.id */
+    " mailbox INTEGER NOT NULL," /* mailbox.id */
     " uid INTEGER NOT NULL,"
-    " email INTEGER NOT NULL,"            /* email.id */
-    " flags INTEGER NOT NULL,"            /* STORE_SEEN and the like */
-    " keywords TEXT NOT NULL,"            /* sorted, one space between */
-    " modseq INTEGER NOT NULL,"           /* of its last change */
-    " created INTEGER NOT NULL,"          /* modseq when it was put here */
+    " email INTEGER NOT NULL,"   /* email.id */
+    " flags INTEGER NOT NULL,"   /* STORE_SEEN and the like */
+    " keywords TEXT NOT NULL,"   /* sorted, one space between */
+    " modseq INTEGER NOT NULL,"  /* of its last change */
+    " created INTEGER NOT NULL," /* modseq when it was put here */
     " saved_us INTEGER NOT NULL,"
     " PRIMARY KEY (mailbox, uid)"
     ") STRICT, WITHOUT ROWID;"
@@ -116,10 +118,10 @@ static const char step_1[] = CONTENT_SCHEMA
     "CREATE TABLE tombstone ("
     " mailbox INTEGER NOT NULL,"
     " uid INTEGER NOT NULL,"
-    " modseq INTEGER NOT NULL,"           /* of the expunge */
-    " at_us INTEGER NOT NULL,"            /* when */
-    " email INTEGER,"                     /* NULL once it is purged */
-    " flags INTEGER NOT NULL,"            /* as they were, for undelete */
+    " modseq INTEGER NOT NULL," /* of the expunge */
+    " at_us INTEGER NOT NULL,"  /* when */
+    " email INTEGER,"           /* NULL once it is purged */
+    " flags INTEGER NOT NULL,"  /* as they were, for undelete */
     " keywords TEXT NOT NULL,"
     " saved_us INTEGER NOT NULL,"
     " PRIMARY KEY (mailbox, uid)"
@@ -131,9 +133,9 @@ static const char step_1[] = CONTENT_SCHEMA
 
     /* Deliveries of the last 30 days, so that a repeated one does nothing. */
     "CREATE TABLE delivery ("
-    " id BLOB PRIMARY KEY NOT NULL,"      /* the transaction's id */
+    " id BLOB PRIMARY KEY NOT NULL," /* the transaction's id */
     " at_us INTEGER NOT NULL,"
-    " mailbox INTEGER NOT NULL,"          /* where it went, and as what */
+    " mailbox INTEGER NOT NULL," /* where it went, and as what */
     " uid INTEGER NOT NULL,"
     " email INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;"

@@ -1,4 +1,5 @@
-/* store/schema.h: the schema of an account's database, for store.c and for who looks at one from outside. */
+/* store/schema.h: the schema of an account's database, for store.c and for who looks at one from
+ * outside. */
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
 

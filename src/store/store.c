@@ -1,4 +1,5 @@
-/* store/store.c: opening an account's store, its clock, and the transaction that every change is. */
+/* store/store.c: opening an account's store, its clock, and the transaction that every change is.
+ */
 #include "store/store_int.h"
 
 #include "base/clock.h"
@@ -22,8 +23,8 @@ static bool insert_account(struct store *store, struct error *err)
         db_stmt(store->db, "INSERT INTO account VALUES (1, ?, 0, 0, 0, ?, 0, 0, 0, ?)");
     int64_t now = clock_wall_us();
     db_bind_int(s, 1, (int64_t)(random_u64() >> 1));
-    /* Seconds since 1970, so that UIDVALIDITY differs from that of an account which was here before and is lost (RFC 9051
-     * section 2.3.1.1). */
+    /* Seconds since 1970, so that UIDVALIDITY differs from that of an account which was here before
+     * and is lost (RFC 9051 section 2.3.1.1). */
     db_bind_int(s, 2, now / 1000000 & 0x7fffffff);
     db_bind_int(s, 3, now);
     return db_run(store->db, s, err);
@@ -47,7 +48,8 @@ static bool insert_mailboxes(struct store *store, struct error *err)
     return store_tx_commit(&t, err);
 }
 
-/* The account's row and its first mailboxes, in one transaction, so that an account is whole or not there. */
+/* The account's row and its first mailboxes, in one transaction, so that an account is whole or not
+ * there. */
 static bool set_up(struct store *store, struct error *err)
 {
     bool found = false;
@@ -127,8 +129,8 @@ static void tell(struct store *store)
 
 bool store_usage(struct store *store, struct store_usage *out, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(
-        store->db, "SELECT live_bytes, kept_bytes, messages, modseq, epoch FROM account");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(store->db, "SELECT live_bytes, kept_bytes, messages, modseq, epoch FROM account");
     enum db_step step = db_next(store->db, s, err);
     if (step == DB_DONE)
         return error_set(err, ERROR_DAMAGED, "the account's own row is missing");
@@ -151,8 +153,8 @@ bool store_quota_check(struct store *store, uint64_t n, struct error *err)
     if (u.quota == 0 || (n <= u.quota && u.live_bytes <= u.quota - n))
         return true;
     return error_set(err, ERROR_QUOTA,
-                     "the account is full: %llu of %llu MiB are used; delete something first",
-                     (unsigned long long)(u.live_bytes >> 20), (unsigned long long)(u.quota >> 20));
+                     "the account is full: %llu of %llu KiB are used; delete something first",
+                     (unsigned long long)(u.live_bytes >> 10), (unsigned long long)(u.quota >> 10));
 }
 
 /* ---- batches ---- */

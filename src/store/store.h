@@ -1,20 +1,23 @@
 /* store/store.h: the mail of one account, in one database.
  *
- * Mailboxes hold placements; a placement puts an email into a mailbox under a UID with its flags; an email is a content
- * (store/content.h) with the prefix that we add in front (Return-Path, Received) and what was understood of it once, at
- * its arrival. A message on the wire is the prefix followed by the content: all offsets and sizes here count both.
+ * Mailboxes hold placements; a placement puts an email into a mailbox under a UID with its flags;
+ * an email is a content (store/content.h) with the prefix that we add in front (Return-Path,
+ * Received) and what was understood of it once, at its arrival. A message on the wire is the prefix
+ * followed by the content: all offsets and sizes here count both.
  *
- * One clock, the modseq, numbers every change of an account. A change takes the next number, writes it to whatever it
- * touched, and leaves a record of who made it. A mailbox publishes the highest number that touched it. What is expunged
- * leaves a tombstone that holds its email for the retention time, so a session that has not been told yet still reads it.
+ * One clock, the modseq, numbers every change of an account. A change takes the next number, writes
+ * it to whatever it touched, and leaves a record of who made it. A mailbox publishes the highest
+ * number that touched it. What is expunged leaves a tombstone that holds its email for the
+ * retention time, so a session that has not been told yet still reads it.
  *
- * What a session sees is a function of the database (RATIONALE 3): with U the UIDNEXT it was told and E the modseq up to
- * which it was told of expunges, it sees the placements and tombstones of the mailbox with uid < U that are alive or
- * were expunged after E, in UID order.
+ * What a session sees is a function of the database (RATIONALE 3): with U the UIDNEXT it was told
+ * and E the modseq up to which it was told of expunges, it sees the placements and tombstones of
+ * the mailbox with uid < U that are alive or were expunged after E, in UID order.
  *
- * One thread, no callbacks into the store from a hook. Every changing call is one transaction that is on the disk when
- * it returns true, except between store_batch_begin and store_batch_commit. Errors: ERROR_DISK and ERROR_DAMAGED from
- * anything (then store_failed, and the process must end); the others are named at each function. */
+ * One thread, no callbacks into the store from a hook. Every changing call is one transaction that
+ * is on the disk when it returns true, except between store_batch_begin and store_batch_commit.
+ * Errors: ERROR_DISK and ERROR_DAMAGED from anything (then store_failed, and the process must end);
+ * the others are named at each function. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -23,7 +26,8 @@
 #include "base/vec.h"
 #include "store/db.h"
 
-/* System flags, as bits (RFC 9051 section 2.3.2). Keywords are words, sorted, with one space between, as one slice. */
+/* System flags, as bits (RFC 9051 section 2.3.2). Keywords are words, sorted, with one space
+ * between, as one slice. */
 #define STORE_SEEN 1u
 #define STORE_ANSWERED 2u
 #define STORE_FLAGGED 4u
@@ -45,11 +49,12 @@ struct store;
 
 struct store_config {
     uint64_t quota;       /* bytes of live messages; 0: no limit */
-    int64_t retention_us; /* how long what was expunged can be brought back; 0: 30 days; < 0: purged at once */
+    int64_t retention_us; /* how long what was expunged can be brought back; 0: 30 days; < 0: purged
+                             at once */
 };
 
-/* Opens, migrates; makes INBOX, Drafts, Sent, Archive, Junk and Trash at the first time. ERROR_CONFLICT: made by a newer
- * release. */
+/* Opens, migrates; makes INBOX, Drafts, Sent, Archive, Junk and Trash at the first time.
+ * ERROR_CONFLICT: made by a newer release. */
 MUST_CHECK bool store_open(struct store **out, const struct db_source *source,
                            const struct store_config *config, struct error *err);
 void store_close(struct store *store); /* NULL is fine */
@@ -57,9 +62,11 @@ void store_close(struct store *store); /* NULL is fine */
 bool store_failed(const struct store *store);
 struct db *store_db(struct store *store);
 
-/* fn is called after each commit that changed something; NULL ends that. It must not call the store. */
+/* fn is called after each commit that changed something; NULL ends that. It must not call the
+ * store. */
 void store_on_change(struct store *store, void (*fn)(void *arg), void *arg);
-/* Rises with each change, from 0 at open; also with one inside a batch, and when a batch is given up. */
+/* Rises with each change, from 0 at open; also with one inside a batch, and when a batch is given
+ * up. */
 uint64_t store_version(const struct store *store);
 
 struct store_usage {
@@ -73,8 +80,9 @@ MUST_CHECK bool store_usage(struct store *store, struct store_usage *out, struct
 
 /* ---- several changes, one fsync ---- */
 
-/* Between the two, each changing call is a savepoint: it takes effect or fails by itself, and nothing is on the disk or
- * told to anybody before store_batch_commit returns true. When that fails, none of them happened. */
+/* Between the two, each changing call is a savepoint: it takes effect or fails by itself, and
+ * nothing is on the disk or told to anybody before store_batch_commit returns true. When that
+ * fails, none of them happened. */
 MUST_CHECK bool store_batch_begin(struct store *store, struct error *err);
 MUST_CHECK bool store_batch_commit(struct store *store, struct error *err);
 void store_batch_abort(struct store *store);
@@ -82,35 +90,37 @@ void store_batch_abort(struct store *store);
 /* ---- mailboxes ---- */
 
 struct store_mailbox {
-    int64_t id;          /* 0: only subscribed, there is no such mailbox */
-    struct str name;     /* UTF-8, '/' between levels; in the caller's arena */
+    int64_t id;      /* 0: only subscribed, there is no such mailbox */
+    struct str name; /* UTF-8, '/' between levels; in the caller's arena */
     enum store_role role;
     bool subscribed, has_children;
     uint32_t uidvalidity, uidnext;
     uint32_t messages, unseen, deleted; /* deleted: with \Deleted */
-    uint64_t bytes;      /* sum of the sizes of its messages */
-    uint64_t modseq;     /* the highest that touched it */
+    uint64_t bytes;                     /* sum of the sizes of its messages */
+    uint64_t modseq;                    /* the highest that touched it */
 };
 
 /* By name; INBOX in any case. ERROR_NOT_FOUND. */
 MUST_CHECK bool store_mailbox_find(struct store *store, struct str name, struct arena *arena,
                                    struct store_mailbox *out, struct error *err);
-/* By id; a deleted one as well, so that a session which has it selected can still be told (*gone may be NULL). */
+/* By id; a deleted one as well, so that a session which has it selected can still be told (*gone
+ * may be NULL). */
 MUST_CHECK bool store_mailbox_get(struct store *store, int64_t id, struct arena *arena,
                                   struct store_mailbox *out, bool *gone, struct error *err);
-/* The first mailbox or subscribed name whose name sorts behind `after` (empty: from the beginning); *found false at the
- * end. */
+/* The first mailbox or subscribed name whose name sorts behind `after` (empty: from the beginning);
+ * *found false at the end. */
 MUST_CHECK bool store_mailbox_next(struct store *store, struct str after, struct arena *arena,
                                    struct store_mailbox *out, bool *found, struct error *err);
-/* Makes it and what is missing above it. ERROR_EXISTS, ERROR_SYNTAX (no possible name), ERROR_CONFLICT (role taken),
- * ERROR_LIMIT. id may be NULL. */
+/* Makes it and what is missing above it. ERROR_EXISTS, ERROR_SYNTAX (no possible name),
+ * ERROR_CONFLICT (role taken), ERROR_LIMIT. id may be NULL. */
 MUST_CHECK bool store_mailbox_create(struct store *store, struct str name, enum store_role role,
                                      struct str actor, int64_t *id, struct error *err);
-/* Its messages become tombstones. ERROR_NOT_FOUND, ERROR_CONFLICT (it has children), ERROR_DENIED (INBOX). */
+/* Its messages become tombstones. ERROR_NOT_FOUND, ERROR_CONFLICT (it has children), ERROR_DENIED
+ * (INBOX). */
 MUST_CHECK bool store_mailbox_delete(struct store *store, struct str name, struct str actor,
                                      struct error *err);
-/* With its children. INBOX stays, and its messages move to the new one (RFC 9051 section 6.3.6). ERROR_NOT_FOUND,
- * ERROR_EXISTS, ERROR_SYNTAX, ERROR_CONFLICT (below itself), ERROR_LIMIT. */
+/* With its children. INBOX stays, and its messages move to the new one (RFC 9051 section 6.3.6).
+ * ERROR_NOT_FOUND, ERROR_EXISTS, ERROR_SYNTAX, ERROR_CONFLICT (below itself), ERROR_LIMIT. */
 MUST_CHECK bool store_mailbox_rename(struct store *store, struct str from, struct str to,
                                      struct str actor, struct error *err);
 /* A name need not exist (RFC 9051 section 6.3.7). ERROR_SYNTAX. */
@@ -119,7 +129,8 @@ MUST_CHECK bool store_subscribe(struct store *store, struct str name, bool subsc
 /* The keywords that messages of it have had, with spaces between, in the arena. */
 MUST_CHECK bool store_mailbox_keywords(struct store *store, int64_t mailbox, struct arena *arena,
                                        struct str *out, struct error *err);
-/* Whether words may be a mailbox's name; *out is the name as it is stored (INBOX spelled so, no '/' at the end). */
+/* Whether words may be a mailbox's name; *out is the name as it is stored (INBOX spelled so, no '/'
+ * at the end). */
 MUST_CHECK bool store_mailbox_name(struct str words, struct str *out, struct arena *arena,
                                    struct error *err);
 
@@ -133,7 +144,7 @@ struct store_delivery {
     int64_t received_us;    /* wall clock: INTERNALDATE */
     uint32_t flags;
     struct str keywords;
-    struct str actor;       /* "delivery:..." */
+    struct str actor; /* "delivery:..." */
 };
 struct store_placed {
     int64_t mailbox, email;
@@ -176,19 +187,19 @@ MUST_CHECK bool store_message_get(struct store *store, int64_t mailbox, uint32_t
                                   struct error *err);
 
 struct store_part {
-    uint32_t parent;                   /* index; its own for part 0 */
-    bool multipart, message;           /* as in mime/message.h */
+    uint32_t parent;                     /* index; its own for part 0 */
+    bool multipart, message;             /* as in mime/message.h */
     uint64_t header_at, body_at, end_at; /* in the message with its prefix */
 };
 struct store_email {
     int64_t id, thread;
-    uint64_t size;                 /* RFC822.SIZE */
-    int64_t received_us;           /* INTERNALDATE */
-    int64_t sent_us;               /* of Date, INT64_MIN without one */
-    struct str message_id;         /* without < > */
-    struct str subject, preview;   /* UTF-8 */
+    uint64_t size;                  /* RFC822.SIZE */
+    int64_t received_us;            /* INTERNALDATE */
+    int64_t sent_us;                /* of Date, INT64_MIN without one */
+    struct str message_id;          /* without < > */
+    struct str subject, preview;    /* UTF-8 */
     struct str envelope, structure; /* ENVELOPE and BODYSTRUCTURE as they are sent */
-    struct store_part *parts;      /* at least one */
+    struct store_part *parts;       /* at least one */
     uint32_t parts_n;
 };
 /* All in the arena. ERROR_NOT_FOUND. */
@@ -197,19 +208,21 @@ MUST_CHECK bool store_email_get(struct store *store, int64_t email, struct arena
 /* Its sizes and dates alone (no strings, no parts): cheap. */
 MUST_CHECK bool store_email_head(struct store *store, int64_t email, struct store_email *out,
                                  struct error *err);
-/* Appends at most n bytes of the message from `from`; less at the end. ERROR_LIMIT: out is too small. */
+/* Appends at most n bytes of the message from `from`; less at the end. ERROR_LIMIT: out is too
+ * small. */
 MUST_CHECK bool store_email_read(struct store *store, int64_t email, uint64_t from, uint64_t n,
                                  struct buf *out, struct error *err);
 
-/* UIDs of the view (above) from `from` on, ascending, at most max of them, are added to uids (a vec of uint32_t). */
+/* UIDs of the view (above) from `from` on, ascending, at most max of them, are added to uids (a vec
+ * of uint32_t). */
 MUST_CHECK bool store_view(struct store *store, int64_t mailbox, uint32_t from, uint32_t below,
-                           uint64_t expunged_after, size_t max, struct vec *uids, struct error *err);
+                           uint64_t expunged_after, size_t max, struct vec *uids,
+                           struct error *err);
 /* UIDs below `below` that were expunged after one modseq and not after another, descending. */
-MUST_CHECK bool store_expunged(struct store *store, int64_t mailbox, uint32_t below,
-                               uint64_t after, uint64_t until, size_t max, struct vec *uids,
-                               struct error *err);
-/* UIDs below `below` of living messages that changed behind (modseq, uid), in that order: the last one's pair is where to
- * go on. */
+MUST_CHECK bool store_expunged(struct store *store, int64_t mailbox, uint32_t below, uint64_t after,
+                               uint64_t until, size_t max, struct vec *uids, struct error *err);
+/* UIDs below `below` of living messages that changed behind (modseq, uid), in that order: the last
+ * one's pair is where to go on. */
 struct store_changed {
     uint64_t modseq;
     uint32_t uid;
@@ -227,12 +240,14 @@ enum store_flags_mode { STORE_FLAGS_SET, STORE_FLAGS_ADD, STORE_FLAGS_REMOVE };
 struct store_flags_change {
     enum store_flags_mode mode;
     uint32_t flags;
-    struct str keywords;      /* sorted as above */
-    uint64_t unchanged_since; /* a message with a higher modseq is left alone; UINT64_MAX: none is */
+    struct str keywords; /* sorted as above */
+    uint64_t
+        unchanged_since; /* a message with a higher modseq is left alone; UINT64_MAX: none is */
 };
-/* Messages of these UIDs that are not there are passed over. One that has the flags already keeps its modseq. *modseq is
- * that of the change, or 0 when nothing had to change. conflicts (vec of uint32_t, may be NULL) gets the UIDs that
- * unchanged_since left alone. ERROR_LIMIT: too many keywords. */
+/* Messages of these UIDs that are not there are passed over. One that has the flags already keeps
+ * its modseq. *modseq is that of the change, or 0 when nothing had to change. conflicts (vec of
+ * uint32_t, may be NULL) gets the UIDs that unchanged_since left alone. ERROR_LIMIT: too many
+ * keywords. */
 MUST_CHECK bool store_flags(struct store *store, int64_t mailbox, const uint32_t *uids, size_t n,
                             const struct store_flags_change *change, struct str actor,
                             uint64_t *modseq, struct vec *conflicts, struct error *err);
@@ -242,23 +257,24 @@ MUST_CHECK bool store_expunge(struct store *store, int64_t mailbox, const uint32
 /* UIDs with \Deleted, from `from` on, ascending, at most max. */
 MUST_CHECK bool store_deleted(struct store *store, int64_t mailbox, uint32_t from, size_t max,
                               struct vec *uids, struct error *err);
-/* Puts the messages into another mailbox (or the same) as well, or, moving, instead. Pairs of old and new UID in ascending
- * order are added to pairs (vec of struct store_pair). All or nothing. ERROR_NOT_FOUND (the target), ERROR_QUOTA never:
- * a copy costs nothing. */
+/* Puts the messages into another mailbox (or the same) as well, or, moving, instead. Pairs of old
+ * and new UID in ascending order are added to pairs (vec of struct store_pair). All or nothing.
+ * ERROR_NOT_FOUND (the target), ERROR_QUOTA never: a copy costs nothing. */
 struct store_pair {
     uint32_t from, to;
 };
 MUST_CHECK bool store_copy(struct store *store, int64_t mailbox, const uint32_t *uids, size_t n,
                            int64_t target, bool move, struct str actor, struct vec *pairs,
                            uint64_t *modseq, struct error *err);
-/* Brings a tombstone back as a new message of its mailbox (of INBOX when that is gone), with its flags less \Deleted.
- * ERROR_NOT_FOUND, ERROR_GONE (purged). */
+/* Brings a tombstone back as a new message of its mailbox (of INBOX when that is gone), with its
+ * flags less \Deleted. ERROR_NOT_FOUND, ERROR_GONE (purged). */
 MUST_CHECK bool store_undelete(struct store *store, int64_t mailbox, uint32_t uid, struct str actor,
                                struct store_placed *out, struct error *err);
 
 /* ---- words ---- */
 
-/* Sorts, drops doubles (ASCII case aside; the first spelling stays) and joins n keywords. ERROR_LIMIT, ERROR_SYNTAX. */
+/* Sorts, drops doubles (ASCII case aside; the first spelling stays) and joins n keywords.
+ * ERROR_LIMIT, ERROR_SYNTAX. */
 MUST_CHECK bool store_keywords_join(struct str *words, size_t n, struct arena *arena,
                                     struct str *out, struct error *err);
 /* Iterates joined keywords: *at from 0. */
@@ -268,11 +284,11 @@ bool store_keywords_has(struct str keywords, struct str word);
 
 /* ---- upkeep ---- */
 
-/* One slice (at most about 20 ms) of what can wait: purging what is past its retention, forgetting old delivery ids,
- * sweeping files, giving memory back. *more: call again. */
+/* One slice (at most about 20 ms) of what can wait: purging what is past its retention, forgetting
+ * old delivery ids, sweeping files, giving memory back. *more: call again. */
 MUST_CHECK bool store_idle(struct store *store, bool *more, struct error *err);
-/* Recomputes every derived number and text from contents and placements and compares; a line of report for each
- * difference. repair: writes the right ones. *differences counts. */
+/* Recomputes every derived number and text from contents and placements and compares; a line of
+ * report for each difference. repair: writes the right ones. *differences counts. */
 MUST_CHECK bool store_check(struct store *store, bool repair, struct buf *report,
                             uint64_t *differences, struct error *err);
 

@@ -1,6 +1,6 @@
-/* store/store_arrive.c: messages that come in: deliveries and APPEND. The content is compressed, and a large one written
- * and synced, before the transaction begins; one transaction then puts content, email, placement, UID and counts, so that
- * a message is everywhere or nowhere. */
+/* store/store_arrive.c: messages that come in: deliveries and APPEND. The content is compressed,
+ * and a large one written and synced, before the transaction begins; one transaction then puts
+ * content, email, placement, UID and counts, so that a message is everywhere or nowhere. */
 #include "store/store_int.h"
 
 #include "base/clock.h"
@@ -127,8 +127,8 @@ static void arrival_done(struct store *store, struct arrival *a)
 
 /* ---- deliveries ---- */
 
-static bool find_delivery(struct store *store, struct str id, struct store_placed *out,
-                          bool *found, struct error *err)
+static bool find_delivery(struct store *store, struct str id, struct store_placed *out, bool *found,
+                          struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
         db_stmt(store->db, "SELECT d.mailbox, d.email, m.uidvalidity, d.uid FROM delivery d"

@@ -56,8 +56,8 @@ static bool write_flags(struct store_tx *t, const struct store_placement *p, uin
     return db_run(db, s, err);
 }
 
-static bool placement_modseq(struct store *store, const struct store_placement *p,
-                             uint64_t *modseq, struct error *err)
+static bool placement_modseq(struct store *store, const struct store_placement *p, uint64_t *modseq,
+                             struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
         db_stmt(store->db, "SELECT modseq FROM placement WHERE mailbox = ? AND uid = ?");
@@ -245,8 +245,7 @@ bool store_copy(struct store *store, int64_t mailbox, const uint32_t *uids, size
 
 /* ---- bringing back ---- */
 
-static bool undelete_target(struct store_tx *t, int64_t mailbox, int64_t *target,
-                            struct error *err)
+static bool undelete_target(struct store_tx *t, int64_t mailbox, int64_t *target, struct error *err)
 {
     struct db *db = t->store->db;
     AUTO_STMT sqlite3_stmt *s =
@@ -284,8 +283,7 @@ static bool undelete_in(struct store_tx *t, int64_t mailbox, uint32_t uid, struc
     p.size = e.size;
     *out = (struct store_placed){
         .mailbox = p.mailbox, .email = p.email, .uidvalidity = uidvalidity, .uid = p.uid};
-    return store_place(t, &p, &counts, err) &&
-           store_keywords_note(t, p.mailbox, p.keywords, err) &&
+    return store_place(t, &p, &counts, err) && store_keywords_note(t, p.mailbox, p.keywords, err) &&
            store_counts_write(t, p.mailbox, &counts, err);
 }
 

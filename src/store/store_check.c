@@ -1,6 +1,7 @@
-/* store/store_check.c: whether what is derived is what it would be if it were made anew: counts from placements and
- * tombstones, texts and part tables from contents. Each kind of number has one query that gives the rows that differ, so
- * an account that is right costs reading and nothing else. */
+/* store/store_check.c: whether what is derived is what it would be if it were made anew: counts
+ * from placements and tombstones, texts and part tables from contents. Each kind of number has one
+ * query that gives the rows that differ, so an account that is right costs reading and nothing
+ * else. */
 #include "store/store_int.h"
 
 #include <stdarg.h>
@@ -25,8 +26,8 @@ PRINTF_LIKE(2, 3) static void differs(struct check *c, const char *fmt, ...)
     buf_printf(c->report, "%s%s\n", line, c->repair ? " (repaired)" : "");
 }
 
-/* A rule: a query for rows (id, what there is, what it should be) that differ, and the statement that sets it right for all
- * of them. */
+/* A rule: a query for rows (id, what there is, what it should be) that differ, and the statement
+ * that sets it right for all of them. */
 struct rule {
     const char *row, *is, *should; /* words before each of the three */
     const char *find;
@@ -57,19 +58,19 @@ struct rule {
 
 #define MAILBOX_RULE(words, column, value)                                                         \
     {                                                                                              \
-        "mailbox", words " is", "should be",                                         \
+        "mailbox", words " is", "should be",                                                       \
             "SELECT m.id, m." column ", " value " FROM mailbox m WHERE m." column " <> " value,    \
             "UPDATE mailbox AS m SET " column " = " value " WHERE m." column " <> " value          \
     }
 #define EMAIL_RULE(words, column, value)                                                           \
     {                                                                                              \
-        "email", words " is", "should be",                                           \
+        "email", words " is", "should be",                                                         \
             "SELECT e.id, e." column ", " value " FROM email e WHERE e." column " <> " value,      \
             "UPDATE email AS e SET " column " = " value " WHERE e." column " <> " value            \
     }
 #define ACCOUNT_RULE(words, column, value)                                                         \
     {                                                                                              \
-        "account", words " is", "should be",                                         \
+        "account", words " is", "should be",                                                       \
             "SELECT a.id, a." column ", " value " FROM account a WHERE a." column " <> " value,    \
             "UPDATE account AS a SET " column " = " value " WHERE a." column " <> " value          \
     }
@@ -126,8 +127,8 @@ static bool apply_rule(struct check *c, const struct rule *rule, struct error *e
 
 /* ---- what is derived from contents ---- */
 
-static bool next_email(struct check *c, int64_t *id, int64_t *content, uint64_t *size,
-                       bool *found, struct error *err)
+static bool next_email(struct check *c, int64_t *id, int64_t *content, uint64_t *size, bool *found,
+                       struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
         db_stmt(c->store->db, "SELECT e.id, e.content, coalesce(c.size, -1) FROM email e"
@@ -175,13 +176,12 @@ static bool write_texts(struct check *c, int64_t id, const struct store_parsed *
     return db_run(c->store->db, s, err);
 }
 
-static bool check_refs(struct check *c, int64_t id, const struct store_parsed *p,
-                       struct error *err)
+static bool check_refs(struct check *c, int64_t id, const struct store_parsed *p, struct error *err)
 {
     int64_t n = 0, missing = 0;
     for (size_t i = 0; i < p->refs_n; i++) {
-        AUTO_STMT sqlite3_stmt *s = db_stmt(
-            c->store->db, "SELECT count(*) FROM email_ref WHERE email = ? AND ref = ?");
+        AUTO_STMT sqlite3_stmt *s =
+            db_stmt(c->store->db, "SELECT count(*) FROM email_ref WHERE email = ? AND ref = ?");
         int64_t there = 0;
         db_bind_int(s, 1, id);
         db_bind_int(s, 2, p->refs[i]);
@@ -221,7 +221,8 @@ static bool check_email(struct check *c, int64_t id, struct str bytes, struct er
     return ok;
 }
 
-/* A content that is gone or damaged is told and can not be made again; the others are checked all the same. */
+/* A content that is gone or damaged is told and can not be made again; the others are checked all
+ * the same. */
 static bool check_emails(struct check *c, struct error *err)
 {
     int64_t id = 0, content;

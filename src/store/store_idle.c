@@ -1,12 +1,13 @@
-/* store/store_idle.c: what can wait until nothing else is to do, in slices: purging what is past its retention, and
- * forgetting what nobody can ask for any more. */
+/* store/store_idle.c: what can wait until nothing else is to do, in slices: purging what is past
+ * its retention, and forgetting what nobody can ask for any more. */
 #include "store/store_int.h"
 
 #include "base/clock.h"
 
 #define DAY_US (INT64_C(24) * 3600 * 1000000)
 #define DELIVERY_KEPT_US (30 * DAY_US) /* a queue gives up long before */
-#define HISTORY_KEPT_US (400 * DAY_US) /* tombstones and change records: at least a year (RATIONALE 8) */
+#define HISTORY_KEPT_US                                                                            \
+    (400 * DAY_US) /* tombstones and change records: at least a year (RATIONALE 8) */
 #define SWEEP_EVERY_US (INT64_C(3600) * 1000000)
 #define SLICE 100
 
@@ -15,8 +16,8 @@ struct grave {
     uint32_t uid;
 };
 
-/* The oldest tombstones that still hold an email: those past the retention, or, when what is kept is more than the quota,
- * the oldest anyway (RATIONALE 6). */
+/* The oldest tombstones that still hold an email: those past the retention, or, when what is kept
+ * is more than the quota, the oldest anyway (RATIONALE 6). */
 static bool oldest_graves(struct store *store, int64_t before_us, struct vec *graves,
                           struct error *err)
 {
@@ -43,8 +44,8 @@ static bool purge_graves(struct store *store, const struct vec *graves, struct e
     (void)store_tx_modseq(&t);
     for (size_t i = 0; i < graves->n; i++) {
         const struct grave *g = vec_at(graves, i);
-        AUTO_STMT sqlite3_stmt *s = db_stmt(
-            store->db, "UPDATE tombstone SET email = NULL WHERE mailbox = ? AND uid = ?");
+        AUTO_STMT sqlite3_stmt *s =
+            db_stmt(store->db, "UPDATE tombstone SET email = NULL WHERE mailbox = ? AND uid = ?");
         db_bind_int(s, 1, g->mailbox);
         db_bind_int(s, 2, g->uid);
         if (!db_run(store->db, s, err) || !store_release(&t, g->email, err))

@@ -1,5 +1,5 @@
-/* store/store_int.h: what the files of an account's store share: the object, its transaction, and the few steps that
- * several changes have in common. Users include store/store.h. */
+/* store/store_int.h: what the files of an account's store share: the object, its transaction, and
+ * the few steps that several changes have in common. Users include store/store.h. */
 #ifndef STORE_STORE_INT_H
 #define STORE_STORE_INT_H
 
@@ -12,9 +12,9 @@ struct store {
     unsigned char thread_key[16]; /* keys the hashes in email_ref */
     struct db_tx batch;           /* open between store_batch_begin and _commit */
     bool in_batch, batch_changed;
-    bool in_tx;                   /* a store_tx is open: calls do not nest */
+    bool in_tx; /* a store_tx is open: calls do not nest */
     uint64_t version;
-    int64_t swept_us;             /* boot clock: when content_sweep ran last */
+    int64_t swept_us; /* boot clock: when content_sweep ran last */
     void (*changed)(void *arg);
     void *changed_arg;
 };
@@ -36,18 +36,19 @@ enum store_change_kind {
     STORE_CHANGE_REPAIR = 13,
 };
 
-/* One change on its way: a transaction, or a savepoint inside a batch. Rolled back when it goes out of scope without
- * store_tx_commit (through store_tx_end, which the caller names as its cleanup by AUTO_STORE_TX). */
+/* One change on its way: a transaction, or a savepoint inside a batch. Rolled back when it goes out
+ * of scope without store_tx_commit (through store_tx_end, which the caller names as its cleanup by
+ * AUTO_STORE_TX). */
 struct store_tx {
     struct store *store;
     struct db_tx tx;
     bool open, savepoint;
     struct str actor;
     enum store_change_kind kind;
-    uint64_t clock;       /* account.modseq as it was */
-    uint64_t modseq;      /* taken by this change, or 0 */
-    int64_t mailbox;      /* for the change record */
-    bool emails, mailboxes; /* which published numbers it moves */
+    uint64_t clock;                           /* account.modseq as it was */
+    uint64_t modseq;                          /* taken by this change, or 0 */
+    int64_t mailbox;                          /* for the change record */
+    bool emails, mailboxes;                   /* which published numbers it moves */
     int64_t live_bytes, kept_bytes, messages; /* differences of account's sums */
 };
 MUST_CHECK bool store_tx_begin(struct store_tx *t, struct store *store, struct str actor,
@@ -75,7 +76,8 @@ struct store_placement {
     int64_t saved_us;
     uint64_t size;
 };
-/* The next UID and UIDVALIDITY of a living mailbox. ERROR_NOT_FOUND, ERROR_LIMIT (UIDs are used up). */
+/* The next UID and UIDVALIDITY of a living mailbox. ERROR_NOT_FOUND, ERROR_LIMIT (UIDs are used
+ * up). */
 MUST_CHECK bool store_uidnext(struct store_tx *t, int64_t mailbox, uint32_t *uidnext,
                               uint32_t *uidvalidity, struct error *err);
 /* Inserts the row, moves email.places, the account's sums and *counts. */
@@ -87,7 +89,8 @@ MUST_CHECK bool store_unplace(struct store_tx *t, const struct store_placement *
 /* Remembers the words of `keywords` as keywords of the mailbox. */
 MUST_CHECK bool store_keywords_note(struct store_tx *t, int64_t mailbox, struct str keywords,
                                     struct error *err);
-/* The placement of a UID with its email's size. *found false: there is none. keywords in the arena. */
+/* The placement of a UID with its email's size. *found false: there is none. keywords in the arena.
+ */
 MUST_CHECK bool store_placement_find(struct store *store, int64_t mailbox, uint32_t uid,
                                      struct arena *arena, struct store_placement *out, bool *found,
                                      struct error *err);
@@ -102,7 +105,8 @@ MUST_CHECK bool store_mailbox_insert(struct store_tx *t, struct str name, enum s
 MUST_CHECK bool store_mailbox_id(struct store *store, struct str name, int64_t *id,
                                  struct error *err);
 
-/* What is understood of a message once. Slices are in the arena, except texts, which lie in bufs. */
+/* What is understood of a message once. Slices are in the arena, except texts, which lie in bufs.
+ */
 struct store_parsed {
     struct arena arena;
     struct buf envelope, structure, preview, parts;
@@ -113,12 +117,14 @@ struct store_parsed {
 };
 void store_parse(struct store *store, struct str bytes, struct store_parsed *out);
 void store_parsed_done(struct store_parsed *p);
-/* Binds sent_us, message_id, subject, preview, envelope, structure and parts, in this order, from parameter i on. */
+/* Binds sent_us, message_id, subject, preview, envelope, structure and parts, in this order, from
+ * parameter i on. */
 void store_bind_parsed(sqlite3_stmt *s, int i, const struct store_parsed *p);
 MUST_CHECK bool store_insert_refs(struct store *store, int64_t email, const struct store_parsed *p,
                                   struct error *err);
 
-/* The part table as a blob: store_parts.c. Offsets in it are those of the content; reading adds prefix_n. */
+/* The part table as a blob: store_parts.c. Offsets in it are those of the content; reading adds
+ * prefix_n. */
 struct mime_message;
 void store_parts_print(struct buf *out, const struct mime_message *m);
 MUST_CHECK bool store_parts_parse(struct str blob, uint64_t prefix_n, struct arena *arena,

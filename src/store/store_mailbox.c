@@ -1,4 +1,5 @@
-/* store/store_mailbox.c: the mailboxes of an account: names, finding, making, deleting, renaming, subscribing. */
+/* store/store_mailbox.c: the mailboxes of an account: names, finding, making, deleting, renaming,
+ * subscribing. */
 #include "store/store_int.h"
 
 #include "base/limits.h"
@@ -14,7 +15,8 @@
 
 static bool name_char_ok(int32_t code)
 {
-    /* Controls (C0, DEL, C1) and the line separators are no part of a name that anybody sees (RFC 9051 section 5.1). */
+    /* Controls (C0, DEL, C1) and the line separators are no part of a name that anybody sees (RFC
+     * 9051 section 5.1). */
     return code >= 0x20 && !(code >= 0x7f && code < 0xa0) && code != 0x2028 && code != 0x2029 &&
            code != '*' && code != '%';
 }
@@ -46,7 +48,8 @@ bool store_mailbox_name(struct str words, struct str *out, struct arena *arena, 
                              "a mailbox name is UTF-8 without control characters, * and %%");
     if (!levels_ok(name))
         return error_set(err, ERROR_SYNTAX, "a mailbox name has something on each side of a /");
-    /* INBOX in any case is INBOX (RFC 9051 section 5.1); below it as well, or there would be two trees. */
+    /* INBOX in any case is INBOX (RFC 9051 section 5.1); below it as well, or there would be two
+     * trees. */
     bool inbox = str_starts_nocase(name, STR("INBOX")) && (name.n == 5 || name.p[5] == '/');
     if (inbox && str_starts_nocase(name, STR("INBOX/INBOX")) && (name.n == 11 || name.p[11] == '/'))
         return error_set(err, ERROR_SYNTAX, "INBOX can not be inside INBOX");
@@ -98,8 +101,8 @@ bool store_mailbox_find(struct store *store, struct str words, struct arena *are
     struct str name;
     if (!store_mailbox_name(words, &name, arena, NULL))
         return not_found(words, err);
-    AUTO_STMT sqlite3_stmt *s = db_stmt(
-        store->db, "SELECT " COLUMNS " FROM mailbox m WHERE m.name = ? AND m.gone IS NULL");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(store->db, "SELECT " COLUMNS " FROM mailbox m WHERE m.name = ? AND m.gone IS NULL");
     db_bind_text(s, 1, name);
     enum db_step step = db_next(store->db, s, err);
     if (step == DB_DONE)
@@ -297,8 +300,7 @@ static bool delete_in(struct store_tx *t, const struct store_mailbox *m, struct 
     return store_expunge_all(t, m->id, err) && mark_gone(t, m->id, err);
 }
 
-bool store_mailbox_delete(struct store *store, struct str name, struct str actor,
-                          struct error *err)
+bool store_mailbox_delete(struct store *store, struct str name, struct str actor, struct error *err)
 {
     struct arena arena;
     struct store_mailbox m;

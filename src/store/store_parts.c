@@ -1,7 +1,9 @@
-/* store/store_parts.c: what is understood of a message once, at its arrival, and the part table as it is stored.
+/* store/store_parts.c: what is understood of a message once, at its arrival, and the part table as
+ * it is stored.
  *
- * The table is a blob of numbers, seven bits a byte, low ones first: how many parts, then for each its parent, its kind
- * (1 multipart, 2 message), where its header begins, the length of its header and of its body. */
+ * The table is a blob of numbers, seven bits a byte, low ones first: how many parts, then for each
+ * its parent, its kind (1 multipart, 2 message), where its header begins, the length of its header
+ * and of its body. */
 #include "store/store_int.h"
 
 #include "base/limits.h"
@@ -107,7 +109,8 @@ static void add_ref(struct store *store, struct store_parsed *out, struct str id
     out->refs[out->refs_n++] = ref;
 }
 
-/* A message that needs megabytes to describe is an attack on its readers: it is shown as one text without header. */
+/* A message that needs megabytes to describe is an attack on its readers: it is shown as one text
+ * without header. */
 static void too_much_structure(struct store_parsed *out)
 {
     struct mime_message empty;
@@ -137,7 +140,8 @@ void store_parse(struct store *store, struct str bytes, struct store_parsed *out
     out->message_id = m.message_id;
     out->subject = str_sub(m.subject, 0, LIMIT_MIME_FIELD);
     out->sent_us = m.date_us;
-    /* Its own id, those it answers (the newest say most), and the one that began the conversation. */
+    /* Its own id, those it answers (the newest say most), and the one that began the conversation.
+     */
     struct str subject = str_sub(m.base_subject, 0, LIMIT_MIME_FIELD);
     add_ref(store, out, str_sub(m.message_id, 0, LIMIT_MIME_FIELD), subject);
     if (m.references_n > 0)

@@ -1,5 +1,6 @@
-/* store/store_place.c: placements and tombstones, and the sums that follow them. Whatever puts a message into a mailbox or
- * takes it out goes through here, so that the counts have one place where they can be wrong. */
+/* store/store_place.c: placements and tombstones, and the sums that follow them. Whatever puts a
+ * message into a mailbox or takes it out goes through here, so that the counts have one place where
+ * they can be wrong. */
 #include "store/store_int.h"
 
 #include "base/clock.h"
@@ -15,8 +16,7 @@ struct email_sums {
 static bool read_sums(struct store_tx *t, int64_t email, struct email_sums *out, struct error *err)
 {
     struct db *db = t->store->db;
-    AUTO_STMT sqlite3_stmt *s =
-        db_stmt(db, "SELECT places, graves, size FROM email WHERE id = ?");
+    AUTO_STMT sqlite3_stmt *s = db_stmt(db, "SELECT places, graves, size FROM email WHERE id = ?");
     db_bind_int(s, 1, email);
     enum db_step step = db_next(db, s, err);
     if (step == DB_DONE)
@@ -28,7 +28,8 @@ static bool read_sums(struct store_tx *t, int64_t email, struct email_sums *out,
     return true;
 }
 
-/* Moves an email's counts, and the account's bytes when it thereby becomes live, kept or neither. */
+/* Moves an email's counts, and the account's bytes when it thereby becomes live, kept or neither.
+ */
 static bool move_sums(struct store_tx *t, int64_t email, int places, int graves, struct error *err)
 {
     struct db *db = t->store->db;
@@ -42,8 +43,8 @@ static bool move_sums(struct store_tx *t, int64_t email, int places, int graves,
     t->messages += is_live - was_live;
     t->kept_bytes += (is_kept - was_kept) * size;
     t->emails = t->mailboxes = true;
-    AUTO_STMT sqlite3_stmt *s = db_stmt(
-        db, "UPDATE email SET places = places + ?, graves = graves + ? WHERE id = ?");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(db, "UPDATE email SET places = places + ?, graves = graves + ? WHERE id = ?");
     db_bind_int(s, 1, places);
     db_bind_int(s, 2, graves);
     db_bind_int(s, 3, email);
@@ -117,8 +118,8 @@ bool store_place(struct store_tx *t, const struct store_placement *p, struct sto
     return db_run(db, s, err) && move_sums(t, p->email, 1, 0, err);
 }
 
-bool store_unplace(struct store_tx *t, const struct store_placement *p,
-                   struct store_counts *counts, struct error *err)
+bool store_unplace(struct store_tx *t, const struct store_placement *p, struct store_counts *counts,
+                   struct error *err)
 {
     struct db *db = t->store->db;
     AUTO_STMT sqlite3_stmt *grave =
@@ -132,8 +133,7 @@ bool store_unplace(struct store_tx *t, const struct store_placement *p,
     db_bind_int(grave, 6, p->flags);
     db_bind_text(grave, 7, p->keywords.p ? p->keywords : STR(""));
     db_bind_int(grave, 8, p->saved_us);
-    AUTO_STMT sqlite3_stmt *s =
-        db_stmt(db, "DELETE FROM placement WHERE mailbox = ? AND uid = ?");
+    AUTO_STMT sqlite3_stmt *s = db_stmt(db, "DELETE FROM placement WHERE mailbox = ? AND uid = ?");
     db_bind_int(s, 1, p->mailbox);
     db_bind_int(s, 2, p->uid);
     count(counts, p, -1);

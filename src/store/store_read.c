@@ -72,8 +72,8 @@ static bool no_email(int64_t email, struct error *err)
 bool store_email_head(struct store *store, int64_t email, struct store_email *out,
                       struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(
-        store->db, "SELECT size, received_us, sent_us, thread FROM email WHERE id = ?");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(store->db, "SELECT size, received_us, sent_us, thread FROM email WHERE id = ?");
     db_bind_int(s, 1, email);
     enum db_step step = db_next(store->db, s, err);
     if (step == DB_DONE)
@@ -105,9 +105,9 @@ bool store_email_get(struct store *store, int64_t email, struct arena *arena,
         return no_email(email, err);
     if (step != DB_ROW)
         return false;
-    if (!keep(arena, db_col_str(s, 0), &e.message_id) || !keep(arena, db_col_str(s, 1), &e.subject) ||
-        !keep(arena, db_col_str(s, 2), &e.preview) || !keep(arena, db_col_str(s, 3), &e.envelope) ||
-        !keep(arena, db_col_str(s, 4), &e.structure))
+    if (!keep(arena, db_col_str(s, 0), &e.message_id) ||
+        !keep(arena, db_col_str(s, 1), &e.subject) || !keep(arena, db_col_str(s, 2), &e.preview) ||
+        !keep(arena, db_col_str(s, 3), &e.envelope) || !keep(arena, db_col_str(s, 4), &e.structure))
         return too_much(err);
     if (!store_parts_parse(db_col_str(s, 5), (uint64_t)db_col_int(s, 6), arena, &e.parts,
                            &e.parts_n, err))
@@ -191,8 +191,8 @@ bool store_expunged(struct store *store, int64_t mailbox, uint32_t below, uint64
     return collect(store, s, uids, err);
 }
 
-bool store_changed(struct store *store, int64_t mailbox, uint32_t below,
-                   struct store_changed after, size_t max, struct vec *changed, struct error *err)
+bool store_changed(struct store *store, int64_t mailbox, uint32_t below, struct store_changed after,
+                   size_t max, struct vec *changed, struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
         db_stmt(store->db, "SELECT modseq, uid FROM placement INDEXED BY placement_changed"

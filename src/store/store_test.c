@@ -72,8 +72,8 @@ static struct store_usage usage(void)
 static struct str mail(unsigned n)
 {
     static char text[200];
-    int len = snprintf(text, sizeof(text), "Subject: message %u\r\nMessage-ID: <%u@a>\r\n\r\nbody %u\r\n",
-                       n, n, n);
+    int len = snprintf(text, sizeof(text),
+                       "Subject: message %u\r\nMessage-ID: <%u@a>\r\n\r\nbody %u\r\n", n, n, n);
     return str_of(text, (size_t)len);
 }
 
@@ -99,8 +99,11 @@ static void a_new_account_has_its_mailboxes(void)
 static void a_delivery_is_kept_once(void)
 {
     test_store_open(&one, 0);
-    struct store_delivery d = {.transaction = STR("t1"), .bytes = mail(1), .prefix = STR("R: x\r\n"),
-                               .received_us = 5, .actor = STR("delivery:t1")};
+    struct store_delivery d = {.transaction = STR("t1"),
+                               .bytes = mail(1),
+                               .prefix = STR("R: x\r\n"),
+                               .received_us = 5,
+                               .actor = STR("delivery:t1")};
     struct store_placed first, again;
     CHECK(store_deliver(one.store, &d, &first, NULL));
     CHECK(!first.duplicate);
@@ -405,7 +408,8 @@ static void whatever_is_derived_can_be_made_again(void)
     }
 }
 
-/* A random history of changes, with the account opened anew now and then: nothing that is counted may drift. */
+/* A random history of changes, with the account opened anew now and then: nothing that is counted
+ * may drift. */
 static void a_random_history_stays_sound(void)
 {
     static const char *const names[] = {"INBOX", "Archive", "Trash"};
@@ -528,8 +532,8 @@ static void live(struct promised *p)
     vec_done(&pairs);
 }
 
-/* The disk fails from the n-th call on, for every n: then the account is opened on a good disk, is sound, and has all that
- * was promised. */
+/* The disk fails from the n-th call on, for every n: then the account is opened on a good disk, is
+ * sound, and has all that was promised. */
 static void whatever_call_fails_nothing_promised_is_lost(void)
 {
     static struct io bad;
