@@ -270,6 +270,33 @@ static void another_session_is_told_but_never_inside_fetch(void)
     end();
 }
 
+static void a_mailbox_that_is_deleted_under_a_session_empties(void)
+{
+    begin();
+    test_session_open(&two, &store);
+    (void)test_say(&one, "a CREATE Work\r\nb SELECT Work\r\n");
+    test_deliver(&store, "Work", str_c(hello));
+    test_deliver(&store, "Work", str_c(hello));
+    (void)test_say(&one, "c NOOP\r\n");
+    CHECK(str_ends(test_say(&two, "a DELETE Work\r\n"), STR("a OK Deleted\r\n")));
+    test_transcript(&one, "C: d FETCH 1 RFC822.SIZE\n"
+                          "S: * 1 FETCH (RFC822.SIZE 135)\n"
+                          "S: d OK Fetched\n"
+                          "C: e NOOP\n"
+                          "S: * 2 EXPUNGE\n"
+                          "S: * 1 EXPUNGE\n"
+                          "S: e OK Done\n"
+                          "C: f FETCH 1:* FLAGS\n"
+                          "S: f OK Fetched\n"
+                          "C: g APPEND Work {1+}\n"
+                          "C: x\n"
+                          "S: g NO [TRYCREATE] there is no mailbox \"Work\"\n"
+                          "C: h CLOSE\n"
+                          "S: h OK Closed\n");
+    test_session_close(&two);
+    end();
+}
+
 int main(void)
 {
     RUN(a_new_account_lists_its_mailboxes);
@@ -279,5 +306,6 @@ int main(void)
     RUN(append_takes_flags_date_and_both_literals);
     RUN(idle_tells_and_commands_behind_done_are_taken);
     RUN(another_session_is_told_but_never_inside_fetch);
+    RUN(a_mailbox_that_is_deleted_under_a_session_empties);
     return test_end();
 }
