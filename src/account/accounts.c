@@ -43,8 +43,14 @@ struct running {
     uint64_t remove_id; /* the request to remove its files, or 0 */
 };
 
+struct handed { /* a child of our predecessor, until we have a loop for it */
+    uint64_t account, pid, started;
+    int fd;
+};
+
 struct accounts {
     struct process *p;
+    struct vec handed; /* of struct handed */
     int folder;
     struct map running; /* account -> struct running */
     struct sandbox_filter *filter;
@@ -402,6 +408,13 @@ static void on_sigchld(evutil_socket_t fd, short what, void *arg)
             crashed(a, pid, (uint64_t)WTERMSIG(status));
 }
 
+static void adopt(struct accounts *a, const struct handed *h)
+{
+    struct running *r = add_running(a, h->account, (pid_t)h->pid, h->fd);
+
+    r->started = h->started;
+}
+
 /* ---- the role ---- */
 
 static void take_file(void *arg, struct str name, int fd)
@@ -432,6 +445,9 @@ static bool start(void *arg, struct process *p, bool *ready, struct error *err)
     fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     a->children = event_new(p->base, fd, EV_READ | EV_PERSIST, on_sigchld, a);
     event_add(a->children, NULL);
+    for (size_t i = 0; i < a->handed.n; i++)
+        adopt(a, vec_at(&a->handed, i));
+    vec_done(&a->handed);
     return sandbox_filter_make(&a->filter, ROLE_ACCOUNT, err);
 }
 
@@ -442,14 +458,16 @@ static int folder(void *arg)
     return a->folder;
 }
 
-static void adopt(struct accounts *a, struct msg *m)
+/* Before our start, from the supervisor: so that no open comes ahead of it. */
+static void take_handed(struct accounts *a, struct msg *m)
 {
-    struct running *r;
+    struct handed *h;
 
-    if (m->nfds != 1 || map_find_u64(&a->running, m->accounts_child.account))
+    if (m->nfds != 1 || a->p)
         return;
-    r = add_running(a, m->accounts_child.account, (pid_t)m->accounts_child.pid, m->fd[0]);
-    r->started = m->accounts_child.started;
+    h = vec_add(&a->handed);
+    *h = (struct handed){m->accounts_child.account, m->accounts_child.pid, m->accounts_child.started,
+                         m->fd[0]};
     m->fd[0] = -1;
 }
 
@@ -478,7 +496,7 @@ static void message(void *arg, struct chan *c, struct msg *m)
         remove_account(a, &m->account_remove);
         break;
     case MSG_ACCOUNTS_CHILD:
-        adopt(a, m);
+        take_handed(a, m);
         break;
     case MSG_ACCOUNTS_ORPHAN:
         if (m->accounts_orphan.signal)
@@ -519,5 +537,6 @@ int accounts_main(unsigned instance)
     struct accounts a = {.folder = -1};
 
     map_init(&a.running);
+    vec_init(&a.handed, sizeof(struct handed));
     return process_main(ROLE_ACCOUNTS, instance, &ops, &a);
 }
