@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -56,7 +57,7 @@ static void give_up(const char *fmt, ...)
     event_base_loopbreak(the->base);
 }
 
-/* In the child between fork and exec: three descriptors, a clean environment, the program anew. */
+/* In the child between fork and exec: three descriptors and no others, a clean environment, the program anew. */
 static NORETURN void become(struct supervisor *s, struct child *c, int fd)
 {
     char instance[20], uid[40];
@@ -77,6 +78,7 @@ static NORETURN void become(struct supervisor *s, struct child *c, int fd)
     if (fd < 0 || log < 0 || root < 0 || dup2(fd, PROCESS_FD_CHANNEL) < 0 ||
         dup2(log, PROCESS_FD_LOG) < 0 || (s->root && dup2(root, PROCESS_FD_ROOT) < 0))
         _exit(126);
+    close_range(s->root ? PROCESS_FD_ROOT + 1 : PROCESS_FD_ROOT, ~0U, CLOSE_RANGE_CLOEXEC);
     setpgid(0, 0);
     execve("/proc/self/exe", argv, envp);
     _exit(127);
