@@ -82,6 +82,23 @@ void edge_start(struct edge *e, struct process *p)
         listen_on(&e->port[i]);
 }
 
+/* The last words of the last connections go out first. */
+static void end_when_written(struct edge *e)
+{
+    struct timeval t = {.tv_usec = 10000};
+
+    if (stream_finishing() == 0)
+        process_end(e->p);
+    else
+        evtimer_add(e->ending, &t);
+}
+
+static void on_ending(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    end_when_written(arg);
+}
+
 static void on_drain_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct edge *e = arg;
@@ -101,16 +118,17 @@ void edge_drain(struct edge *e)
     }
     e->drain_timer = evtimer_new(e->p->base, on_drain_timer, e);
     evtimer_add(e->drain_timer, &t);
+    e->ending = evtimer_new(e->p->base, on_ending, e);
     e->drain(e, false);
     if (e->gate.open == 0)
-        process_end(e->p);
+        end_when_written(e);
 }
 
 void edge_left(struct edge *e, const struct net_address *peer)
 {
     net_gate_leave(&e->gate, peer);
-    if (e->p->draining && e->gate.open == 0)
-        process_end(e->p);
+    if (e->p->draining && e->ending && e->gate.open == 0)
+        end_when_written(e);
 }
 
 void edge_status(struct edge *e, struct process_status *s)

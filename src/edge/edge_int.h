@@ -29,7 +29,7 @@ struct edge {
     struct net_gate gate;
     SSL_CTX *tls;          /* NULL: there is no usable certificate */
     struct buf cert, key;  /* until the start, when the settings are known */
-    struct event *drain_timer;
+    struct event *drain_timer, *ending;
     uint64_t accepted, handshakes, dropped_before_tls;
     /* A new connection: the edge's own struct is made and fd is taken; within as in listener.h (false: refuse politely). */
     void (*connected)(struct edge *e, const struct edge_port *port, int fd, const struct net_address *peer,

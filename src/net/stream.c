@@ -28,7 +28,14 @@ struct stream {
     uint64_t timeout_s;
 };
 
+static size_t finishing;
+
 static void hook(struct stream *s);
+
+size_t stream_finishing(void)
+{
+    return finishing;
+}
 
 static void linger_step(struct stream *s)
 {
@@ -41,6 +48,7 @@ static void linger_step(struct stream *s)
     ERR_clear_error();
     shutdown(bufferevent_getfd(s->bev), SHUT_WR);
     s->half_closed = true;
+    finishing--;
 }
 
 static void on_read(struct bufferevent *bev, void *arg)
@@ -148,6 +156,8 @@ void stream_destroy(struct stream *s)
 {
     if (!s)
         return;
+    if (s->lingering && !s->half_closed)
+        finishing--;
     SSL_CTX_free(s->starting);
     bufferevent_free(s->bev);
     mem_free(s);
@@ -225,6 +235,7 @@ void stream_finish(struct stream *s)
     struct timeval t = {.tv_sec = LINGER_SECONDS};
 
     s->lingering = true;
+    finishing++;
     bufferevent_set_timeouts(s->bev, &t, &t);
     stream_drop_input(s);
     bufferevent_enable(s->bev, EV_READ | EV_WRITE);

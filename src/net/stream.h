@@ -43,5 +43,7 @@ void stream_start_tls(struct stream *s, SSL_CTX *ctx);
 bool stream_is_tls(const struct stream *s);
 /* Writes what is pending, closes politely and destroys itself; the owner forgets it now, no callback comes any more. */
 void stream_finish(struct stream *s);
+/* Streams of this process that are finishing and have not yet written everything: wait for 0 before the process ends. */
+size_t stream_finishing(void);
 
 #endif

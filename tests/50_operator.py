@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+"""What an operator does: commands, settings, reload, stop, and what they are told when something is wrong."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+from harness import DOMAIN, PASSWORD, POSTHUS, TOP, Server, main, run, tls, until
+
+
+def test_commands_answer_in_json():
+    with Server() as s:
+        assert json.loads(s.admin("domain", "list")) == [{"domain": DOMAIN, "addresses": 2}]
+        made = json.loads(s.admin("account", "add", "eva@" + DOMAIN, "--quota", "1000000"))
+        assert len(made["password"]) > 15
+        assert s.login("eva", made["password"]).select("INBOX")[0] == "OK"
+        shown = json.loads(s.admin("account", "show", "eva@" + DOMAIN))
+        assert shown["quota"] == 1000000 and shown["credentials"][0]["kind"] == "password"
+        s.admin("alias", "add", "all@" + DOMAIN, "eva@" + DOMAIN)
+        assert json.loads(s.admin("alias", "list")) == [{"alias": "all@" + DOMAIN, "account": "eva@" + DOMAIN}]
+        s.admin("alias", "remove", "all@" + DOMAIN)
+        s.admin("account", "password", "eva@" + DOMAIN, "--password-stdin", input="another-password")
+        assert s.login("eva", "another-password")
+        try:
+            s.login("eva", made["password"])
+            raise AssertionError("the old password still works")
+        except Exception as e:
+            assert "AUTHENTICATIONFAILED" in str(e), e
+        assert len(json.loads(s.admin("account", "list"))) == 3
+        audit = json.loads(s.admin("audit", "verify"))
+        assert audit["ok"] and audit["rows"] >= 7
+        status = json.loads(s.admin("status"))
+        assert status["state"] == "serving" and status["processes"]["directory"]["ready"]
+        assert json.loads(s.admin("config", "show"))["hostname"] == "localhost"
+
+
+def test_mistakes_get_words():
+    with Server() as s:
+        for words, want in ((("account", "add", "ada@" + DOMAIN), "taken already"),
+                            (("account", "add", "x@elsewhere.test"), "domain add"),
+                            (("account", "add", "a..b@" + DOMAIN), "can not stand before the @"),
+                            (("account", "show", "eva@" + DOMAIN), "nobody here"),
+                            (("domain", "add", "-x-"), "no domain name"),
+                            (("account", "dance"), "no command"),
+                            (("alias", "add", "z@" + DOMAIN), "usage")):
+            out = json.loads(s.admin(*words, check=False))
+            assert want in out["error"], (words, out)
+
+
+def test_a_removed_account_is_gone_with_its_files_and_its_key():
+    with Server() as s:
+        s.send("ada@" + DOMAIN, "Subject: x\r\n\r\nhello\r\n")
+        folders = run(["find", s.data + "/accounts", "-name", "db"]).split()
+        assert len(folders) == 1
+        s.admin("account", "remove", "ada@" + DOMAIN)
+        assert not run(["find", s.data + "/accounts", "-name", "db"]).split()
+        try:
+            s.send("ada@" + DOMAIN, "Subject: x\r\n\r\nhello\r\n")
+            raise AssertionError("mail for a removed account was taken")
+        except Exception as e:
+            assert "550" in str(e), e
+        s.admin("account", "add", "ada@" + DOMAIN, "--password-stdin", input=PASSWORD)
+        assert s.messages() == []
+
+
+def test_account_check_finds_nothing_wrong():
+    with Server() as s:
+        m = s.login()
+        for i in range(20):
+            m.append("INBOX", None, None, b"Subject: %d\r\n\r\nhello\r\n" % i)
+        m.select("INBOX")
+        m.store("1:5", "+FLAGS", r"(\Deleted)")
+        m.expunge()
+        m.copy("1:3", "Archive")
+        m.logout()
+        out = json.loads(s.admin("account", "check", "ada@" + DOMAIN))
+        assert out["ok"] and out["report"].endswith("0 differences\n"), out
+
+
+def test_settings_are_checked_with_their_line():
+    with Server(start=False) as s:
+        with open(s.data + "/posthus.conf", "a") as f:
+            f.write("nonsense = 1\n")
+        out = s.admin("config", "check", check=False)
+        assert 'there is no setting "nonsense"' in out and "line" in out, out
+        p = subprocess.run([POSTHUS, "serve", "--data", s.data], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           text=True, timeout=20)
+        assert p.returncode == 1 and "nonsense" in p.stdout, p.stdout
+
+
+def test_the_manual_page_is_that_of_the_table():
+    with open(TOP + "/man/posthus.conf.5") as f:
+        assert f.read() == run([POSTHUS, "config", "show", "--man"])
+
+
+def test_a_port_that_is_taken_is_named():
+    with Server() as one, Server(start=False) as two:
+        text = open(two.data + "/posthus.conf").read().replace(":%d" % two.smtp, ":%d" % one.smtp)
+        open(two.data + "/posthus.conf", "w").write(text)
+        p = subprocess.run([POSTHUS, "serve", "--data", two.data], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           text=True, timeout=20)
+        assert p.returncode == 1 and str(one.smtp) in p.stdout and "another program" in p.stdout, p.stdout
+
+
+def test_a_second_server_on_one_folder_is_refused():
+    with Server() as s:
+        p = subprocess.run([POSTHUS, "serve", "--data", s.data], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           text=True, timeout=20)
+        assert p.returncode == 1 and "another server runs" in p.stdout, p.stdout
+
+
+def test_a_crash_at_every_start_ends_the_server_with_its_reason():
+    with Server() as s:
+        s.stop()
+        os.chmod(s.data + "/keys/server.key", 0o600)
+        key = open(s.data + "/keys/server.key", "rb").read()
+        open(s.data + "/keys/server.key", "wb").write(bytes(32))
+        p = subprocess.run([POSTHUS, "serve", "--data", s.data], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           text=True, timeout=30)
+        assert p.returncode != 0 and "keys" in p.stdout, p.stdout
+        open(s.data + "/keys/server.key", "wb").write(key)
+        s.may_die = True
+        s.start()
+        assert s.login("ada").select("INBOX")[0] == "OK"
+
+
+def test_sighup_takes_a_new_certificate_and_keeps_connections():
+    with Server() as s:
+        m = s.login()
+        first = peer_certificate(s)
+        run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3",
+             "-subj", "/CN=localhost", "-keyout", s.data + "/tls/key.pem", "-out", s.data + "/tls/cert.pem"])
+        with open(s.data + "/posthus.conf", "a") as f:
+            f.write("message-size = 1M\n")
+        s.process.send_signal(signal.SIGHUP)
+        until(lambda: peer_certificate(s) != first)
+        assert m.select("INBOX")[0] == "OK"
+        with socket.create_connection(("127.0.0.1", s.smtp)) as c:
+            c.recv(1000)
+            c.sendall(b"EHLO x.test\r\n")
+            assert b"SIZE 1048576" in c.recv(4000)
+        # One that can not be used changes nothing.
+        second = peer_certificate(s)
+        open(s.data + "/tls/cert.pem", "w").write("garbage")
+        s.process.send_signal(signal.SIGHUP)
+        until(lambda: s.log("config-problem"))
+        assert peer_certificate(s) == second
+        m.logout()
+
+
+def peer_certificate(server):
+    with socket.create_connection(("127.0.0.1", server.imaps)) as c, tls().wrap_socket(c) as t:
+        return t.getpeercert(True)
+
+
+def test_sigterm_finishes_what_is_under_way():
+    with Server() as s:
+        idle = s.login()
+        c = socket.create_connection(("127.0.0.1", s.smtp))
+        c.recv(1000)
+        for line in ("EHLO x.test", "MAIL FROM:<a@b.test>", "RCPT TO:<ada@%s>" % DOMAIN, "DATA"):
+            c.sendall(line.encode() + b"\r\n")
+            c.recv(4000)
+        c.sendall(b"Subject: half\r\n")
+        s.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        c.sendall(b"\r\nand the other half\r\n.\r\n")
+        got = c.recv(4000)
+        assert got.startswith(b"250"), got
+        took = s.stop()
+        assert took < 10, took
+        c.close()
+        try:
+            idle.noop()
+        except Exception:
+            pass
+        s.start()
+        assert any(b"and the other half" in m for m in s.messages())
+
+
+def test_idle_accounts_end_and_come_back():
+    with Server(settings=["account-idle = 1"]) as s:
+        m = s.login()
+        m.logout()
+        assert s.account_pids()
+        until(lambda: not s.account_pids(), 15)
+        assert s.login().select("INBOX")[0] == "OK"
+
+
+def test_two_logins_at_once_get_one_process():
+    with Server() as s:
+        from concurrent.futures import ThreadPoolExecutor
+        with ThreadPoolExecutor(20) as pool:
+            sessions = list(pool.map(lambda _: s.login(), range(20)))
+        assert len(s.account_pids()) == 1
+        for m in sessions:
+            assert m.select("INBOX")[0] == "OK"
+
+
+def test_a_thousand_accounts_are_made_in_seconds():
+    with Server() as s:
+        began = time.monotonic()
+        out = json.loads(s.admin("account", "add", "user%04d@" + DOMAIN, "--many", "1000", "--app-password"))
+        assert time.monotonic() - began < 20
+        assert s.login("user0777", out["app_password"]).select("INBOX")[0] == "OK"
+        assert len(json.loads(s.admin("account", "list"))) == 1002
+
+
+main()

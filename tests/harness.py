@@ -1,0 +1,191 @@
+"""What the black-box tests share: a server of its own for each, checks that are counted, real clients.
+
+A test file defines functions test_...(); harness.main() runs them, prints "N passed, N failed" and exits accordingly. The binary is
+$POSTHUS (./test sets it). A server whose process died without being killed by the test fails the test.
+"""
+import imaplib
+import os
+import re
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), ".."))
+POSTHUS = os.environ.get("POSTHUS", TOP + "/build/posthus")
+PASSWORD = "correct-horse-7"
+DOMAIN = "example.test"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def run(argv, check=True, timeout=120, **kw):
+    """Runs a client or a command; its output as text."""
+    p = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout,
+                       errors="replace", **kw)
+    if check and p.returncode != 0:
+        raise AssertionError("%s: exit status %d\n%s" % (" ".join(argv), p.returncode, p.stdout[-2000:]))
+    return p.stdout
+
+
+def tls():
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def until(what, seconds=20):
+    """Waits until what() is true; fails after `seconds`."""
+    stop = time.monotonic() + seconds
+    while time.monotonic() < stop:
+        value = what()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError("waited %d s in vain" % seconds)
+
+
+class Server:
+    """A running server with the accounts of `people`, stopped and looked over at the end of the with block."""
+
+    def __init__(self, people=("ada", "ben"), settings=(), start=True):
+        self.folder = tempfile.TemporaryDirectory(prefix="posthus-test-")
+        self.data = self.folder.name + "/data"
+        self.smtp, self.imap, self.imaps = free_port(), free_port(), free_port()
+        self.may_die = False        # the test kills processes itself
+        self.process = None
+        self.out = open(self.folder.name + "/out", "ab")
+        lines = ["listen-smtp = 127.0.0.1:%d" % self.smtp, "listen-imap = 127.0.0.1:%d" % self.imap,
+                 "listen-imaps = 127.0.0.1:%d" % self.imaps] + list(settings)
+        argv = [POSTHUS, "init", "--data", self.data]
+        for line in lines:
+            argv += ["--set", line]
+        run(argv)
+        if start:
+            self.start()
+            self.admin("domain", "add", DOMAIN)
+            for name in people:
+                self.admin("account", "add", "%s@%s" % (name, DOMAIN), "--password-stdin", input=PASSWORD)
+
+    def start(self):
+        ours, theirs = os.pipe()
+        os.set_inheritable(theirs, True)
+        self.process = subprocess.Popen([POSTHUS, "serve", "--data", self.data, "--ready-fd", str(theirs)],
+                                        pass_fds=[theirs], stdout=self.out, stderr=self.out,
+                                        stdin=subprocess.DEVNULL)
+        os.close(theirs)
+        with os.fdopen(ours, "rb") as f:
+            if f.read(1) != b"1":
+                raise AssertionError("the server did not start: " + self.printed())
+
+    def printed(self):
+        self.out.flush()
+        return open(self.folder.name + "/out", errors="replace").read()
+
+    def admin(self, *words, check=True, input=None):
+        return run([POSTHUS, *words, "--data", self.data, "--json"], check=check, input=input)
+
+    def log(self, event=None):
+        if not os.path.exists(self.data + "/log/posthus.log"):
+            return []
+        with open(self.data + "/log/posthus.log", errors="replace") as f:
+            return [line for line in f if event is None or line.split(" ")[3].strip() == event]
+
+    def stop(self):
+        """SIGTERM; returns how long it took."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(20)
+        self.process = None
+        assert status == 0, "the server ended with status %d: %s" % (status, self.printed())
+        return time.monotonic() - began
+
+    def pids(self, role):
+        out = run(["pgrep", "-P", str(self.process.pid), "-f", "role %s " % role], check=False)
+        return [int(p) for p in out.split()]
+
+    def account_pids(self):
+        """Processes of accounts: the children of `accounts`, and those that the supervisor inherited."""
+        parents = self.pids("accounts") + [self.process.pid]
+        out = run(["pgrep", "-x", "account", "-P", ",".join(map(str, parents))], check=False)
+        return [int(p) for p in out.split()]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *rest):
+        try:
+            if self.process:
+                self.stop()
+            if kind is None and not self.may_die:
+                bad = self.log("role-exit") + self.log("account-crash") + self.log("channel-broken")
+                assert not bad, "".join(bad)
+            if kind is None:
+                assert "Sanitizer" not in self.printed(), self.printed()
+            elif os.path.exists(self.data + "/log/posthus.log"):
+                sys.stderr.write("".join(self.log()[-25:]) + self.printed()[-3000:])
+        finally:
+            if self.process:
+                self.process.kill()
+                self.process.wait()
+            self.folder.cleanup()
+
+    # Clients.
+
+    def send(self, to, text, sender="sender@example.org"):
+        to = [to] if isinstance(to, str) else to
+        with smtplib.SMTP("127.0.0.1", self.smtp, timeout=60) as s:
+            return s.sendmail(sender, to, text)
+
+    def login(self, name="ada", password=PASSWORD):
+        m = imaplib.IMAP4_SSL("127.0.0.1", self.imaps, ssl_context=tls())
+        m.login("%s@%s" % (name, DOMAIN), password)
+        return m
+
+    def messages(self, name="ada", box="INBOX", password=PASSWORD):
+        """All messages of a mailbox, as bytes."""
+        m = self.login(name, password)
+        m.select(box, readonly=True)
+        data = m.fetch("1:*", "(BODY.PEEK[])")[1]
+        m.logout()
+        return [x[1] for x in data if isinstance(x, tuple)]
+
+
+TRACE = re.compile(rb"\A(?:(?:Return-Path|Delivered-To|Received):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*){3}")
+
+
+def behind_trace(message):
+    """The bytes behind the three fields that we add in front."""
+    found = TRACE.match(message)
+    assert found, message[:300]
+    return message[found.end():]
+
+
+def main():
+    """Runs the tests of the calling file (those named on the command line, else all)."""
+    module = sys.modules["__main__"]
+    names = [n for n in vars(module) if n.startswith("test_")]
+    wanted = [n for n in names if not sys.argv[1:] or any(w in n for w in sys.argv[1:])]
+    failed = 0
+    for name in wanted:
+        began = time.monotonic()
+        try:
+            getattr(module, name)()
+        except Exception:       # a failed check or a client that gave up: both are failures
+            failed += 1
+            print("FAILED %s" % name, file=sys.stderr)
+            traceback.print_exc()
+        if os.environ.get("VERBOSE"):
+            print("%6.2f s  %s" % (time.monotonic() - began, name), file=sys.stderr)
+    print("%d passed, %d failed" % (len(wanted) - failed, failed))
+    sys.exit(1 if failed or not wanted else 0)
