@@ -134,15 +134,19 @@ bool store_mailbox_id(struct store *store, struct str name, int64_t *id, struct 
     return true;
 }
 
-/* The first subscribed name behind `after` that is no mailbox. */
-static bool next_lonely(struct store *store, struct str after, struct arena *arena,
+/* The first subscribed name between two neighbouring mailboxes (next empty: behind the last): there
+ * is no mailbox of that name. */
+static bool next_lonely(struct store *store, struct str after, struct str next, struct arena *arena,
                         struct str *name, struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
-        db_stmt(store->db, "SELECT name FROM subscription s WHERE name > ? AND NOT EXISTS"
-                           " (SELECT 1 FROM mailbox m WHERE m.name = s.name AND m.gone IS NULL)"
-                           " ORDER BY name LIMIT 1");
-    db_bind_text(s, 1, after);
+        db_stmt(store->db, next.n > 0 ? "SELECT name FROM subscription WHERE name > ? AND name < ?"
+                                        " ORDER BY name LIMIT 1"
+                                      : "SELECT name FROM subscription WHERE name > ?"
+                                        " ORDER BY name LIMIT 1");
+    db_bind_text(s, 1, after.p ? after : STR(""));
+    if (next.n > 0)
+        db_bind_text(s, 2, next);
     enum db_step step = db_next(store->db, s, err);
     *name = STR_NULL;
     if (step == DB_ROW)
@@ -156,7 +160,7 @@ bool store_mailbox_next(struct store *store, struct str after, struct arena *are
     AUTO_STMT sqlite3_stmt *s =
         db_stmt(store->db, "SELECT " COLUMNS " FROM mailbox m"
                            " WHERE m.name > ? AND m.gone IS NULL ORDER BY m.name LIMIT 1");
-    db_bind_text(s, 1, after);
+    db_bind_text(s, 1, after.p ? after : STR(""));
     enum db_step step = db_next(store->db, s, err);
     if (step == DB_FAIL)
         return false;
@@ -164,9 +168,9 @@ bool store_mailbox_next(struct store *store, struct str after, struct arena *are
     if (step == DB_ROW && !read_row(s, arena, &m, NULL, err))
         return false;
     struct str lonely;
-    if (!next_lonely(store, after, arena, &lonely, err))
+    if (!next_lonely(store, after, m.name, arena, &lonely, err))
         return false;
-    if (lonely.n > 0 && (step == DB_DONE || str_cmp(lonely, m.name) < 0))
+    if (lonely.n > 0)
         m = (struct store_mailbox){.name = lonely, .subscribed = true};
     *found = m.name.n > 0;
     *out = m;
@@ -178,6 +182,12 @@ bool store_mailbox_next(struct store *store, struct str after, struct arena *are
 static bool room_for_one(struct store *store, struct error *err)
 {
     int64_t n = 0;
+    AUTO_STMT sqlite3_stmt *highest =
+        db_stmt(store->db, "SELECT coalesce(max(id), 0) FROM mailbox");
+    if (!db_one_int(store->db, highest, &n, NULL, err))
+        return false;
+    if (n < LIMIT_MAILBOXES) /* there were never as many: no need to count */
+        return true;
     AUTO_STMT sqlite3_stmt *s =
         db_stmt(store->db, "SELECT count(*) FROM mailbox WHERE gone IS NULL");
     if (!db_one_int(store->db, s, &n, NULL, err))
