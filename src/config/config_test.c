@@ -26,6 +26,7 @@ static void what_is_printed_is_read_back(void)
     buf_reset(&two);
     config_print_sample(&one);
     CHECK(config_parse(&b, buf_view(&one), &err));
+    config_done(&b);
     config_init(&b);
     config_print_changed(&a, &b, &two);
     CHECK_STR(buf_view(&two), STR("hostname"));

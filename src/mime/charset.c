@@ -302,8 +302,8 @@ static void convert_iconv(struct buf *out, iconv_t cd, struct str in)
         if (result != (size_t)-1 || errno == E2BIG)
             continue;
         utf8_print(out, 0xfffd);
-        if (errno != EILSEQ)
-            break; /* EINVAL: it ends within a character */
+        if (errno != EILSEQ || left == 0)
+            break; /* EINVAL: it ends within a character; glibc's CP949 complains behind the end, too */
         from++;
         left--;
     }
