@@ -6,7 +6,7 @@
 #include "proc/sandbox.h"
 
 /* The parent: no key, no database. It opens an account's files, forks its process, ends idle ones. */
-int accounts_main(unsigned instance);
+NORETURN void accounts_main(unsigned instance);
 
 /* What a new account's process is given at its fork. */
 struct account_birth {

@@ -528,7 +528,7 @@ static void status(void *arg, struct process_status *s)
     process_status_add(s, "account-crashes", a->crashes);
 }
 
-int accounts_main(unsigned instance)
+NORETURN void accounts_main(unsigned instance)
 {
     static const struct process_ops ops = {
         .file = take_file, .start = start, .message = message, .drain = drain, .status = status,
@@ -538,5 +538,5 @@ int accounts_main(unsigned instance)
 
     map_init(&a.running);
     vec_init(&a.handed, sizeof(struct handed));
-    return process_main(ROLE_ACCOUNTS, instance, &ops, &a);
+    process_main(ROLE_ACCOUNTS, instance, &ops, &a);
 }

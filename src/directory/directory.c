@@ -234,7 +234,7 @@ static void status(void *arg, struct process_status *s)
     process_status_add(s, "hashes-waiting", hash_queue_waiting(d->hashes));
 }
 
-int directory_main(unsigned instance)
+NORETURN void directory_main(unsigned instance)
 {
     static const struct process_ops ops = {
         .file = take_file, .start = start, .sandboxed = sandboxed, .message = message,
@@ -242,5 +242,5 @@ int directory_main(unsigned instance)
     };
     struct directory d = {.db_fd = -1, .wal_fd = -1};
 
-    return process_main(ROLE_DIRECTORY, instance, &ops, &d);
+    process_main(ROLE_DIRECTORY, instance, &ops, &d);
 }

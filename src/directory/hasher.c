@@ -61,10 +61,10 @@ static void status(void *arg, struct process_status *s)
     process_status_add(s, "hashes", h->done);
 }
 
-int hasher_main(unsigned instance)
+NORETURN void hasher_main(unsigned instance)
 {
     static const struct process_ops ops = {.start = start, .message = message, .status = status};
     struct hasher h = {0};
 
-    return process_main(ROLE_HASHER, instance, &ops, &h);
+    process_main(ROLE_HASHER, instance, &ops, &h);
 }

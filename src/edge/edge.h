@@ -3,7 +3,9 @@
 #ifndef EDGE_EDGE_H
 #define EDGE_EDGE_H
 
-int edge_smtp_main(unsigned instance);
-int edge_mail_main(unsigned instance);
+#include "base/base.h"
+
+NORETURN void edge_smtp_main(unsigned instance);
+NORETURN void edge_mail_main(unsigned instance);
 
 #endif

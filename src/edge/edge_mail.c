@@ -383,7 +383,7 @@ static void status(void *arg, struct process_status *s)
     process_status_add(s, "sessions", e->sessions);
 }
 
-int edge_mail_main(unsigned instance)
+NORETURN void edge_mail_main(unsigned instance)
 {
     static const struct process_ops process_ops = {
         .listener = take_listener, .tls = take_tls, .start = start, .message = message,
@@ -391,5 +391,5 @@ int edge_mail_main(unsigned instance)
     };
     struct mail_edge e = {.edge = {.alpn = "imap", .connected = connected, .drain = drain_conns}};
 
-    return process_main(ROLE_EDGE_MAIL, instance, &process_ops, &e);
+    process_main(ROLE_EDGE_MAIL, instance, &process_ops, &e);
 }

@@ -477,7 +477,7 @@ static void status(void *arg, struct process_status *s)
     process_status_add(s, "message-memory", e->memory);
 }
 
-int edge_smtp_main(unsigned instance)
+NORETURN void edge_smtp_main(unsigned instance)
 {
     static const struct process_ops process_ops = {
         .listener = take_listener, .tls = take_tls, .start = start, .message = message,
@@ -485,5 +485,5 @@ int edge_smtp_main(unsigned instance)
     };
     struct smtp_edge e = {.edge = {.alpn = "smtp", .connected = connected, .drain = drain_conns}};
 
-    return process_main(ROLE_EDGE_SMTP, instance, &process_ops, &e);
+    process_main(ROLE_EDGE_SMTP, instance, &process_ops, &e);
 }

@@ -651,7 +651,7 @@ static void status(void *arg, struct process_status *s)
     process_status_add(s, "account-channels", in->chans_n);
 }
 
-int intake_main(unsigned instance)
+NORETURN void intake_main(unsigned instance)
 {
     static const struct process_ops ops = {.start = start, .message = message, .peer_lost = peer_lost,
                                            .status = status};
@@ -660,5 +660,5 @@ int intake_main(unsigned instance)
     map_init(&in.collecting);
     map_init(&in.by_account);
     map_init(&in.by_id);
-    return process_main(ROLE_INTAKE, instance, &ops, &in);
+    process_main(ROLE_INTAKE, instance, &ops, &in);
 }

@@ -2,6 +2,8 @@
 #ifndef INTAKE_INTAKE_H
 #define INTAKE_INTAKE_H
 
-int intake_main(unsigned instance);
+#include "base/base.h"
+
+NORETURN void intake_main(unsigned instance);
 
 #endif

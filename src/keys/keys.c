@@ -214,12 +214,12 @@ static void status(void *arg, struct process_status *s)
     process_status_add(s, "account-starts-refused", k->refused);
 }
 
-int keys_main(unsigned instance)
+NORETURN void keys_main(unsigned instance)
 {
     static const struct process_ops ops = {
         .file = take_file, .start = start, .message = message, .drain = drain, .status = status,
     };
     struct keys k = {.db_fd = -1, .wal_fd = -1, .key_fd = -1};
 
-    return process_main(ROLE_KEYS, instance, &ops, &k);
+    process_main(ROLE_KEYS, instance, &ops, &k);
 }

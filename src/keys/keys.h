@@ -3,6 +3,8 @@
 #ifndef KEYS_KEYS_H
 #define KEYS_KEYS_H
 
-int keys_main(unsigned instance);
+#include "base/base.h"
+
+NORETURN void keys_main(unsigned instance);
 
 #endif

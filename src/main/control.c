@@ -56,7 +56,7 @@ static int connect_control(const char *data)
     return -1;
 }
 
-static int show(const struct call *call, bool json)
+static int show(struct call *call, bool json)
 {
     char *text = str_dup_c(buf_view(&call->text));
 
@@ -65,6 +65,7 @@ static int show(const struct call *call, bool json)
     else
         render_print(text);
     mem_free(text);
+    buf_done(&call->text);
     return call->kind ? 1 : 0;
 }
 

@@ -19,7 +19,7 @@
 
 static const struct {
     enum role role;
-    int (*fn)(unsigned instance);
+    void (*fn)(unsigned instance); /* never returns */
 } roles[] = {
     {ROLE_EDGE_SMTP, edge_smtp_main}, {ROLE_EDGE_MAIL, edge_mail_main}, {ROLE_DIRECTORY, directory_main},
     {ROLE_HASHER, hasher_main},       {ROLE_KEYS, keys_main},           {ROLE_ACCOUNTS, accounts_main},
@@ -35,7 +35,7 @@ int command_role(int argc, char **argv)
         return 2;
     for (size_t i = 0; i < ARRAY_LEN(roles); i++)
         if (roles[i].role == role)
-            return roles[i].fn((unsigned)instance);
+            roles[i].fn((unsigned)instance);
     return command_failed("there is no role \"%s\"", argv[1]);
 }
 
@@ -46,7 +46,7 @@ int command_serve(const struct options *o, int argc, char **argv)
 
     if (fd && !str_to_u64(str_c(fd), 1000, &n))
         return command_failed("--ready-fd wants a descriptor's number") + 1;
-    return supervisor_main(o->data, fd ? (int)n : -1);
+    supervisor_main(o->data, fd ? (int)n : -1);
 }
 
 /* --set KEY=VALUE ... as lines of the settings, checked before anything is made. */

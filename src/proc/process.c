@@ -278,7 +278,7 @@ static void drop_privileges(unsigned uid)
         fatal("user %u could become root again", uid);
 }
 
-int process_main(enum role role, unsigned instance, const struct process_ops *ops, void *arg)
+NORETURN void process_main(enum role role, unsigned instance, const struct process_ops *ops, void *arg)
 {
     const char *uid = getenv("POSTHUS_UID");
     uint64_t number = 0;
@@ -310,5 +310,5 @@ int process_main(enum role role, unsigned instance, const struct process_ops *op
     event_base_dispatch(p.base);
     if (p.supervisor)
         chan_flush(p.supervisor, 100);
-    return 0;
+    _exit(0); /* nothing is left to do that the kernel does not do better */
 }

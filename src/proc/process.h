@@ -60,8 +60,8 @@ struct process {
     void *arg;
 };
 
-/* Runs the role to its end; returns its exit status. */
-int process_main(enum role role, unsigned instance, const struct process_ops *ops, void *arg);
+/* Runs the role to its end; then the process ends with status 0. */
+NORETURN void process_main(enum role role, unsigned instance, const struct process_ops *ops, void *arg);
 /* READY, for a role that did not say so from start. Before it, only `keys` and the supervisor are heard; what other peers
  * ask waits. */
 void process_ready(struct process *p);

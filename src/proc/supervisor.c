@@ -440,7 +440,7 @@ static void serve(struct supervisor *s)
     event_free(ticks);
 }
 
-int supervisor_main(const char *data, int ready_fd)
+NORETURN void supervisor_main(const char *data, int ready_fd)
 {
     struct supervisor s = {.ready_fd = ready_fd, .log_file = -1, .empty_fd = -1, .root = geteuid() == 0};
     struct error err = {0};
@@ -465,6 +465,5 @@ int supervisor_main(const char *data, int ready_fd)
     log_to_socket(s.log_fd[1]);
     serve(&s);
     datadir_close(s.data);
-    config_done(&s.config);
-    return s.status;
+    _exit(s.status); /* the rest is the kernel's to take back */
 }

@@ -10,8 +10,8 @@
 
 #include "base/base.h"
 
-/* Serves the data folder until SIGTERM; returns the exit status. ready_fd (or -1) is written one byte and closed when the
+/* Serves the data folder until SIGTERM; the process then ends with its status, 1 when it could not serve. ready_fd (or -1) is written one byte and closed when the
  * ports are open. */
-int supervisor_main(const char *data, int ready_fd);
+NORETURN void supervisor_main(const char *data, int ready_fd);
 
 #endif

@@ -438,7 +438,7 @@ static void status(void *arg, struct process_status *s)
     process_status_add(s, "put-off", r->retried);
 }
 
-int relay_main(unsigned instance)
+NORETURN void relay_main(unsigned instance)
 {
     static const struct process_ops ops = {
         .file = take_file, .start = start, .sandboxed = sandboxed, .message = message, .drain = drain,
@@ -446,5 +446,5 @@ int relay_main(unsigned instance)
     };
     struct relay r = {.db_fd = -1, .wal_fd = -1, .large_fd = -1};
 
-    return process_main(ROLE_RELAY, instance, &ops, &r);
+    process_main(ROLE_RELAY, instance, &ops, &r);
 }

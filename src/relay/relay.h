@@ -2,6 +2,8 @@
 #ifndef RELAY_RELAY_H
 #define RELAY_RELAY_H
 
-int relay_main(unsigned instance);
+#include "base/base.h"
+
+NORETURN void relay_main(unsigned instance);
 
 #endif
