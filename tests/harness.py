@@ -72,10 +72,14 @@ class Server:
             argv += ["--set", line]
         run(argv)
         if start:
-            self.start()
-            self.admin("domain", "add", DOMAIN)
-            for name in people:
-                self.admin("account", "add", "%s@%s" % (name, DOMAIN), "--password-stdin", input=PASSWORD)
+            try:
+                self.start()
+                self.admin("domain", "add", DOMAIN)
+                for name in people:
+                    self.admin("account", "add", "%s@%s" % (name, DOMAIN), "--password-stdin", input=PASSWORD)
+            except BaseException:
+                self.__exit__(*sys.exc_info())      # nothing is left running
+                raise
 
     def start(self):
         ours, theirs = os.pipe()
