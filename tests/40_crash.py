@@ -95,6 +95,32 @@ def test_what_an_account_can_not_take_waits_in_the_queue_and_comes_once():
         assert sum(b"Subject: second" in m for m in s.messages()) == 1
 
 
+def test_a_supervisor_that_is_killed_loses_nothing_either():
+    with Server(PEOPLE, settings=["queue-retry = 1"]) as s:
+        s.may_die = True
+        kept = []
+        for _ in range(3):
+            senders = [Sender(s, len(kept) + i) for i in range(SENDERS)]
+            for t in senders:
+                t.start()
+            time.sleep(PAUSE)
+            s.process.kill()
+            s.process.wait()
+            for t in senders:
+                t.stopped = True
+            s.start()       # at once: what is still ending keeps its databases locked
+            for t in senders:
+                t.join()
+            kept += [k for t in senders for k in t.kept]
+        until(lambda: re.search(r'"queue": 0\b', s.admin("status")), 60)
+        have = set()
+        for name in PEOPLE:
+            have |= {(re.search(rb"<(m\d+-\d+)@x.test>", m).group(1).decode(), name) for m in s.messages(name)}
+        assert len(kept) > 100, len(kept)
+        lost = [k for k in kept if k not in have]
+        assert not lost, "lost %d of %d: %s" % (len(lost), len(kept), lost[:5])
+
+
 def test_an_account_that_crashes_ends_its_own_sessions_only():
     with Server() as s:
         s.may_die = True

@@ -136,6 +136,9 @@ def test_sighup_takes_a_new_certificate_and_keeps_connections():
             f.write("message-size = 1M\n")
         s.process.send_signal(signal.SIGHUP)
         until(lambda: peer_certificate(s) != first)
+        os.rename(s.data + "/log/posthus.log", s.data + "/log/posthus.log.1")
+        s.process.send_signal(signal.SIGHUP)            # and the log is opened anew
+        until(lambda: s.log("server-reload"))
         assert m.select("INBOX")[0] == "OK"
         with socket.create_connection(("127.0.0.1", s.smtp)) as c:
             c.recv(1000)

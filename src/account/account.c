@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "proc/lock.h"
 #include "proc/process.h"
 
 #include <errno.h>
@@ -18,7 +19,6 @@
 #include <unistd.h>
 
 #define KEY_MS 10000
-#define LOCK_TRIES 200 /* 10 s for a predecessor to end */
 #define FILES_MOST 4096
 #define MEMORY_MOST (2ULL << 30)
 
@@ -69,21 +69,6 @@ static void close_others(const struct account_birth *b)
         from = (unsigned)keep[i] + 1;
     }
     close_range(from, ~0U, 0);
-}
-
-/* One process has the account open: a predecessor that is ending holds the lock until it is gone. */
-static bool lock_database(int fd, struct error *err)
-{
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-    for (int i = 0; i < LOCK_TRIES; i++) {
-        if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
-            return true;
-        if (errno != EAGAIN && errno != EACCES)
-            break;
-        poll(NULL, 0, 50);
-    }
-    return error_set(err, ERROR_TEMPORARY, "another process still has the account open");
 }
 
 /* The one message on this socket, which ends with it. */
@@ -255,7 +240,7 @@ void account_live(const struct account_birth *b)
     a.base = event_base_new_with_config(ec);
     event_config_free(ec);
     event_base_priority_init(a.base, 2);
-    ok = lock_database(b->db, &err) && enter(b, &err) && receive_key(b->keys, &a.source, &err);
+    ok = lock_file(b->db, &err) && enter(b, &err) && receive_key(b->keys, &a.source, &err);
     close(b->keys);
     a.parent = chan_create(a.base, b->parent, ROLE_ACCOUNT, ROLE_ACCOUNTS, on_parent, &a);
     if (!ok)

@@ -95,9 +95,20 @@ static void on_go_on(evutil_socket_t fd, short what, void *arg)
     run(arg);
 }
 
+/* One account may not take all the memory and descriptors of its process by sessions alone. */
+static bool too_many(const struct account *a)
+{
+    size_t n = 0;
+
+    for (const struct session *s = a->sessions; s; s = s->next)
+        n++;
+    return n >= LIMIT_SESSIONS_ACCOUNT;
+}
+
 void session_start(struct account *a, int fd, const struct msg_session_start *m)
 {
     static const struct stream_ops ops = {.readable = on_readable, .drained = on_drained, .closed = on_closed};
+    bool refused = too_many(a);
     struct session *s = mem_zalloc(sizeof *s);
     struct imap_session_config config = {.user = m->user, .login_tag = m->tag, .read_only = m->read_only};
     char actor[60];
@@ -114,6 +125,8 @@ void session_start(struct account *a, int fd, const struct msg_session_start *m)
     event_priority_set(s->go_on, 1);
     s->stream = stream_create(a->base, fd, NULL, &ops, s);
     s->imap = imap_session_create(a->store, &config, &s->out);
+    if (refused)
+        imap_session_end(s->imap, "too many sessions of this account; close some");
     write_out(s);
 }
 

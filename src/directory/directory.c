@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "directory/directory_int.h"
 #include "directory/names.h"
+#include "proc/lock.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -63,7 +64,7 @@ static void on_key(void *arg, struct msg *m)
     }
     memcpy(source.key, m->service_key_tell.key.p, DB_KEY_BYTES);
     db_derive_key(source.key, STR("app passwords"), d->mac_key, sizeof d->mac_key);
-    if (!db_open(&d->db, &source, &directory_schema, &err) ||
+    if (!lock_file(d->db_fd, &err) || !db_open(&d->db, &source, &directory_schema, &err) ||
         !accounts_next_number(d, &d->next_account, &err))
         process_give_up(d->p, &err);
     mem_wipe(source.key, sizeof source.key);

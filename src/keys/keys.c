@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "keys/wrap.h"
+#include "proc/lock.h"
 #include "proc/process.h"
 #include "store/db.h"
 
@@ -66,7 +67,7 @@ static bool start(void *arg, struct process *p, bool *ready, struct error *err)
         return false;
     db_derive_key(k->server_key, STR("wrap accounts"), k->kek, sizeof k->kek);
     db_derive_key(k->server_key, STR("service keys"), source.key, sizeof source.key);
-    return db_open(&k->db, &source, &schema, err);
+    return lock_file(k->db_fd, err) && db_open(&k->db, &source, &schema, err);
 }
 
 static void tell_service_key(struct keys *k, struct chan *c, const struct msg *m)

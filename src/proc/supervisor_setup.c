@@ -50,10 +50,15 @@ bool supervisor_bind(struct supervisor *s, struct error *err)
 bool supervisor_open_log(struct supervisor *s, struct error *err)
 {
     char path[4200];
+    int fd;
 
     snprintf(path, sizeof path, "%s/log/posthus.log", datadir_path(s->data));
-    s->log_file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    return s->log_file >= 0 || error_set(err, ERROR_DISK, "cannot open %s: %s", path, strerror(errno));
+    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_set(err, ERROR_DISK, "cannot open %s: %s", path, strerror(errno));
+    base_close_fd(&s->log_file);
+    s->log_file = fd;
+    return true;
 }
 
 bool supervisor_send_tls(struct supervisor *s, struct child *only, struct error *err)
@@ -196,6 +201,8 @@ void supervisor_reload(struct supervisor *s)
             send_config(s, &s->child[i]);
     if (!supervisor_send_tls(s, NULL, &err))
         log_text(LOG_CONFIG_PROBLEM, STR_NULL, "%s; the old certificate stays", err.text);
+    if (!supervisor_open_log(s, &err)) /* so that it can be rotated */
+        log_text(LOG_ROLE_PROBLEM, STR_NULL, "%s", err.text);
     log_text(LOG_SERVER_RELOAD, STR_NULL, "settings and certificates were read again");
     buf_done(&changed);
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "proc/lock.h"
 #include "proc/process.h"
 #include "store/content.h"
 
@@ -360,7 +361,7 @@ static void on_key(void *arg, struct msg *m)
         process_give_up(r->p, &err);
     }
     memcpy(source.key, m->service_key_tell.key.p, DB_KEY_BYTES);
-    if (!db_open(&r->db, &source, &schema, &err) || !content_sweep(r->db, &err))
+    if (!lock_file(r->db_fd, &err) || !db_open(&r->db, &source, &schema, &err) || !content_sweep(r->db, &err))
         process_give_up(r->p, &err);
     mem_wipe(source.key, sizeof source.key);
     r->tick = evtimer_new(r->p->base, on_tick, r);
