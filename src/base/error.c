@@ -4,12 +4,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-bool error_set(struct error *err, enum error_kind kind, const char *fmt, ...)
+struct error *error_fill(struct error *err, enum error_kind kind, const char *fmt, ...)
 {
     va_list ap;
 
     if (!err)
-        return false;
+        return NULL;
     err->kind = kind;
     err->at = 0;
     va_start(ap, fmt);
@@ -18,7 +18,7 @@ bool error_set(struct error *err, enum error_kind kind, const char *fmt, ...)
     for (char *p = err->text; *p; p++)
         if ((unsigned char)*p < ' ' || *p == 127)
             *p = '?';
-    return false;
+    return err;
 }
 
 const char *error_kind_name(enum error_kind kind)

@@ -33,7 +33,13 @@ struct error {
 
 /* Fills *err (NULL is fine) and returns false, so that `return error_set(...)` reads well. Control characters in the
  * result become '?'; longer words are cut. */
-PRINTF_LIKE(3, 4) bool error_set(struct error *err, enum error_kind kind, const char *fmt, ...);
+#define error_set(...) error_false(error_fill(__VA_ARGS__))
+/* Its two halves: a macro, so that compilers and analysers see that it is never true. */
+PRINTF_LIKE(3, 4) struct error *error_fill(struct error *err, enum error_kind kind, const char *fmt, ...);
+static inline bool error_false(const struct error *err UNUSED)
+{
+    return false;
+}
 /* The kind in one word, as it stands in logs and JSON: "temporary", "not-found" ... Never NULL. */
 const char *error_kind_name(enum error_kind kind);
 

@@ -300,8 +300,10 @@ struct imap_flags imap_take_flags(struct imap_parse *p)
     size_t room = LIMIT_KEYWORDS;
     bool list = cursor_accept(&p->c, '(');
     flags.words = arena_array(p->arena, room, sizeof(*flags.words));
-    if (!flags.words)
+    if (!flags.words) {
         full(p);
+        return flags;
+    }
     if (list && cursor_accept(&p->c, ')'))
         return flags;
     do

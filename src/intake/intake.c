@@ -523,7 +523,7 @@ static void begin(struct arrival *a)
 {
     struct error err;
 
-    if (a->rcpts_n && !a->arena.full && sealed(a)) {
+    if (a->rcpts && a->rcpts_n && !a->arena.full && sealed(a)) {
         resolve(a);
         return;
     }

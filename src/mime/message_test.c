@@ -435,7 +435,8 @@ static unsigned check_file(const char *path)
     unsigned parts = 0;
     size_t n;
 
-    if (!CHECK_ROW(f != NULL, path))
+    CHECK_ROW(f != NULL, path);
+    if (!f)
         return 0;
     buf_init(&bytes, 1 << 24);
     while ((n = fread(piece, 1, sizeof piece, f)) > 0)

@@ -107,10 +107,11 @@ static int hex_value(char c)
  * or white space before the end of a soft-broken line. Returns true when the byte was used. */
 static bool quoted_escape(struct mime_decoder *d, char ch, struct buf *out)
 {
+    int high = d->held_n == 2 ? hex_value(d->held[1]) : -1, low = hex_value(ch);
     bool soft = d->held_n == 1 || d->held[1] == ' ' || d->held[1] == '\t' || d->held[1] == '\r';
 
-    if (d->held_n == 2 && hex_value(d->held[1]) >= 0 && hex_value(ch) >= 0) {
-        buf_char(out, (char)(hex_value(d->held[1]) << 4 | hex_value(ch)));
+    if (high >= 0 && low >= 0) {
+        buf_char(out, (char)(high << 4 | low));
         d->held_n = 0;
         return true;
     }
@@ -118,7 +119,7 @@ static bool quoted_escape(struct mime_decoder *d, char ch, struct buf *out)
         d->held_n = 0;
         return true;
     }
-    if ((d->held_n == 1 && hex_value(ch) >= 0) ||
+    if ((d->held_n == 1 && low >= 0) ||
         (soft && d->held_n < sizeof d->held && (ch == ' ' || ch == '\t' || ch == '\r'))) {
         d->held[d->held_n++] = ch;
         return true;

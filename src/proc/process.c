@@ -146,7 +146,6 @@ static struct sandbox_limits limits_of(const struct process *p)
 {
     switch (p->role) {
     case ROLE_EDGE_SMTP:
-        return (struct sandbox_limits){.files = p->config.connections * 2 + 200};
     case ROLE_EDGE_MAIL:
         return (struct sandbox_limits){.files = p->config.connections * 2 + 200};
     case ROLE_ACCOUNTS:

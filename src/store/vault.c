@@ -270,9 +270,7 @@ int vault_file_reserved(sqlite3_file *file UNUSED, int *out)
 int vault_file_control(sqlite3_file *file, int op, void *arg)
 {
     switch (op) {
-    case SQLITE_FCNTL_PERSIST_WAL: /* the log is never unlinked: it is a descriptor */
-        *(int *)arg = 1;
-        return SQLITE_OK;
+    case SQLITE_FCNTL_PERSIST_WAL:         /* the log is never unlinked: it is a descriptor */
     case SQLITE_FCNTL_POWERSAFE_OVERWRITE: /* a record is written whole, nothing beside it */
         *(int *)arg = 1;
         return SQLITE_OK;
@@ -426,11 +424,11 @@ void vault_process_init(void)
 static void derive(const struct db_source *source, const char *label, struct seal *out)
 {
     unsigned char info[8], key[SEAL_KEY_BYTES];
-    size_t n = strlen(label);
+    struct str s = str_c(label);
 
-    memcpy(info, label, n);
-    put_be32(info + n, source->generation);
-    seal_derive(source->key, str_of(info, n + 4), key, sizeof key);
+    memcpy(info, s.p, s.n);
+    put_be32(info + s.n, source->generation);
+    seal_derive(source->key, str_of(info, s.n + 4), key, sizeof key);
     seal_init(out, key);
     mem_wipe(key, sizeof key);
 }

@@ -57,8 +57,9 @@ static void put_be(unsigned char *p, uint64_t v, size_t n)
 
 static void associated_data(unsigned char aad[AAD_BYTES], const struct seal_place *place)
 {
-    memcpy(aad, "PsV", 3);
-    aad[3] = FORMAT;
+    static const unsigned char magic[] = {'P', 's', 'V', FORMAT};
+
+    memcpy(aad, magic, sizeof magic);
     put_be(aad + 4, (uint64_t)place->kind, 2);
     put_be(aad + 6, place->last, 2);
     put_be(aad + 8, place->generation, 4);

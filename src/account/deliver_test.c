@@ -1,0 +1,79 @@
+/* account/deliver_test.c: a received message is mapped only when nobody can change it any more. */
+#include "account/deliver.c"
+
+#include "base/test.h"
+
+#include <string.h>
+
+static int memfd(const char *text, int seals)
+{
+    int fd = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    CHECK(fcntl(fd, F_ADD_SEALS, seals) == 0);
+    return fd;
+}
+
+static void only_a_sealed_message_of_its_size_is_mapped(void)
+{
+    static const struct {
+        const char *what;
+        int seals;
+        uint64_t size;
+        bool ok;
+    } rows[] = {
+        {"all seals", SEALS, 5, true},
+        {"no seal", 0, 5, false},
+        {"it may be written", SEALS & ~F_SEAL_WRITE, 5, false},
+        {"it may shrink", SEALS & ~F_SEAL_SHRINK, 5, false},
+        {"it may grow", SEALS & ~F_SEAL_GROW, 5, false},
+        {"seals may be added", SEALS & ~F_SEAL_SEAL, 5, false},
+        {"smaller than it says", SEALS, 6, false},
+        {"larger than it says", SEALS, 4, false},
+        {"said to be empty", SEALS, 0, false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int fd = memfd("hello", rows[i].seals);
+        struct error err = {0};
+        struct str bytes;
+        bool ok = map_message(fd, rows[i].size, &bytes, &err);
+
+        CHECK_ROW(ok == rows[i].ok, rows[i].what);
+        if (ok) {
+            CHECK_STR(bytes, STR("hello"));
+            munmap((void *)(uintptr_t)bytes.p, bytes.n);
+        }
+        close(fd);
+    }
+}
+
+static void an_empty_message_is_no_mapping(void)
+{
+    int fd = memfd("", SEALS);
+    struct str bytes = STR("x");
+    struct error err;
+
+    CHECK(map_message(fd, 0, &bytes, &err) && bytes.n == 0);
+    close(fd);
+}
+
+static void a_pipe_is_no_message(void)
+{
+    struct str bytes;
+    struct error err;
+    int fd[2];
+
+    CHECK(pipe(fd) == 0);
+    CHECK(!map_message(fd[0], 5, &bytes, &err));
+    close(fd[0]);
+    close(fd[1]);
+}
+
+int main(void)
+{
+    RUN(only_a_sealed_message_of_its_size_is_mapped);
+    RUN(an_empty_message_is_no_mapping);
+    RUN(a_pipe_is_no_message);
+    return test_end();
+}

@@ -1,0 +1,73 @@
+/* directory/names_test.c: addresses as the directory compares them. */
+#include "directory/names.c"
+
+#include "base/test.h"
+
+static void a_detail_begins_at_the_first_plus_that_is_not_in_front(void)
+{
+    static const struct {
+        const char *local, *base, *detail;
+    } rows[] = {
+        {"ada", "ada", ""},          {"ada+lists", "ada", "lists"}, {"ada+a+b", "ada", "a+b"},
+        {"+ada", "+ada", ""},        {"+ada+x", "+ada", "x"},       {"ada+", "ada", ""},
+        {"a", "a", ""},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct str base, detail;
+
+        name_detail(test_exact(str_c(rows[i].local)), &base, &detail);
+        CHECK_STR(base, str_c(rows[i].base));
+        CHECK_STR(detail, str_c(rows[i].detail));
+    }
+}
+
+static void an_address_is_split_at_its_last_at(void)
+{
+    struct str local, domain;
+
+    CHECK(name_split(STR("a@b@c.test"), &local, &domain));
+    CHECK_STR(local, STR("a@b"));
+    CHECK_STR(domain, STR("c.test"));
+    CHECK(!name_split(STR("nobody"), &local, &domain) && !name_split(STR("@c.test"), &local, &domain) &&
+          !name_split(STR("a@"), &local, &domain));
+}
+
+static void a_login_name_is_read_as_phones_write_it(void)
+{
+    struct buf b;
+
+    buf_init(&b, 100);
+    name_login(&b, STR(" Ada%40Example.TEST\r\n"));
+    CHECK_STR(buf_view(&b), STR("ada@example.test"));
+    buf_done(&b);
+}
+
+static void only_names_that_others_can_write_are_made(void)
+{
+    static const struct {
+        const char *local, *domain;
+        bool ok;
+    } rows[] = {
+        {"ada", "example.test", true},     {"a.b-c_d", "x.test", true},       {"a..b", "x.test", false},
+        {".a", "x.test", false},           {"a.", "x.test", false},           {"a+b", "x.test", false},
+        {"a b", "x.test", false},          {"\"a\"", "x.test", false},        {"a@b", "x.test", false},
+        {"", "x.test", false},             {"a", "", false},                  {"a", "-x.test", false},
+        {"a", "x-.test", false},           {"a", "x..test", false},           {"a", "x.test.", false},
+        {"a", "[127.0.0.1]", false},       {"a", "localhost", true},          {"\xc3\xa6", "x.test", false},
+        {"a", "x_y.test", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        CHECK_ROW(name_check(test_exact(str_c(rows[i].local)), test_exact(str_c(rows[i].domain)), NULL) == rows[i].ok,
+                  rows[i].local);
+}
+
+int main(void)
+{
+    RUN(a_detail_begins_at_the_first_plus_that_is_not_in_front);
+    RUN(an_address_is_split_at_its_last_at);
+    RUN(a_login_name_is_read_as_phones_write_it);
+    RUN(only_names_that_others_can_write_are_made);
+    return test_end();
+}
