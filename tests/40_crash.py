@@ -121,6 +121,21 @@ def test_a_supervisor_that_is_killed_loses_nothing_either():
         assert not lost, "lost %d of %d: %s" % (len(lost), len(kept), lost[:5])
 
 
+def test_a_message_for_a_process_that_dies_is_offered_to_its_successor():
+    with Server() as s:
+        s.may_die = True
+        s.send("ada@" + DOMAIN, "Subject: first\r\n\r\nhello\r\n")
+        account = s.account_pids()[0]
+        os.kill(account, signal.SIGSTOP)
+        killer = threading.Timer(1, os.kill, (account, signal.SIGKILL))
+        killer.start()
+        began = time.monotonic()
+        s.send("ada@" + DOMAIN, "Subject: second\r\n\r\nhello\r\n")
+        assert time.monotonic() - began < 5
+        assert not s.log("mail-queued")
+        assert sum(b"Subject: second" in m for m in s.messages()) == 1
+
+
 def test_an_account_that_crashes_ends_its_own_sessions_only():
     with Server() as s:
         s.may_die = True

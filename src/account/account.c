@@ -19,12 +19,19 @@
 #include <unistd.h>
 
 #define KEY_MS 10000
+#define UPKEEP_AFTER_US 500000
+#define UPKEEP_EVERY_US (INT64_C(600) * 1000000)
 #define FILES_MOST 4096
 #define MEMORY_MOST (2ULL << 30)
 
 void account_used(struct account *a)
 {
+    struct timeval second = {.tv_sec = 1};
+
     a->used_us = clock_boot_us();
+    if (a->resting)
+        evtimer_add(a->idle, &second);
+    a->resting = false;
 }
 
 void account_fail(struct account *a, const struct error *err)
@@ -187,29 +194,47 @@ static void on_parent(void *arg, struct chan *c, struct msg *m)
     }
 }
 
+/* Upkeep once after each time of work, and now and then: an idle account costs no CPU. True: there is more to do. */
+static bool upkeep(struct account *a, int64_t now)
+{
+    struct error err;
+    bool more = false;
+
+    if (!a->store || now - a->used_us < UPKEEP_AFTER_US ||
+        (a->upkeep_us > a->used_us && now - a->upkeep_us < UPKEEP_EVERY_US))
+        return false;
+    if (!store_idle(a->store, &more, &err))
+        account_check_store(a);
+    if (more)
+        return true;
+    a->upkeep_us = now;
+    malloc_trim(0);
+    return false;
+}
+
 static void on_idle(evutil_socket_t fd, short what, void *arg)
 {
     struct account *a = arg;
-    struct timeval next = {.tv_sec = 1};
     struct msg m = {.type = MSG_ACCOUNT_IDLE, .account_idle = {a->started}};
-    struct error err;
-    bool more = false;
+    int64_t now = clock_boot_us(), left = (int64_t)a->idle_s * 1000000 - (now - a->used_us);
+    int64_t next = 1000000;
 
     (void)fd, (void)what;
     if (a->stopping && !a->sessions)
         end(a);
-    if (clock_boot_us() - a->used_us > 500000) { /* upkeep when nothing else is to do */
-        if (a->store && !store_idle(a->store, &more, &err))
-            account_check_store(a);
-        if (!more)
-            malloc_trim(0);
-    }
-    if (more)
-        next = (struct timeval){.tv_usec = 5000};
-    else if (!a->sessions && deliver_idle(a) &&
-             clock_boot_us() - a->used_us >= (int64_t)a->idle_s * 1000000)
+    if (upkeep(a, now)) {
+        next = 5000;
+    } else if (a->upkeep_us > a->used_us && (a->sessions || !deliver_idle(a))) {
+        a->resting = true;
+        next = UPKEEP_EVERY_US;
+    } else if (!a->sessions && left <= 0) {
         chan_send(a->parent, &m);
-    evtimer_add(a->idle, &next);
+    } else if (!a->sessions && a->upkeep_us > a->used_us) {
+        next = left;
+    }
+    struct timeval t = {.tv_sec = next / 1000000, .tv_usec = next % 1000000};
+
+    evtimer_add(a->idle, &t);
 }
 
 static void on_deliver(evutil_socket_t fd, short what, void *arg)

@@ -26,8 +26,10 @@ struct account {
     struct event *idle, *deliver, *changed;
     uint64_t started;  /* SESSION_STARTs seen */
     int64_t used_us;   /* when there was work last */
+    int64_t upkeep_us; /* when upkeep was done with last */
     uint64_t idle_s;
     bool stopping, changing;
+    bool resting;      /* the idle timer is far away */
 };
 
 /* Opens the store at the first need. False: the process has told its parent why, and ends. */

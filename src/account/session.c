@@ -20,6 +20,7 @@ struct session {
 
 static void destroy(struct session *s)
 {
+    account_used(s->a); /* from now on it may be idle */
     *s->at = s->next;
     if (s->next)
         s->next->at = s->at;

@@ -42,7 +42,7 @@ struct target { /* one account of an arrival */
     struct target *next_waiting; /* of the account channel */
     struct account_chan *chan;
     uint64_t account, id;
-    bool answered, sent;
+    bool answered, sent, again; /* again: its first process ended before it answered */
     struct error err;
 };
 
@@ -122,8 +122,11 @@ static void target_done(struct target *t, const struct error *err)
     t->arrival->targets_left--;
 }
 
-/* The account's process is gone: what it had not answered goes to the queue. */
-static void chan_gone(struct account_chan *k, const struct error *err)
+static void assign(struct target *t);
+
+/* The account's process is gone. What it had not answered is offered once more, to a new one, by the same transaction (an idle
+ * process may end just as a message comes); else it goes to the queue. */
+static void chan_gone(struct account_chan *k, const struct error *err, bool again)
 {
     struct intake *in = k->in;
     struct arrival *next;
@@ -135,12 +138,17 @@ static void chan_gone(struct account_chan *k, const struct error *err)
 
         next = a->next;
         for (struct target *t = a->targets; t; t = t->next) {
-            if (t->chan == k && !t->answered) {
-                target_done(t, err);
-                touched = true;
+            if (t->chan != k)
+                continue;
+            if (!t->answered && again && !t->again) {
+                t->again = true;
+                t->sent = false;
+                assign(t);
+                continue;
             }
-            if (t->chan == k)
-                t->chan = NULL;
+            touched = touched || !t->answered;
+            target_done(t, err);
+            t->chan = NULL;
         }
         if (touched)
             try_finish(a);
@@ -157,7 +165,7 @@ static void on_account(void *arg, struct chan *c, struct msg *m)
     (void)c;
     if (!m) {
         error_set(&err, ERROR_TEMPORARY, "the account's process ended before it answered");
-        chan_gone(k, &err);
+        chan_gone(k, &err, true);
         return;
     }
     if (m->type != MSG_DELIVERED || !(t = map_find_u64(&k->in->by_id, m->delivered.id)) || t->chan != k)
@@ -195,7 +203,7 @@ static void on_open(void *arg, struct msg *m)
         error_set(&err, ERROR_TEMPORARY, "the account does not open just now");
         if (m && m->delivery_opened.kind)
             error_set(&err, (enum error_kind)m->delivery_opened.kind, "%.*s", STR_ARG(m->delivery_opened.text));
-        chan_gone(k, &err);
+        chan_gone(k, &err, false);
         return;
     }
     k->chan = chan_create(k->in->p->base, m->fd[0], ROLE_INTAKE, ROLE_ACCOUNT, on_account, k);
@@ -223,7 +231,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
         next = k->next;
         if (k->chan && k->under_way == 0 && !k->waiting &&
             (clock_boot_us() - k->used_us > CHANNEL_IDLE_US || in->chans_n > CHANNELS_MOST))
-            chan_gone(k, &err);
+            chan_gone(k, &err, false);
     }
     evtimer_add(in->sweep, &t);
 }
@@ -423,6 +431,19 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     try_finish(a);
 }
 
+static void assign(struct target *t)
+{
+    struct account_chan *k = chan_of(t->arrival->in, t->account);
+
+    t->chan = k;
+    if (k->chan) {
+        send_target(k, t);
+    } else {
+        t->next_waiting = k->waiting;
+        k->waiting = t;
+    }
+}
+
 static struct target *target_of(struct arrival *a, uint64_t account)
 {
     struct target *t = a->targets;
@@ -449,17 +470,8 @@ static void deliver(struct arrival *a)
         if (a->rcpts[i].account)
             target_of(a, a->rcpts[i].account);
     evtimer_add(a->timer, &t);
-    for (struct target *x = a->targets; x; x = x->next) {
-        struct account_chan *k = chan_of(a->in, x->account);
-
-        x->chan = k;
-        if (k->chan) {
-            send_target(k, x);
-        } else {
-            x->next_waiting = k->waiting;
-            k->waiting = x;
-        }
-    }
+    for (struct target *x = a->targets; x; x = x->next)
+        assign(x);
     try_finish(a);
 }
 
