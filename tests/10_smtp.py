@@ -127,6 +127,13 @@ def test_another_protocol_or_host_is_refused_by_tls():
                 pass
 
 
+def test_msmtp_that_sends_an_address_as_the_server_name_is_served():
+    with Server() as s:
+        run(["msmtp", "--host=127.0.0.1", "--port=%d" % s.smtp, "--tls=on", "--tls-starttls=on", "--tls-certcheck=off",
+             "--from=a@example.org", "ada@" + DOMAIN], input="Subject: by msmtp\n\nhello\n")
+        assert b"Subject: by msmtp" in s.messages()[0]
+
+
 def test_http_is_turned_away():
     with Server() as s:
         got = talk(s, b"POST / HTTP/1.1\r\nHost: x\r\n\r\nMAIL FROM:<a@b.test>\r\n")

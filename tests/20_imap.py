@@ -2,6 +2,7 @@
 """Mail is read: curl and Python's imaplib over IMAPS and STARTTLS; every test message comes back as it was sent."""
 import glob
 import imaplib
+import os
 import re
 import socket
 import threading
@@ -87,6 +88,26 @@ def test_imaplib_does_a_days_work():
         assert m.search(None, "SUBJECT", "n1")[1] == [b"2"]
         assert m.delete("Work/2026")[0] == "OK"
         m.logout()
+
+
+def test_fetchmail_and_offlineimap_fetch_everything():
+    with Server() as s:
+        for i in range(5):
+            s.send("ada@" + DOMAIN, "Message-ID: <m%d@x.test>\r\nSubject: n%d\r\n\r\nhello\r\n" % (i, i))
+        folder = s.folder.name
+        with open(folder + "/fetchmailrc", "w") as f:
+            f.write('poll localhost service %d protocol IMAP user "ada@%s" password "%s" ssl sslproto TLS1.2+ no sslcertck '
+                    'mda "cat >> %s/fetched" keep fetchall\n' % (s.imaps, DOMAIN, PASSWORD, folder))
+        os.chmod(folder + "/fetchmailrc", 0o600)
+        run(["fetchmail", "-f", folder + "/fetchmailrc", "--nosyslog"], env=dict(os.environ, FETCHMAILHOME=folder))
+        assert open(folder + "/fetched").read().count("Subject: n") == 5
+        with open(folder + "/offlineimaprc", "w") as f:
+            f.write("[general]\naccounts = a\nmetadata = %s/meta\n[Account a]\nlocalrepository = l\nremoterepository = r\n"
+                    "[Repository l]\ntype = Maildir\nlocalfolders = %s/md\n[Repository r]\ntype = IMAP\n"
+                    "remotehost = localhost\nremoteport = %d\nremoteuser = ada@%s\nremotepass = %s\nssl = yes\n"
+                    "sslcacertfile = %s/tls/cert.pem\n" % (folder, folder, s.imaps, DOMAIN, PASSWORD, s.data))
+        run(["offlineimap", "-c", folder + "/offlineimaprc", "-o", "-u", "basic"])
+        assert run(["find", folder + "/md/INBOX", "-type", "f"]).count("\n") == 5
 
 
 def test_a_delivery_wakes_an_idle_session():

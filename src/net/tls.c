@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -66,6 +67,14 @@ static bool listed(struct str list, struct str name)
     return false;
 }
 
+/* RFC 6066 section 3 forbids addresses in SNI; msmtp sends them all the same. It names no other host. */
+static bool is_address(const char *sni)
+{
+    unsigned char a[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, sni, a) == 1 || inet_pton(AF_INET6, sni, a) == 1;
+}
+
 /* RFC 6066 section 3: a name that is not ours is unrecognized_name, fatal. A trailing dot is dropped (CLIENTS: Outlook). */
 static int check_sni(SSL *ssl, int *alert, void *arg)
 {
@@ -74,7 +83,7 @@ static int check_sni(SSL *ssl, int *alert, void *arg)
 
     if (sni.n && sni.p[sni.n - 1] == '.')
         sni.n--;
-    if (sni.n == 0 || str_equal_nocase(sni, str_c(names->hostname)) ||
+    if (sni.n == 0 || is_address(sni.p) || str_equal_nocase(sni, str_c(names->hostname)) ||
         str_equal_nocase(sni, STR("localhost")) || listed(str_c(names->more), sni))
         return SSL_TLSEXT_ERR_OK;
     *alert = SSL_AD_UNRECOGNIZED_NAME;
