@@ -140,13 +140,18 @@ def test_http_is_turned_away():
         assert b"421" in got and b"250 2.1.0" not in got, got
 
 
-def test_trace_shows_the_way_of_a_message():
-    with Server() as s:
+def test_trace_shows_the_way_of_a_message_and_of_a_login():
+    with Server(settings=["log-debug = yes"]) as s:
         out = swaks(s)
         id = out.split("Message taken as ")[1].split()[0]
         until(lambda: s.log("mail-accepted"))
         lines = s.admin("trace", id)
-        for role in ("edge-smtp", "account"):
+        for role in ("edge-smtp", "intake", "account"):
+            assert '"role": "%s"' % role in lines, lines
+        s.login().logout()
+        id = until(lambda: s.log("session"))[0].split()[2]
+        lines = s.admin("trace", id)
+        for role in ("edge-mail", "directory", "account"):
             assert '"role": "%s"' % role in lines, lines
 
 

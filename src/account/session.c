@@ -112,6 +112,7 @@ void session_start(struct account *a, int fd, const struct msg_session_start *m)
     bool refused = too_many(a);
     struct session *s = mem_zalloc(sizeof *s);
     struct imap_session_config config = {.user = m->user, .login_tag = m->tag, .read_only = m->read_only};
+    struct log_line l;
     char actor[60];
     int n = snprintf(actor, sizeof actor, "session:%.*s", STR_ARG(m->credential));
 
@@ -126,6 +127,10 @@ void session_start(struct account *a, int fd, const struct msg_session_start *m)
     event_priority_set(s->go_on, 1);
     s->stream = stream_create(a->base, fd, NULL, &ops, s);
     s->imap = imap_session_create(a->store, &config, &s->out);
+    log_begin(&l, LOG_SESSION, m->session);
+    log_u64(&l, "account", a->number);
+    log_str(&l, "service", m->service);
+    log_end(&l);
     if (refused)
         imap_session_end(s->imap, "too many sessions of this account; close some");
     write_out(s);

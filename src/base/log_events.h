@@ -17,6 +17,8 @@
     EVENT(TLS_FAILED, "tls-failed", INFO, "a TLS handshake failed")                                \
     EVENT(LOGIN, "login", INFO, "a login succeeded")                                               \
     EVENT(LOGIN_FAILED, "login-failed", WARN, "a login failed, and why")                           \
+    EVENT(SESSION, "session", INFO, "an account's process has taken a session")                    \
+    EVENT(MAIL_OFFERED, "mail-offered", DEBUG, "intake offers a message to the accounts of its recipients") \
     EVENT(MAIL_ACCEPTED, "mail-accepted", INFO, "250 was said after the data")                     \
     EVENT(MAIL_REFUSED, "mail-refused", INFO, "a sender, recipient or message was refused")        \
     EVENT(MAIL_DELIVERED, "mail-delivered", INFO, "a message is committed in an account")          \

@@ -465,11 +465,16 @@ static struct target *target_of(struct arrival *a, uint64_t account)
 static void deliver(struct arrival *a)
 {
     struct timeval t = {.tv_sec = DELIVER_MS / 1000};
+    struct log_line l;
 
     for (size_t i = 0; i < a->rcpts_n; i++)
         if (a->rcpts[i].account)
             target_of(a, a->rcpts[i].account);
     evtimer_add(a->timer, &t);
+    log_begin(&l, LOG_MAIL_OFFERED, a->session);
+    log_u64(&l, "accounts", a->targets_left);
+    log_u64(&l, "from-queue", a->queued);
+    log_end(&l);
     for (struct target *x = a->targets; x; x = x->next)
         assign(x);
     try_finish(a);
