@@ -136,6 +136,28 @@ def test_a_message_for_a_process_that_dies_is_offered_to_its_successor():
         assert sum(b"Subject: second" in m for m in s.messages()) == 1
 
 
+def test_a_damaged_account_is_said_so_and_stops_only_itself():
+    with Server(settings=["queue-retry = 1", "account-idle = 1"]) as s:
+        s.may_die = True
+        for i in range(50):
+            s.send("ada@" + DOMAIN, "Subject: %d\r\n\r\n%s\r\n" % (i, os.urandom(3000).hex()))
+        until(lambda: not s.account_pids(), 100)        # the log is in the database now
+        path = s.data + "/accounts/01/0000000000000001/db"
+        with open(path, "r+b") as f:
+            good = f.read()
+            f.seek(0)
+            f.write(bytes(b ^ 1 for b in good[:4096 * 3]))
+        s.send("ada@" + DOMAIN, "Subject: while damaged\r\n\r\nhello\r\n")     # waits in the queue
+        s.send("ben@" + DOMAIN, "Subject: for ben\r\n\r\nhello\r\n")
+        assert len(s.messages("ben")) == 1
+        assert s.log("account-damaged") and s.log("mail-queued")
+        until(lambda: '"problem"' in s.admin("account", "list"), 30)
+        with open(path, "r+b") as f:                    # the disk is mended
+            f.write(good)
+        until(lambda: s.log("mail-unqueued"), 60)
+        assert sum(b"while damaged" in m for m in s.messages("ada")) == 1
+
+
 def test_an_account_that_crashes_ends_its_own_sessions_only():
     with Server() as s:
         s.may_die = True

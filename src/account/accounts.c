@@ -8,6 +8,7 @@
  * supervisor and ends; the supervisor executes it anew and hands them back (RATIONALE 2). */
 #include "account/account.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "mime/message.h"
@@ -24,6 +25,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define FAILURE_US (10LL * 1000000)
 
 struct waiting { /* an open while the process is ending */
     struct waiting *next;
@@ -48,11 +51,17 @@ struct handed { /* a child of our predecessor, until we have a loop for it */
     int fd;
 };
 
+struct failure { /* why an account did not open, for a while: it is not tried at every message */
+    int64_t until_us;
+    struct error err;
+};
+
 struct accounts {
     struct process *p;
     struct vec handed; /* of struct handed */
     int folder;
-    struct map running; /* account -> struct running */
+    struct map running;  /* account -> struct running */
+    struct map failures; /* account -> struct failure */
     struct sandbox_filter *filter;
     struct event *children;
     bool renewing;
@@ -267,6 +276,29 @@ static void wait_open(struct running *r, struct msg *m)
     r->last = &w->next;
 }
 
+static void note_failure(struct accounts *a, uint64_t account, const struct msg_account_failed *m)
+{
+    struct failure *f = mem_zalloc(sizeof *f);
+
+    f->until_us = clock_boot_us() + FAILURE_US;
+    error_set(&f->err, (enum error_kind)m->kind, "%.*s", STR_ARG(m->text));
+    mem_free(map_put_u64(&a->failures, account, f));
+}
+
+static bool failed_lately(struct accounts *a, uint64_t account, struct error *err)
+{
+    struct failure *f = map_find_u64(&a->failures, account);
+
+    if (!f)
+        return false;
+    if (clock_boot_us() < f->until_us) {
+        *err = f->err;
+        return true;
+    }
+    mem_free(map_remove_u64(&a->failures, account));
+    return false;
+}
+
 static void open_session(struct accounts *a, struct msg *m)
 {
     uint64_t account = m->session_open.account;
@@ -279,7 +311,7 @@ static void open_session(struct accounts *a, struct msg *m)
         wait_open(r, m);
         return;
     }
-    if (!r)
+    if (!r && !failed_lately(a, account, &err))
         r = start_account(a, account, &err);
     if (r)
         send_session(r, &m->session_open, m->fd[0]);
@@ -353,6 +385,7 @@ static void on_child(void *arg, struct chan *c, struct msg *m)
         log_u64(&l, "account", r->account);
         log_str(&l, "what", m->account_failed.text);
         log_end(&l);
+        note_failure(r->a, r->account, &m->account_failed);
         r->ending = true;
     }
 }
@@ -537,6 +570,7 @@ NORETURN void accounts_main(unsigned instance)
     struct accounts a = {.folder = -1};
 
     map_init(&a.running);
+    map_init(&a.failures);
     vec_init(&a.handed, sizeof(struct handed));
     process_main(ROLE_ACCOUNTS, instance, &ops, &a);
 }

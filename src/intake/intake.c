@@ -24,6 +24,7 @@
 #define QUEUE_MS 20000
 #define CHANNELS_MOST 1000
 #define CHANNEL_IDLE_US (60LL * 1000000)
+#define COLLECT_US (120LL * 1000000)
 #define QUEUE_RECIPIENTS 100 /* of one entry, so that a message holds them */
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
@@ -217,6 +218,26 @@ static void on_open(void *arg, struct msg *m)
     }
 }
 
+/* Recipients whose message never came: their edge is gone. At most one entry a turn, as the map must not change while it is
+ * iterated. */
+static void drop_collecting(struct intake *in)
+{
+    size_t at = 0;
+    struct str key;
+    void *v;
+
+    while (map_each(&in->collecting, &at, &key, &v)) {
+        struct collecting *c = v;
+
+        if (clock_boot_us() - c->began_us < COLLECT_US)
+            continue;
+        map_remove(&in->collecting, key);
+        buf_done(&c->list);
+        mem_free(c);
+        return;
+    }
+}
+
 /* An open channel keeps its account's process alive, so idle ones go. */
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
@@ -233,6 +254,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
             (clock_boot_us() - k->used_us > CHANNEL_IDLE_US || in->chans_n > CHANNELS_MOST))
             chan_gone(k, &err, false);
     }
+    drop_collecting(in);
     evtimer_add(in->sweep, &t);
 }
 

@@ -52,7 +52,7 @@ static void give_up(const char *fmt, ...)
     log_text(LOG_SERVER_STOP, STR_NULL, "%s", words);
     for (size_t i = 0; i < the->children; i++)
         if (the->child[i].pid > 0)
-            kill(the->child[i].pid, SIGKILL);
+            kill(-the->child[i].pid, SIGKILL); /* with the accounts that it has forked */
     the->status = 1;
     event_base_loopbreak(the->base);
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define CLIENTS_MOST 64
+#define NO_DIRECTORY STR("{\"error\": \"the directory does not answer; try again in a moment\"}")
 #define CALL_MS 600000 /* `account check` of a large account */
 
 struct client {
@@ -196,8 +197,7 @@ static void on_admin(void *arg, struct msg *m)
     if (m)
         reply(c, one->id, m->admin_reply.kind, false, m->admin_reply.text);
     else
-        reply(c, one->id, ERROR_TEMPORARY, false,
-              STR("{\"error\": \"the directory does not answer; try again in a moment\"}"));
+        reply(c, one->id, ERROR_TEMPORARY, false, NO_DIRECTORY);
     c->asked--;
     mem_free(one);
     free_if_done(c);
@@ -210,13 +210,18 @@ static void ask_directory(struct client *c, struct msg *call)
     struct chan *chan = NULL;
     struct msg m = {.type = MSG_ADMIN_CALL};
 
+    for (size_t i = 0; i < s->children; i++)
+        if (s->child[i].role == ROLE_DIRECTORY && s->child[i].ready)
+            chan = s->child[i].chan;
+    if (!chan) {
+        mem_free(one);
+        reply(c, call->control_call.id, ERROR_TEMPORARY, false, NO_DIRECTORY);
+        return;
+    }
     *one = (struct call_of){.client = c, .id = call->control_call.id, .ours = calls_next_id(s->calls),
                             .next = s->control->calls};
     s->control->calls = one;
     c->asked++;
-    for (size_t i = 0; i < s->children; i++)
-        if (s->child[i].role == ROLE_DIRECTORY)
-            chan = s->child[i].chan;
     m.admin_call = (struct msg_admin_call){one->ours, call->control_call.args, call->control_call.input,
                                            STR("operator")};
     calls_send(s->calls, chan, ROLE_DIRECTORY, one->ours, &m, CALL_MS, false, on_admin, one);
