@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 from harness import DOMAIN, PASSWORD, POSTHUS, TOP, Server, main, run, tls, until
@@ -102,6 +103,16 @@ def test_a_port_that_is_taken_is_named():
         p = subprocess.run([POSTHUS, "serve", "--data", two.data], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            text=True, timeout=20)
         assert p.returncode == 1 and str(one.smtp) in p.stdout and "another program" in p.stdout, p.stdout
+
+
+def test_a_port_that_is_free_in_a_moment_is_waited_for():
+    with Server(start=False) as s:
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(("127.0.0.1", s.smtp))
+            taken.listen()
+            threading.Timer(0.4, taken.shutdown, [socket.SHUT_RDWR]).start()
+            s.start()
 
 
 def test_a_second_server_on_one_folder_is_refused():

@@ -5,6 +5,7 @@ $POSTHUS (./test sets it). A server whose process died without being killed by t
 """
 import imaplib
 import os
+import random
 import re
 import signal
 import smtplib
@@ -22,10 +23,21 @@ PASSWORD = "correct-horse-7"
 DOMAIN = "example.test"
 
 
+given = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A free port below those that the kernel gives to clients, so that none of them takes it while a server restarts."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in given:
+            given.add(port)
+            return port
 
 
 def run(argv, check=True, timeout=120, **kw):

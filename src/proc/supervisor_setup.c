@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,6 +23,22 @@ static const struct {
     {ROLE_ACCOUNTS, "accounts", "accounts", true},
 };
 
+#define BIND_TRIES 20
+#define BIND_PAUSE_MS 50
+
+/* A supervisor that was killed leaves processes that hold its ports for some milliseconds more: wait for those a second. */
+static bool listen_patiently(const struct net_address *a, int *fd, struct error *err)
+{
+    for (int i = 0; i < BIND_TRIES; i++) {
+        if (net_listen(a, fd, err))
+            return true;
+        if (err->kind != ERROR_CONFLICT)
+            return false;
+        poll(NULL, 0, BIND_PAUSE_MS);
+    }
+    return false;
+}
+
 static bool bind_list(struct supervisor *s, const char *service, enum role role, const char *list,
                       struct error *err)
 {
@@ -32,7 +49,7 @@ static bool bind_list(struct supervisor *s, const char *service, enum role role,
         struct listening *l;
         int fd;
 
-        if (!net_listen(&a, &fd, err))
+        if (!listen_patiently(&a, &fd, err))
             return false;
         l = vec_add(&s->listening);
         *l = (struct listening){service, role, fd};
