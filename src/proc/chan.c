@@ -218,6 +218,9 @@ void chan_flush(struct chan *c, int ms)
         on_writable(c->fd, EV_WRITE, c);
 }
 
+/* CMSG_SPACE rounds up to 8 bytes: with an odd number the kernel would give one descriptor more than fd has room for. */
+_Static_assert(LIMIT_MSG_FDS % 2 == 0, "an even number of descriptors");
+
 /* Takes the descriptors of a received message; false when there are more than we have room for. */
 static bool take_fds(struct msghdr *h, int fd[LIMIT_MSG_FDS], unsigned *n)
 {
@@ -272,11 +275,9 @@ static bool handle(struct chan *c, struct str bytes, int *fd, unsigned nfds, boo
     return gone;
 }
 
-static void on_readable(evutil_socket_t sock, short what, void *arg)
+/* True when there may be more; false when there is none, or the channel has ended (and is perhaps gone). */
+static bool read_batch(struct chan *c)
 {
-    struct chan *c = arg;
-
-    (void)what;
     for (int i = 0; i < READ_BATCH && !c->ended; i++) {
         union {
             char space[CMSG_SPACE(sizeof(int) * LIMIT_MSG_FDS)];
@@ -288,25 +289,32 @@ static void on_readable(evutil_socket_t sock, short what, void *arg)
         int fd[LIMIT_MSG_FDS];
         unsigned nfds;
         bool whole;
-        ssize_t n = recvmsg(sock, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        ssize_t n = recvmsg(c->fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
-            return;
+            return false;
         if (n <= 0) {
             c->ended = true;
             break;
         }
         whole = take_fds(&h, fd, &nfds);
         if (handle(c, str_of(receive_buffer, (size_t)n), fd, nfds, whole))
-            return;
+            return false;
     }
-    if (c->ended) {
-        event_del(c->read_ev);
-        event_del(c->write_ev);
-        tell(c, NULL);
-    }
+    if (!c->ended)
+        return true;
+    event_del(c->read_ev);
+    event_del(c->write_ev);
+    tell(c, NULL);
+    return false;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    read_batch(arg);
 }
 
 void chan_set_reading(struct chan *c, bool on)
@@ -321,7 +329,8 @@ void chan_set_reading(struct chan *c, bool on)
 
 void chan_read_now(struct chan *c)
 {
-    on_readable(c->fd, EV_READ, c);
+    while (read_batch(c))
+        ;
 }
 
 enum role chan_peer(const struct chan *c)

@@ -5,6 +5,7 @@
 #include "proc/calls.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 struct end {
     struct event_base *base;
@@ -141,6 +142,25 @@ static void a_peer_that_never_reads_is_given_up(void)
     done(&edge, &directory);
 }
 
+static void what_a_process_said_last_is_read_to_its_end(void)
+{
+    struct end edge, directory;
+
+    pair(&edge, ROLE_EDGE_SMTP, &directory, ROLE_DIRECTORY);
+    for (uint64_t i = 1; i <= 3 * READ_BATCH; i++) {
+        struct msg m = {.type = MSG_RCPT_ASK, .rcpt_ask = {.id = i}};
+
+        CHECK(chan_send(edge.chan, &m));
+    }
+    CHECK(chan_idle(edge.chan));
+    chan_destroy(edge.chan);
+    edge.chan = NULL;
+    chan_read_now(directory.chan);
+    CHECK_U64(directory.messages, 3 * READ_BATCH);
+    CHECK_U64(directory.ends, 1);
+    done(&edge, &directory);
+}
+
 static unsigned answered, failed;
 
 static void on_answer(void *arg, struct msg *m)
@@ -183,6 +203,30 @@ static void a_request_is_asked_again_of_a_successor(void)
     done(&edge, &directory);
 }
 
+static void a_request_whose_descriptor_could_not_be_kept_fails_alone(void)
+{
+    struct msg m = {.type = MSG_INTAKE_MESSAGE, .nfds = 1, .intake_message = {.id = 1}};
+    struct end edge, intake;
+    struct rlimit before, none;
+
+    answered = failed = 0;
+    pair(&edge, ROLE_EDGE_SMTP, &intake, ROLE_INTAKE);
+    edge.calls = calls_create(edge.base);
+    m.fd[0] = memfd_create("x", MFD_CLOEXEC);
+    getrlimit(RLIMIT_NOFILE, &before);
+    none = (struct rlimit){3, before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    calls_send(edge.calls, NULL, ROLE_INTAKE, calls_next_id(edge.calls), &m, 60000, true, on_answer, NULL);
+    setrlimit(RLIMIT_NOFILE, &before);
+    calls_peer_new(edge.calls, ROLE_INTAKE, edge.chan);
+    spin(&edge);
+    CHECK(edge.ends == 0 && intake.ends == 0 && intake.messages == 0);
+    CHECK(failed == 1 && answered == 0 && calls_waiting(edge.calls) == 0);
+    close(m.fd[0]);
+    calls_destroy(edge.calls);
+    done(&edge, &intake);
+}
+
 int main(void)
 {
     RUN(a_descriptor_travels_with_its_message);
@@ -190,6 +234,8 @@ int main(void)
     RUN(garbage_ends_the_channel);
     RUN(what_the_kernel_does_not_take_is_queued_in_order);
     RUN(a_peer_that_never_reads_is_given_up);
+    RUN(what_a_process_said_last_is_read_to_its_end);
     RUN(a_request_is_asked_again_of_a_successor);
+    RUN(a_request_whose_descriptor_could_not_be_kept_fails_alone);
     return test_end();
 }
