@@ -105,8 +105,10 @@ static void keep_request(struct call *k, const struct msg *m)
         k->n = b.n;
         for (unsigned i = 0; i < m->nfds; i++) {
             k->fd[i] = fcntl(m->fd[i], F_DUPFD_CLOEXEC, 3);
-            if (k->fd[i] < 0)
+            if (k->fd[i] < 0) { /* sent without it, the message would end the channel for all */
+                k->failed = true;
                 break;
+            }
             k->nfds++;
         }
         return;
@@ -202,7 +204,7 @@ void calls_peer_new(struct calls *c, enum role role, struct chan *chan)
         struct msg m;
 
         next = k->prev;
-        if (k->to != role || !k->bytes)
+        if (k->to != role || !k->bytes || k->failed)
             continue;
         arena_init(&arena, LIMIT_MSG_BYTES * 8);
         if (msg_parse(str_of(k->bytes, k->n), &arena, &m, NULL)) {
