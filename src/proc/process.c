@@ -68,8 +68,12 @@ void process_ready(struct process *p)
     if (p->ready_said)
         return;
     p->ready_said = true;
-    for (size_t i = 0; i < p->deaf.n; i++)
-        chan_set_reading(*(struct chan **)vec_at(&p->deaf, i), true);
+    for (size_t i = 0; i < p->deaf.n; i++) {
+        struct chan *c = *(struct chan **)vec_at(&p->deaf, i);
+
+        if (c)
+            chan_set_reading(c, true);
+    }
     vec_done(&p->deaf);
     chan_send(p->supervisor, &m);
 }
@@ -102,6 +106,12 @@ static void on_peer(void *arg, struct chan *c, struct msg *m)
     }
     if (p->peer[number] == c)
         p->peer[number] = NULL;
+    for (size_t i = 0; i < p->deaf.n; i++) {
+        struct chan **deaf = vec_at(&p->deaf, i);
+
+        if (*deaf == c)
+            *deaf = NULL;
+    }
     calls_peer_lost(p->calls, chan_peer(c));
     if (p->ops->peer_lost)
         p->ops->peer_lost(p->arg, chan_peer(c), c);
