@@ -603,11 +603,12 @@ static void take_rcpts(struct intake *in, const struct msg_intake_rcpts *m)
 static void take_message(struct intake *in, struct chan *c, struct msg *m)
 {
     const struct msg_intake_message *x = &m->intake_message;
-    struct collecting *list = map_remove(&in->collecting, x->transaction);
+    struct collecting *list;
     struct arrival *a;
 
     if (m->nfds != 1)
         return;
+    list = map_remove(&in->collecting, x->transaction);
     a = arrival_new(in, c, x->id, m);
     keep_text(a, x->transaction, x->session, x->return_path, x->trace);
     a->size = x->size;
