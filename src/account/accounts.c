@@ -126,8 +126,12 @@ static bool remove_folder(int parent, const char *name)
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     bool ok = true;
 
-    if (!dir)
-        return fd < 0 && errno == ENOENT;
+    if (!dir) {
+        bool gone = fd < 0 && errno == ENOENT;
+
+        base_close_fd(&fd);
+        return gone;
+    }
     for (struct dirent *e; (e = readdir(dir));) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
@@ -180,8 +184,10 @@ static bool fork_account(struct accounts *a, struct account_birth *b, int keys_e
     struct chan *keys = process_peer(a->p, ROLE_KEYS);
     pid_t pid;
 
-    if (!keys)
+    if (!keys) {
+        errno = EAGAIN;
         return false;
+    }
     pid = fork();
     if (pid == 0)
         account_live(b);
