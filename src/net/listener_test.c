@@ -60,7 +60,7 @@ static void accepting_pauses_without_descriptors_and_goes_on_with_them(void)
     struct net_gate g;
     struct rlimit before, few;
     struct error err;
-    int fd, clients[10], top;
+    int fd = -1, clients[10], top;
 
     CHECK(net_address_parse(STR("127.0.0.1:0"), &a, &err) && net_listen(&a, &fd, &err));
     getsockname(fd, (struct sockaddr *)&a.sa, &a.n);
@@ -98,7 +98,7 @@ static void a_port_in_use_is_said_so(void)
 {
     struct net_address a;
     struct error err = {0};
-    int one, two;
+    int one = -1, two;
 
     CHECK(net_address_parse(STR("127.0.0.1:0"), &a, &err) && net_listen(&a, &one, &err));
     getsockname(one, (struct sockaddr *)&a.sa, &a.n);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define IN_ANY (SMTP_STATE_START | SMTP_STATE_READY | SMTP_STATE_MAIL | SMTP_STATE_RCPT)
-#define IN_SESSION (SMTP_STATE_READY | SMTP_STATE_MAIL | SMTP_STATE_RCPT)
 #define IN_TRANSACTION (SMTP_STATE_MAIL | SMTP_STATE_RCPT)
 
 static void good(struct smtp_server *s)
