@@ -112,6 +112,16 @@ static void a_map_finds_what_was_put_and_only_that(void)
         seen++;
     CHECK_U64(seen, m.n);
     CHECK(map_put_u64(&m, 5, values) == NULL && map_find_u64(&m, 5) == values);
+    map_remove_u64(&m, 5);
+    /* A map that was large and is nearly empty is small again, and has lost nothing. */
+    for (uint64_t i = 0; i < 100000; i++)
+        map_put_u64(&m, i, values);
+    for (uint64_t i = 0; i < 100000; i++)
+        if (i % 10000)
+            map_remove_u64(&m, i);
+    CHECK(m.cap <= 1024);
+    for (uint64_t i = 0; i < 100000; i++)
+        CHECK((map_find_u64(&m, i) != NULL) == (i % 10000 == 0));
     map_done(&m);
 }
 

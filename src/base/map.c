@@ -74,6 +74,8 @@ static uint64_t hash_of(struct str key)
     return siphash24(secret, key.p, key.n);
 }
 
+#define SHRINKS_FROM 1024 /* slots */
+
 void map_init(struct map *m)
 {
     *m = (struct map){0};
@@ -100,11 +102,11 @@ static struct map_slot *slot_of(const struct map *m, struct str key, uint64_t ha
     }
 }
 
-static void grow(struct map *m)
+static void resize(struct map *m, size_t cap)
 {
     struct map old = *m;
 
-    m->cap = old.cap ? old.cap * 2 : 8;
+    m->cap = cap;
     m->slots = mem_zalloc(m->cap * sizeof *m->slots);
     for (size_t i = 0; i < old.cap; i++) {
         struct map_slot *s = &old.slots[i];
@@ -129,7 +131,7 @@ void *map_put(struct map *m, struct str key, void *value)
     void *before;
 
     if ((m->n + 1) * 4 > m->cap * 3)
-        grow(m);
+        resize(m, m->cap ? m->cap * 2 : 8);
     s = slot_of(m, key, hash);
     before = s->key ? s->value : NULL;
     if (!s->key) {
@@ -162,6 +164,8 @@ void *map_remove(struct map *m, struct str key)
         }
     }
     m->slots[hole] = (struct map_slot){0};
+    if (m->cap > SHRINKS_FROM && m->n < m->cap / 8) /* what a crowd has needed goes with it */
+        resize(m, m->cap / 4);
     return value;
 }
 

@@ -20,7 +20,7 @@ void map_done(struct map *m);
 void *map_find(const struct map *m, struct str key);
 /* Sets key to value (not NULL); returns the value that was there before, or NULL. */
 void *map_put(struct map *m, struct str key, void *value);
-/* Removes key; returns its value, or NULL when there was none. */
+/* Removes key; returns its value, or NULL when there was none. A map that is nearly empty gives memory back. */
 void *map_remove(struct map *m, struct str key);
 /* The same with a number as key (its eight bytes). */
 void *map_find_u64(const struct map *m, uint64_t key);

@@ -3,9 +3,16 @@
 
 #include "base/log.h"
 
+#include <malloc.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CROWD_LEAST 500 /* connections; fewer are not worth it */
+#define TRIM_AFTER_S 3  /* longer than a stream lingers */
+#define TOUCHED_MOST ((size_t)16384)
 
 static void on_accept(void *arg, int fd, const struct net_address *peer, bool within)
 {
@@ -60,18 +67,50 @@ void edge_take_tls(struct edge *e, struct str cert, struct str key)
     buf_str(&e->key, key);
 }
 
-/* OpenSSL fetches and allocates much at its first handshake: once now, with files at hand and before anybody waits. */
+/* OpenSSL fetches and allocates much at its first handshake, and at its first error: once now, with files at hand, before anybody
+ * waits, and in one place. */
 static void warm(struct edge *e)
 {
     SSL *ssl = e->tls ? SSL_new(e->tls) : NULL;
 
     SSL_free(ssl);
+    OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
     ERR_clear_error();
+}
+
+static void on_nothing(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+}
+
+/* libevent keeps a few bytes for each descriptor it has ever seen, for ever. They are taken now, side by side: left between the
+ * memory of a crowd's connections, they would keep all of it from being given back. */
+static void touch_descriptors(struct edge *e)
+{
+    size_t most = e->p->config.connections < TOUCHED_MOST ? (size_t)e->p->config.connections : TOUCHED_MOST, n = 0;
+    int *fd = mem_alloc((most + 1) * sizeof *fd);
+    int pair[2] = {-1, -1};
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0)
+        while (n < most && (fd[n] = dup(pair[0])) >= 0)
+            n++;
+    for (size_t i = 0; i < n; i++) {
+        struct event *ev = event_new(e->p->base, fd[i], EV_READ, on_nothing, NULL);
+
+        event_add(ev, NULL);
+        event_free(ev);
+    }
+    while (n > 0)
+        close(fd[--n]);
+    base_close_fd(&pair[0]);
+    base_close_fd(&pair[1]);
+    mem_free(fd);
 }
 
 void edge_start(struct edge *e, struct process *p)
 {
     e->p = p;
+    touch_descriptors(e);
     net_gate_init(&e->gate, p->config.connections, p->config.connections_address);
     if (e->cert.n)
         make_context(e, buf_view(&e->cert), buf_view(&e->key));
@@ -124,9 +163,32 @@ void edge_drain(struct edge *e)
         end_when_written(e);
 }
 
+/* What a crowd has needed goes back to the kernel when it has left, not when the next one comes. */
+static void on_trim(evutil_socket_t fd, short what, void *arg)
+{
+    struct edge *e = arg;
+
+    (void)fd, (void)what;
+    malloc_trim(0);
+    e->crowd = 0;
+}
+
+static void plan_trim(struct edge *e)
+{
+    struct timeval t = {.tv_sec = TRIM_AFTER_S};
+
+    if (++e->crowd < CROWD_LEAST)
+        return;
+    if (!e->trim)
+        e->trim = evtimer_new(e->p->base, on_trim, e);
+    if (!evtimer_pending(e->trim, NULL))
+        evtimer_add(e->trim, &t);
+}
+
 void edge_left(struct edge *e, const struct net_address *peer)
 {
     net_gate_leave(&e->gate, peer);
+    plan_trim(e);
     if (e->p->draining && e->ending && e->gate.open == 0)
         end_when_written(e);
 }

@@ -30,6 +30,8 @@ struct edge {
     SSL_CTX *tls;          /* NULL: there is no usable certificate */
     struct buf cert, key;  /* until the start, when the settings are known */
     struct event *drain_timer, *ending;
+    struct event *trim; /* gives memory back; libevent frees some of it only when its loop comes round */
+    uint64_t crowd;     /* connections that have ended since then */
     uint64_t accepted, handshakes, dropped_before_tls;
     /* A new connection: the edge's own struct is made and fd is taken; within as in listener.h (false: refuse politely). */
     void (*connected)(struct edge *e, const struct edge_port *port, int fd, const struct net_address *peer,

@@ -57,13 +57,19 @@ static void give_up(const char *fmt, ...)
     event_base_loopbreak(the->base);
 }
 
+static bool is_edge(const struct child *c)
+{
+    return c->role == ROLE_EDGE_SMTP || c->role == ROLE_EDGE_MAIL;
+}
+
 /* In the child between fork and exec: three descriptors and no others, a clean environment, the program anew. */
 static NORETURN void become(struct supervisor *s, struct child *c, int fd)
 {
     char instance[20], uid[40];
     char *argv[] = {(char *)(uintptr_t) "posthus", (char *)(uintptr_t) "role",
                     (char *)(uintptr_t)role_name(c->role), instance, NULL};
-    char *envp[] = {uid, NULL};
+    /* A crowd's memory can only be given back whole when no chunk of it is kept at hand by glibc. */
+    char *envp[] = {uid, is_edge(c) ? (char *)(uintptr_t) "GLIBC_TUNABLES=glibc.malloc.tcache_count=0" : NULL, NULL};
     sigset_t none;
 
     snprintf(instance, sizeof instance, "%u", c->instance);
@@ -106,11 +112,6 @@ static void spawn(struct supervisor *s, struct child *c)
     c->started_us = clock_boot_us();
     c->chan = chan_create(s->base, fd[0], ROLE_SUPERVISOR, c->role, on_child, c);
     log_text(LOG_ROLE_START, STR_NULL, "%s pid %d", role_name(c->role), (int)pid);
-}
-
-static bool is_edge(const struct child *c)
-{
-    return c->role == ROLE_EDGE_SMTP || c->role == ROLE_EDGE_MAIL;
 }
 
 static void say_ready(struct supervisor *s)
