@@ -13,6 +13,7 @@ struct phrase {
     size_t from; /* where the words begin */
     size_t last; /* where the last one does, which may be a local part */
     struct str comment;
+    struct str before; /* comment, as it was when the last word began */
 };
 
 void mime_addresses_begin(struct mime_addresses *list, struct str value, struct arena *arena)
@@ -69,8 +70,10 @@ static bool add_word(struct mime_addresses *list, struct phrase *phrase)
     joins = space > phrase->from && (list->words[space - 1] == '.' || (!quoted && raw.p[0] == '.'));
     if (space > phrase->from)
         add_char(list, SEPARATOR);
-    if (!joins)
+    if (!joins) {
         phrase->last = list->words_n;
+        phrase->before = phrase->comment;
+    }
     add_unquoted(list, raw);
     return true;
 }
@@ -86,13 +89,14 @@ static struct phrase read_phrase(struct mime_addresses *list)
 }
 
 /* domain = dot-atom / domain-literal / obs-domain; with its white space and comments, which are
- * dropped. */
+ * dropped. *comment becomes the one behind it. */
 static struct str domain(struct mime_addresses *list, struct str *comment)
 {
     struct cursor *c = &list->in;
     size_t from = list->words_n;
+    struct str behind = STR_NULL;
 
-    mime_lex_cfws(c, comment);
+    mime_lex_cfws(c, NULL);
     if (cursor_peek(c) == '[') {
         while (c->at < c->in.n && c->in.p[c->at] != ']') {
             char ch = c->in.p[c->at++];
@@ -105,7 +109,7 @@ static struct str domain(struct mime_addresses *list, struct str *comment)
         return words_from(list, from);
     }
     for (;;) {
-        struct str run = cursor_while(c, mime_lex_is_atom, SIZE_MAX);
+        struct str run = cursor_while(c, mime_lex_is_atom, SIZE_MAX), after = STR_NULL;
         bool dot = list->words_n > from && list->words[list->words_n - 1] == '.';
 
         if (run.n == 0 || (list->words_n > from && !dot && run.p[0] != '.')) {
@@ -113,8 +117,11 @@ static struct str domain(struct mime_addresses *list, struct str *comment)
             break;
         }
         add_unquoted(list, run);
-        mime_lex_cfws(c, comment);
+        mime_lex_cfws(c, &after);
+        behind = after;
     }
+    if (comment && behind.n)
+        *comment = behind;
     return words_from(list, from);
 }
 
@@ -199,6 +206,7 @@ static void addr_spec(struct mime_addresses *list, struct phrase *phrase, struct
     size_t local_n;
 
     out->name = name_before(list, phrase);
+    phrase->comment = phrase->before; /* one within the address is no name */
     local_n = local_part(list, phrase).n;
     c->at++;
     add_char(list, '@');

@@ -325,6 +325,22 @@ static void close_all(struct scan *s)
     }
 }
 
+/* Goes behind further lines of the boundary that was just seen: two delimiters with nothing between
+ * them enclose no part, since each needs a line end of its own before it (RFC 2046
+ * section 5.1.1). */
+static void pass_boundaries(struct scan *s, uint32_t frame)
+{
+    while (s->at < s->in.n) {
+        size_t end = mime_line_end(s->in, s->at, s->cr);
+        uint32_t found;
+        bool closes;
+
+        if (!match(s, end, &found, &closes) || found != frame || closes)
+            return;
+        pass_line(s, end);
+    }
+}
+
 static void scan_body(struct scan *s)
 {
     while (s->at < s->in.n) {
@@ -344,8 +360,10 @@ static void scan_body(struct scan *s)
         close_parts(s, owner);
         s->frames_n = closes ? frame : frame + 1;
         pass_line(s, end);
-        if (!closes)
-            begin_parts(s, owner);
+        if (closes)
+            continue;
+        pass_boundaries(s, frame);
+        begin_parts(s, owner);
     }
     close_all(s);
 }

@@ -5,11 +5,16 @@
 
 enum mime_transfer mime_transfer_parse(struct str encoding)
 {
+    static const char *const uu_names[] = {"x-uuencode", "uuencode", "x-uue", "uue"};
+
     encoding = str_trim(encoding);
     if (str_equal_nocase(encoding, STR("base64")))
         return MIME_TRANSFER_BASE64;
     if (str_equal_nocase(encoding, STR("quoted-printable")))
         return MIME_TRANSFER_QUOTED;
+    for (size_t i = 0; i < ARRAY_LEN(uu_names); i++)
+        if (str_equal_nocase(encoding, str_c(uu_names[i])))
+            return MIME_TRANSFER_UUENCODE;
     return MIME_TRANSFER_IDENTITY;
 }
 
@@ -55,6 +60,17 @@ static char *base64_flush(struct mime_decoder *d, char *to)
     return to;
 }
 
+/* An "=" that fills its group up is the end of the data (RFC 2045 section 6.8); what follows is the
+ * footer of a mailing list, or the like. Another one is skipped. */
+static char *base64_pad(struct mime_decoder *d, char *to)
+{
+    d->pads++;
+    if (d->bits_n < 2 || d->bits_n + d->pads < 4)
+        return to;
+    d->ended = true;
+    return base64_flush(d, to);
+}
+
 static void base64_feed(struct mime_decoder *d, struct str in, struct buf *out)
 {
     char *begin = buf_reserve(out, (in.n / 4 + 2) * 3), *to = begin;
@@ -62,7 +78,7 @@ static void base64_feed(struct mime_decoder *d, struct str in, struct buf *out)
 
     if (!begin)
         return;
-    while (i < in.n) {
+    while (i < in.n && !d->ended) {
         unsigned v;
 
         while (d->bits_n == 0 && in.n - i >= 4) { /* whole groups, the usual case */
@@ -82,8 +98,9 @@ static void base64_feed(struct mime_decoder *d, struct str in, struct buf *out)
             break;
         v = sextet(in.p[i++]);
         if (v == PAD) {
-            to = base64_flush(d, to);
+            to = base64_pad(d, to);
         } else if (v != SKIP) {
+            d->pads = 0;
             d->bits = d->bits << 6 | v;
             if (++d->bits_n == 4) {
                 *to++ = (char)(d->bits >> 16);
@@ -176,12 +193,97 @@ static void quoted_feed(struct mime_decoder *d, struct str in, struct buf *out)
     }
 }
 
+enum uu_state {
+    UU_BEFORE, /* within a line that may be the one that begins the file */
+    UU_SKIP,   /* within another line before it */
+    UU_NAME,   /* behind "begin " */
+    UU_LENGTH, /* before a line, which begins with the number of its octets */
+    UU_DATA,
+    UU_END
+};
+
+/* Whole octets of the group that is collected, as far as the line still holds any. A group that its
+ * line cut is padded: spaces at the end, which are zeros, get lost on the way. */
+static char *uu_group(struct mime_decoder *d, char *to)
+{
+    uint32_t v = d->bits << 6 * (4 - d->bits_n);
+
+    for (int shift = 16; shift >= 0 && d->left && d->bits_n; shift -= 8, d->left--)
+        *to++ = (char)(v >> shift);
+    d->bits = 0;
+    d->bits_n = 0;
+    return to;
+}
+
+static char *uu_byte(struct mime_decoder *d, char ch, char *to)
+{
+    static const char begin[] = "begin ";
+
+    switch ((enum uu_state)d->state) {
+    case UU_BEFORE:
+        if (ch != begin[d->held_n])
+            d->state = ch == '\n' ? UU_BEFORE : UU_SKIP;
+        else if (++d->held_n == sizeof begin - 1)
+            d->state = UU_NAME;
+        if (d->state != UU_BEFORE || ch == '\n')
+            d->held_n = 0;
+        break;
+    case UU_SKIP:
+        d->state = ch == '\n' ? UU_BEFORE : UU_SKIP;
+        break;
+    case UU_NAME:
+        d->state = ch == '\n' ? UU_LENGTH : UU_NAME;
+        break;
+    case UU_LENGTH:
+        d->left = (unsigned)(ch - ' ') & 63;
+        /* Also what is no length, as the line "end". */
+        d->state = ch < ' ' || ch > '`' || d->left == 0 ? UU_END : UU_DATA;
+        break;
+    case UU_DATA:
+        if (ch == '\n') {
+            to = uu_group(d, to);
+            d->state = UU_LENGTH;
+        } else if (d->left && ch != '\r') {
+            d->bits = d->bits << 6 | ((unsigned)(ch - ' ') & 63);
+            if (++d->bits_n == 4)
+                to = uu_group(d, to);
+        }
+        break;
+    case UU_END:
+        break;
+    }
+    return to;
+}
+
+static void uu_feed(struct mime_decoder *d, struct str in, struct buf *out)
+{
+    char *begin = buf_reserve(out, in.n + 3), *to = begin;
+
+    if (!begin)
+        return;
+    for (size_t i = 0; i < in.n; i++)
+        to = uu_byte(d, in.p[i], to);
+    buf_commit(out, (size_t)(to - begin));
+}
+
+/* The whole octets of the group in which the data ends. */
+static char *uu_flush(struct mime_decoder *d, char *to)
+{
+    unsigned whole = d->bits_n ? d->bits_n - 1 : 0;
+
+    if (d->left > whole)
+        d->left = whole;
+    return uu_group(d, to);
+}
+
 void mime_decoder_feed(struct mime_decoder *d, struct str in, struct buf *out)
 {
     if (d->kind == MIME_TRANSFER_BASE64)
         base64_feed(d, in, out);
     else if (d->kind == MIME_TRANSFER_QUOTED)
         quoted_feed(d, in, out);
+    else if (d->kind == MIME_TRANSFER_UUENCODE)
+        uu_feed(d, in, out);
     else
         buf_str(out, in);
 }
@@ -192,6 +294,8 @@ void mime_decoder_end(struct mime_decoder *d, struct buf *out)
 
     if (d->kind == MIME_TRANSFER_BASE64)
         buf_add(out, last, (size_t)(base64_flush(d, last) - last));
+    else if (d->kind == MIME_TRANSFER_UUENCODE)
+        buf_add(out, last, (size_t)(uu_flush(d, last) - last));
     else if (d->held_n && d->held[0] == '=' && d->held_n > 1 && hex_value(d->held[1]) >= 0)
         buf_add(out, d->held, d->held_n);
     mime_decoder_init(d, d->kind);

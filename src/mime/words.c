@@ -88,6 +88,27 @@ static void decode_q(struct buf *out, struct str text)
     }
 }
 
+/* Text that is no encoded word. It is UTF-8 (RFC 6532 section 3.2); where it is not, and no
+ * character in it is, it came from a program that wrote its own charset, which is Windows-1252 more
+ * often than any other one. */
+static void add_raw(struct buf *out, struct str raw)
+{
+    bool utf8 = false, broken = false;
+
+    for (size_t at = 0; at < raw.n;) {
+        int32_t code = utf8_next(raw, &at);
+
+        utf8 |= code >= 128;
+        broken |= code < 0;
+    }
+    if (broken && !utf8)
+        mime_charset_convert(out, STR("windows-1252"), raw);
+    else if (broken)
+        utf8_repair(out, raw);
+    else
+        buf_str(out, raw);
+}
+
 static void flush(struct words *w)
 {
     if (w->bytes.n)
@@ -134,7 +155,7 @@ static void decode(struct words *w, struct str in)
         }
         if (!(after_word && only_blank(str_sub(in, plain, at - plain)))) {
             flush(w);
-            utf8_repair(&w->text, str_sub(in, plain, at - plain));
+            add_raw(&w->text, str_sub(in, plain, at - plain));
         }
         add_word(w, &word);
         after_word = true;
@@ -142,18 +163,18 @@ static void decode(struct words *w, struct str in)
         plain = at;
     }
     flush(w);
-    utf8_repair(&w->text, str_skip(in, plain));
+    add_raw(&w->text, str_skip(in, plain));
 }
 
 /* What was decoded may hold line ends and other controls (an attack on whoever prints it): they
- * become spaces. */
+ * become spaces. A tab is white space that stays (RFC 5322 section 2.2.3). */
 static struct str without_controls(struct str s, struct arena *arena)
 {
     struct str copy = arena_str(arena, s);
     char *p = (char *)(uintptr_t)copy.p; /* our own copy */
 
     for (size_t i = 0; i < copy.n; i++)
-        if ((unsigned char)p[i] < ' ' || p[i] == 127)
+        if (((unsigned char)p[i] < ' ' && p[i] != '\t') || p[i] == 127)
             p[i] = ' ';
     return str_trim(copy);
 }
