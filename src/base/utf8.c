@@ -60,7 +60,11 @@ static size_t valid_end(struct str s, size_t at)
     while ((at = ascii_end(s, at)) < s.n) {
         size_t from = at;
 
-        if (utf8_next(s, &at) < 0)
+        /* Two bytes, as the letters of most alphabets have them; the rest as it comes. */
+        if ((unsigned char)s.p[at] >= 0xc2 && (unsigned char)s.p[at] <= 0xdf && s.n - at >= 2 &&
+            ((unsigned char)s.p[at + 1] & 0xc0) == 0x80)
+            at += 2;
+        else if (utf8_next(s, &at) < 0)
             return from;
     }
     return at;

@@ -4,6 +4,8 @@
 #include "base/limits.h"
 #include "mime/lex.h"
 
+#include <string.h>
+
 #define SEPARATOR '\r'
 
 /* Words up to one of "<>@:;," collected in list->words. Whether they are a phrase or a local part
@@ -39,6 +41,15 @@ static struct str add_unquoted(struct mime_addresses *list, struct str raw)
     return str_of(list->words + from, list->words_n - from);
 }
 
+/* As above, of words that hold nothing to unquote. */
+static void add_plain(struct mime_addresses *list, struct str raw)
+{
+    if (raw.n == 0 || raw.n > list->in.in.n - list->words_n)
+        return;
+    memcpy(list->words + list->words_n, raw.p, raw.n);
+    list->words_n += raw.n;
+}
+
 /* The words from here on, as a phrase: with spaces between. */
 static struct str words_from(struct mime_addresses *list, size_t from)
 {
@@ -48,23 +59,18 @@ static struct str words_from(struct mime_addresses *list, size_t from)
     return str_of(list->words + from, list->words_n - from);
 }
 
-/* atom, or an encoded-word, which may hold specials when its sender is careless. */
-static struct str atom(struct cursor *c)
-{
-    size_t n = mime_lex_encoded_word(cursor_rest(c));
-
-    return n ? cursor_bytes(c, n) : cursor_while(c, mime_lex_is_atom, SIZE_MAX);
-}
-
 /* word = atom / quoted-string, with its separator before it. False when no word stands here. */
 static bool add_word(struct mime_addresses *list, struct phrase *phrase)
 {
     struct cursor *c = &list->in;
-    bool quoted = cursor_peek(c) == '"', joins;
-    size_t space = list->words_n;
-    struct str raw = quoted ? mime_lex_quoted(c) : atom(c);
+    /* An encoded-word may hold specials when its sender is careless. */
+    size_t space = list->words_n, encoded = mime_lex_encoded_word(cursor_rest(c));
+    bool quoted = cursor_peek(c) == '"', atom = !quoted && !encoded, joins;
+    struct str raw = quoted ? mime_lex_quoted(c)
+                     : atom ? mime_lex_atom(c)
+                            : cursor_bytes(c, encoded);
 
-    if (!quoted && raw.n == 0)
+    if (atom && raw.n == 0)
         return false;
     /* local-part of several words: "a . b@c" (RFC 5322 section 4.4, obs-local-part). */
     joins = space > phrase->from && (list->words[space - 1] == '.' || (!quoted && raw.p[0] == '.'));
@@ -74,7 +80,10 @@ static bool add_word(struct mime_addresses *list, struct phrase *phrase)
         phrase->last = list->words_n;
         phrase->before = phrase->comment;
     }
-    add_unquoted(list, raw);
+    if (atom)
+        add_plain(list, raw);
+    else
+        add_unquoted(list, raw);
     return true;
 }
 
@@ -109,14 +118,14 @@ static struct str domain(struct mime_addresses *list, struct str *comment)
         return words_from(list, from);
     }
     for (;;) {
-        struct str run = cursor_while(c, mime_lex_is_atom, SIZE_MAX), after = STR_NULL;
+        struct str run = mime_lex_atom(c), after = STR_NULL;
         bool dot = list->words_n > from && list->words[list->words_n - 1] == '.';
 
         if (run.n == 0 || (list->words_n > from && !dot && run.p[0] != '.')) {
             c->at -= run.n;
             break;
         }
-        add_unquoted(list, run);
+        add_plain(list, run);
         mime_lex_cfws(c, &after);
         behind = after;
     }

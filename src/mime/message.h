@@ -83,7 +83,8 @@ struct mime_field {
  * False at the end. Lines that are no field are skipped. */
 bool mime_next_field(struct str header, size_t *at, struct mime_field *out);
 /* RFC 2047: decodes encoded words to UTF-8, unfolds. Raw text without one character of UTF-8 is
- * read as Windows-1252, else repaired; controls but tabs become spaces. In the arena. */
+ * read as Windows-1252, else repaired; controls but tabs become spaces. raw itself where that
+ * changes nothing, else in the arena. */
 struct str mime_decode_words(struct str raw, struct arena *arena);
 
 #endif

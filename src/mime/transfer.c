@@ -110,10 +110,17 @@ static void base64_feed(struct mime_decoder *d, struct str in, struct buf *out)
     buf_commit(out, (size_t)(to - begin));
 }
 
+/* -1 where it is no digit. */
 static int hex_value(char c)
 {
-    c = ascii_lower(c);
-    return ascii_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    static const signed char plus_one[256] = {
+        ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+        ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['A'] = 11, ['B'] = 12,
+        ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16, ['a'] = 11, ['b'] = 12,
+        ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    };
+
+    return plus_one[(unsigned char)c] - 1;
 }
 
 /* Takes one byte behind an "=" (RFC 2045 section 6.7): the held bytes are "=" and then one digit,
@@ -179,6 +186,25 @@ static bool quoted_only_blank(struct str rest)
     return true;
 }
 
+/* Copies what stands before the first "=", eight bytes at a time while none of them is one (then a
+ * byte of x is zero); returns how many. Writes at most from.n bytes. */
+static size_t quoted_copy(char *to, struct str from)
+{
+    uint64_t ones = 0x0101010101010101U, eight, x;
+    size_t n = 0;
+
+    for (; from.n - n >= sizeof eight; n += sizeof eight) {
+        memcpy(&eight, from.p + n, sizeof eight);
+        x = eight ^ ones * '=';
+        if ((x - ones) & ~x & ones << 7)
+            break;
+        memcpy(to + n, &eight, sizeof eight);
+    }
+    for (; n < from.n && from.p[n] != '='; n++)
+        to[n] = from.p[n];
+    return n;
+}
+
 /* Decodes a line whole, as quoted_byte would byte by byte, but for what that one can not hold: then
  * NULL. Writes at most line.n + 1 bytes. */
 static char *quoted_line(struct str line, size_t held_max, char *to)
@@ -193,14 +219,12 @@ static char *quoted_line(struct str line, size_t held_max, char *to)
     if (line.n - text.n >= held_max)
         return NULL;
     while (at < text.n) {
-        const char *equals = memchr(text.p + at, '=', text.n - at);
-        size_t n = equals ? (size_t)(equals - text.p) - at : text.n - at;
+        size_t n = quoted_copy(to, str_skip(text, at));
         struct str rest;
 
-        memcpy(to, text.p + at, n);
         to += n;
         at += n;
-        if (!equals)
+        if (at == text.n)
             break;
         rest = str_skip(line, at + 1);
         if (rest.n >= 2 && hex_value(rest.p[0]) >= 0 && hex_value(rest.p[1]) >= 0) {

@@ -168,23 +168,46 @@ static void decode(struct words *w, struct str in)
 
 /* What was decoded may hold line ends and other controls (an attack on whoever prints it): they
  * become spaces. A tab is white space that stays (RFC 5322 section 2.2.3). */
+static bool is_control(char ch)
+{
+    return ((unsigned char)ch < ' ' && ch != '\t') || ch == 127;
+}
+
+static void drop_controls(char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (is_control(p[i]))
+            p[i] = ' ';
+}
+
 static struct str without_controls(struct str s, struct arena *arena)
 {
     struct str copy = arena_str(arena, s);
-    char *p = (char *)(uintptr_t)copy.p; /* our own copy */
 
-    for (size_t i = 0; i < copy.n; i++)
-        if (((unsigned char)p[i] < ' ' && p[i] != '\t') || p[i] == 127)
-            p[i] = ' ';
+    drop_controls((char *)(uintptr_t)copy.p, copy.n); /* our own copy */
     return str_trim(copy);
+}
+
+/* Nothing to decode, to unfold or to replace: printable ASCII without "=?", as most names are. */
+static bool is_as_it_stands(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || (unsigned char)s.p[i] > 126 ||
+            (s.p[i] == '=' && i + 1 < s.n && s.p[i + 1] == '?'))
+            return false;
+    return true;
 }
 
 struct str mime_decode_words(struct str raw, struct arena *arena)
 {
     struct words w = {0};
-    struct str plain = mime_unfold(raw, arena), result;
-    size_t max = plain.n * 4 + 16; /* U+FFFD is three bytes, and the longest that a byte becomes */
+    struct str plain, result;
+    size_t max;
 
+    if (is_as_it_stands(raw))
+        return str_trim(raw);
+    plain = mime_unfold(raw, arena);
+    max = plain.n * 4 + 16; /* U+FFFD is three bytes, and the longest that a byte becomes */
     if (str_find(plain, STR("=?")) == SIZE_MAX && utf8_valid(plain))
         return without_controls(plain, arena);
     buf_init(&w.text, max);
