@@ -24,12 +24,33 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 
 # Files on which the two differ, and why ours is kept.
 EXPECTED = {
-    # 8-bit within encoded words: we read it in the charset of the word, Python not at all.
-    "subject": {"009", "010", "015", "016", "018", "023", "024", "025", "026", "050", "051"},
-    "To": {"009", "010", "015", "016", "018", "023", "024", "025", "026", "050", "051"},
-    # x-uuencode stays as it is (017, 026, 048); message/external-body has a body and no message inside, RFC 9051 section
-    # 7.5.2 (001); a message/rfc822 in base64 is against RFC 2046 section 5.2.1, and neither looks inside (008).
-    "part": {"001", "008", "017", "026", "048"},
+    # 8-bit within encoded words: we read it in the charset of the word, Python not at all. Raw 8-bit text: UTF-8 or Windows-1252
+    # (020, 022, 027, 052, raw).
+    "subject": {"009", "010", "015", "016", "018", "020", "022", "023", "024", "025", "026", "027", "050", "051", "052",
+                "subject-raw-latin1", "subject-raw-utf8",
+                # A line that is no field, and white space before the colon (RFC 5322 section 4.5), do not end the header; nor does a
+                # CR alone.
+                "header-junk-lines", "header-spaces-before-colon", "lone-cr-in-header",
+                # No space where there was none; a language (RFC 2231 section 5); an unknown charset.
+                "subject-glued-words", "subject-language", "subject-unknown-charset"},
+    "From": {"addresses-obsolete", "addresses-utf8", "comments-everywhere", "from-raw-8bit", "header-spaces-before-colon"},
+    "To": {"009", "010", "015", "016", "017", "018", "020", "022", "023", "024", "025", "026", "027", "050", "051", "052",
+           # An address that is the name of an address, UTF-8, comments within an address.
+           "addresses-unquoted-specials", "addresses-utf8", "comments-everywhere", "header-junk-lines",
+           "header-spaces-before-colon"},
+    "id": {"comments-everywhere"},
+    # Comments; CEST is two hours; years of three digits; "+1" is an hour.
+    "date": {"comments-everywhere", "date-cest", "date-three-digit-year", "date-zone-short"},
+    # Raw Latin-1 in a file's name (016, 023, 026); message/external-body has a body and no message inside, RFC 9051 section 7.5.2 (001),
+    # so have delivery-status and partial; a message/rfc822 in base64 is against RFC 2046 section 5.2.1, and neither looks inside
+    # (008).
+    "part": {"001", "008", "016", "023", "026", "filename-raw-utf8", "bounce", "partial",
+             "header-junk-lines", "header-spaces-before-colon", "lone-cr-in-header",
+             # Comments; no boundary; the line end before a boundary that is missing; RFC 2231 before the plain form; no ";".
+             "comments-everywhere", "disposition-comment", "missing-boundary-parameter", "missing-close", "rfc2231-beside-plain",
+             "type-no-semicolon",
+             # Junk in base64 is skipped (RFC 2045 section 6.8), white space at the end of lines is deleted (section 6.7).
+             "base64-junk", "qp-broken", "qp-soft-breaks"},
 }
 
 
@@ -141,7 +162,7 @@ def compare(name, data, got, counts, shown, limit):
     for kind in ("subject", "id", "date", "From", "To", "part"):
         a = [line for line in got if line.startswith(kind + "|")]
         b = [line for line in want if line.startswith(kind + "|")]
-        if a == b or os.path.basename(name)[:3] in EXPECTED.get(kind, ()) and ROOT in name:
+        if a == b or os.path.basename(name)[:-4] in EXPECTED.get(kind, ()) and ROOT in name:
             continue
         differing += 1
         counts[kind] += 1

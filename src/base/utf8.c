@@ -1,6 +1,24 @@
 /* base/utf8.c: see utf8.h. */
 #include "base/utf8.h"
 
+#include <string.h>
+
+/* The end of the run of ASCII that begins at `at`; eight bytes at a time, since most text is that.
+ */
+static size_t ascii_end(struct str s, size_t at)
+{
+    uint64_t eight;
+
+    for (; s.n - at >= sizeof eight; at += sizeof eight) {
+        memcpy(&eight, s.p + at, sizeof eight);
+        if (eight & 0x8080808080808080U)
+            break;
+    }
+    while (at < s.n && (unsigned char)s.p[at] < 0x80)
+        at++;
+    return at;
+}
+
 int32_t utf8_next(struct str s, size_t *at)
 {
     const unsigned char *p = (const unsigned char *)s.p + *at;
@@ -36,12 +54,25 @@ int32_t utf8_next(struct str s, size_t *at)
     return (int32_t)v;
 }
 
+/* The end of the run of valid UTF-8 that begins at `at`. */
+static size_t valid_end(struct str s, size_t at)
+{
+    while ((at = ascii_end(s, at)) < s.n) {
+        size_t from = at;
+
+        /* Two bytes, as the letters of most alphabets have them; the rest as it comes. */
+        if ((unsigned char)s.p[at] >= 0xc2 && (unsigned char)s.p[at] <= 0xdf && s.n - at >= 2 &&
+            ((unsigned char)s.p[at + 1] & 0xc0) == 0x80)
+            at += 2;
+        else if (utf8_next(s, &at) < 0)
+            return from;
+    }
+    return at;
+}
+
 bool utf8_valid(struct str s)
 {
-    for (size_t at = 0; at < s.n;)
-        if (utf8_next(s, &at) < 0)
-            return false;
-    return true;
+    return valid_end(s, 0) == s.n;
 }
 
 void utf8_print(struct buf *out, uint32_t code)
@@ -77,11 +108,13 @@ struct str utf8_cut(struct str s, size_t n)
 void utf8_repair(struct buf *out, struct str s)
 {
     for (size_t at = 0; at < s.n;) {
-        size_t from = at;
+        size_t end = valid_end(s, at);
 
-        if (utf8_next(s, &at) < 0)
+        buf_add(out, s.p + at, end - at);
+        at = end;
+        if (at < s.n) {
+            utf8_next(s, &at);
             utf8_print(out, 0xfffd);
-        else
-            buf_add(out, s.p + from, at - from);
+        }
     }
 }

@@ -4,6 +4,8 @@
 #include "base/limits.h"
 #include "mime/lex.h"
 
+#include <string.h>
+
 #define SEPARATOR '\r'
 
 /* Words up to one of "<>@:;," collected in list->words. Whether they are a phrase or a local part
@@ -13,6 +15,7 @@ struct phrase {
     size_t from; /* where the words begin */
     size_t last; /* where the last one does, which may be a local part */
     struct str comment;
+    struct str before; /* comment, as it was when the last word began */
 };
 
 void mime_addresses_begin(struct mime_addresses *list, struct str value, struct arena *arena)
@@ -38,6 +41,15 @@ static struct str add_unquoted(struct mime_addresses *list, struct str raw)
     return str_of(list->words + from, list->words_n - from);
 }
 
+/* As above, of words that hold nothing to unquote. */
+static void add_plain(struct mime_addresses *list, struct str raw)
+{
+    if (raw.n == 0 || raw.n > list->in.in.n - list->words_n)
+        return;
+    memcpy(list->words + list->words_n, raw.p, raw.n);
+    list->words_n += raw.n;
+}
+
 /* The words from here on, as a phrase: with spaces between. */
 static struct str words_from(struct mime_addresses *list, size_t from)
 {
@@ -47,31 +59,31 @@ static struct str words_from(struct mime_addresses *list, size_t from)
     return str_of(list->words + from, list->words_n - from);
 }
 
-/* atom, or an encoded-word, which may hold specials when its sender is careless. */
-static struct str atom(struct cursor *c)
-{
-    size_t n = mime_lex_encoded_word(cursor_rest(c));
-
-    return n ? cursor_bytes(c, n) : cursor_while(c, mime_lex_is_atom, SIZE_MAX);
-}
-
 /* word = atom / quoted-string, with its separator before it. False when no word stands here. */
 static bool add_word(struct mime_addresses *list, struct phrase *phrase)
 {
     struct cursor *c = &list->in;
-    bool quoted = cursor_peek(c) == '"', joins;
-    size_t space = list->words_n;
-    struct str raw = quoted ? mime_lex_quoted(c) : atom(c);
+    /* An encoded-word may hold specials when its sender is careless. */
+    size_t space = list->words_n, encoded = mime_lex_encoded_word(cursor_rest(c));
+    bool quoted = cursor_peek(c) == '"', atom = !quoted && !encoded, joins;
+    struct str raw = quoted ? mime_lex_quoted(c)
+                     : atom ? mime_lex_atom(c)
+                            : cursor_bytes(c, encoded);
 
-    if (!quoted && raw.n == 0)
+    if (atom && raw.n == 0)
         return false;
     /* local-part of several words: "a . b@c" (RFC 5322 section 4.4, obs-local-part). */
     joins = space > phrase->from && (list->words[space - 1] == '.' || (!quoted && raw.p[0] == '.'));
     if (space > phrase->from)
         add_char(list, SEPARATOR);
-    if (!joins)
+    if (!joins) {
         phrase->last = list->words_n;
-    add_unquoted(list, raw);
+        phrase->before = phrase->comment;
+    }
+    if (atom)
+        add_plain(list, raw);
+    else
+        add_unquoted(list, raw);
     return true;
 }
 
@@ -86,13 +98,14 @@ static struct phrase read_phrase(struct mime_addresses *list)
 }
 
 /* domain = dot-atom / domain-literal / obs-domain; with its white space and comments, which are
- * dropped. */
+ * dropped. *comment becomes the one behind it. */
 static struct str domain(struct mime_addresses *list, struct str *comment)
 {
     struct cursor *c = &list->in;
     size_t from = list->words_n;
+    struct str behind = STR_NULL;
 
-    mime_lex_cfws(c, comment);
+    mime_lex_cfws(c, NULL);
     if (cursor_peek(c) == '[') {
         while (c->at < c->in.n && c->in.p[c->at] != ']') {
             char ch = c->in.p[c->at++];
@@ -105,16 +118,19 @@ static struct str domain(struct mime_addresses *list, struct str *comment)
         return words_from(list, from);
     }
     for (;;) {
-        struct str run = cursor_while(c, mime_lex_is_atom, SIZE_MAX);
+        struct str run = mime_lex_atom(c), after = STR_NULL;
         bool dot = list->words_n > from && list->words[list->words_n - 1] == '.';
 
         if (run.n == 0 || (list->words_n > from && !dot && run.p[0] != '.')) {
             c->at -= run.n;
             break;
         }
-        add_unquoted(list, run);
-        mime_lex_cfws(c, comment);
+        add_plain(list, run);
+        mime_lex_cfws(c, &after);
+        behind = after;
     }
+    if (comment && behind.n)
+        *comment = behind;
     return words_from(list, from);
 }
 
@@ -199,6 +215,7 @@ static void addr_spec(struct mime_addresses *list, struct phrase *phrase, struct
     size_t local_n;
 
     out->name = name_before(list, phrase);
+    phrase->comment = phrase->before; /* one within the address is no name */
     local_n = local_part(list, phrase).n;
     c->at++;
     add_char(list, '@');

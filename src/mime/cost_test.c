@@ -80,6 +80,8 @@ static const struct shape {
     {"HTML references", WHOLE, "Content-Type: text/html\n\n", "&a"},
     {"quoted-printable", WHOLE, "Content-Transfer-Encoding: quoted-printable\n\n", "= "},
     {"base64 padding", WHOLE, "Content-Transfer-Encoding: base64\n\n", "="},
+    {"uuencode", WHOLE, "Content-Transfer-Encoding: x-uuencode\n\nbegin 644 a\n", "!8\n"},
+    {"boundary lines", WHOLE, "Content-Type: multipart/mixed; boundary=b\n\n", "--b\n"},
     {"UTF-7", WHOLE, "Content-Type: text/plain; charset=utf-7\n\n", "+"},
     {"ISO-2022-JP", WHOLE, "Content-Type: text/plain; charset=iso-2022-jp\n\n", "\033$B"},
 };

@@ -114,18 +114,29 @@ static int64_t zone(struct cursor *c)
     return 0;
 }
 
+/* Goes behind "day-of-week ,", whatever stands there: it says nothing that the date does not say.
+ */
+static void day_of_week(struct cursor *c)
+{
+    size_t at = c->at;
+
+    while (at < c->in.n && c->in.p[at] != ',' && !ascii_digit(c->in.p[at]))
+        at++;
+    if (at < c->in.n && c->in.p[at] == ',') {
+        c->at = at + 1;
+    } else if (ascii_alpha((char)cursor_peek(c))) {
+        cursor_while(c, is_letter, SIZE_MAX);
+        cursor_accept(c, '.');
+    }
+    blank(c);
+}
+
 /* [ day-of-week "," ] day month year time zone, or asctime's: day-of-week month day time [zone]
  * year */
 static void date_time(struct cursor *c, struct date *d)
 {
     blank(c);
-    if (ascii_alpha((char)cursor_peek(c))) {
-        cursor_while(c, is_letter, SIZE_MAX);
-        cursor_accept(c, '.');
-        blank(c);
-        cursor_accept(c, ',');
-        blank(c);
-    }
+    day_of_week(c);
     if (ascii_digit((char)cursor_peek(c))) {
         d->day = (int64_t)cursor_number(c, 31);
         blank(c);
@@ -138,6 +149,8 @@ static void date_time(struct cursor *c, struct date *d)
         blank(c);
         cursor_accept(c, ',');
         blank(c);
+        if (cursor_at_end(c)) /* a day alone: its beginning */
+            return;
         time_of_day(c, d);
         d->zone = zone(c);
         return;

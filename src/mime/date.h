@@ -1,6 +1,6 @@
 /* mime/date.h: the date-time of a Date field (RFC 5322 section 3.3) with what section 4.3 calls
  * obsolete: years of two and three digits, zones by name, comments anywhere. Also reads asctime's
- * order, and "-" between day, month and year. */
+ * order, "-" between day, month and year, a day without a time, and anything as day of the week. */
 #ifndef MIME_DATE_H
 #define MIME_DATE_H
 

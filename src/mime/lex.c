@@ -86,41 +86,48 @@ struct str mime_lex_unquote_arena(struct str raw, struct arena *arena)
     return to ? str_of(to, mime_lex_unquote(to, raw)) : STR_NULL;
 }
 
-/* token = 1*<any CHAR except SPACE, CTLs, or tspecials>; bytes above 127 are let through. */
-static bool is_token(char ch)
+/* Sets of ASCII characters, a bit each. */
+#define BIT(ch) ((uint64_t)1 << ((ch)&63))
+#define CONTROLS 0xffffffffU
+
+static bool has(const uint64_t set[2], char ch)
 {
-    return (unsigned char)ch > ' ' && ch != 127 && !strchr("()<>@,;:\\\"/[]?=", ch);
+    unsigned char c = (unsigned char)ch;
+
+    return c < 128 && (set[c >> 6] & BIT(c));
+}
+
+static struct str run_without(struct cursor *c, const uint64_t set[2])
+{
+    size_t from = c->at, at = from;
+
+    if (c->failed)
+        return STR_NULL;
+    while (at < c->in.n && !has(set, c->in.p[at]))
+        at++;
+    c->at = at;
+    return str_sub(c->in, from, at - from);
 }
 
 struct str mime_lex_token(struct cursor *c)
 {
-    return cursor_while(c, is_token, SIZE_MAX);
+    /* token = 1*<any CHAR except SPACE, CTLs, or tspecials>; bytes above 127 are let through. */
+    static const uint64_t none[2] = {CONTROLS | BIT(' ') | BIT('(') | BIT(')') | BIT('<') |
+                                         BIT('>') | BIT(',') | BIT(';') | BIT(':') | BIT('"') |
+                                         BIT('/') | BIT('?') | BIT('='),
+                                     BIT('@') | BIT('\\') | BIT('[') | BIT(']') | BIT(127)};
+
+    return run_without(c, none);
 }
 
-bool mime_lex_is_atom(char ch)
+struct str mime_lex_atom(struct cursor *c)
 {
-    switch (ch) {
-    case ' ':
-    case '\t':
-    case '\r':
-    case '\n':
-    case '\0':
-    case '(':
-    case ')':
-    case '<':
-    case '>':
-    case '[':
-    case ']':
-    case ':':
-    case ';':
-    case '@':
-    case '\\':
-    case ',':
-    case '"':
-        return false;
-    default:
-        return true;
-    }
+    static const uint64_t none[2] = {BIT('\0') | BIT('\t') | BIT('\r') | BIT('\n') | BIT(' ') |
+                                         BIT('(') | BIT(')') | BIT('<') | BIT('>') | BIT(':') |
+                                         BIT(';') | BIT(',') | BIT('"'),
+                                     BIT('@') | BIT('\\') | BIT('[') | BIT(']')};
+
+    return run_without(c, none);
 }
 
 size_t mime_lex_encoded_word(struct str s)

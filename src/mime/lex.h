@@ -24,9 +24,9 @@ size_t mime_lex_unquote(char *to, struct str raw);
 struct str mime_lex_unquote_arena(struct str raw, struct arena *arena);
 /* The run of MIME token characters here (RFC 2045 section 5.1); may be empty. */
 struct str mime_lex_token(struct cursor *c);
-/* True for atext, and for '.' as well as for bytes above 127 and controls that are no white space.
+/* The run here of atext, '.', bytes above 127 and controls that are no white space; may be empty.
  */
-bool mime_lex_is_atom(char ch);
+struct str mime_lex_atom(struct cursor *c);
 /* The length of an encoded-word here (RFC 2047 section 2), or 0: "=?" charset "?" encoding "?" text
  * "?=" without white space, at most 255 bytes. */
 size_t mime_lex_encoded_word(struct str s);

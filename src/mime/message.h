@@ -82,8 +82,9 @@ struct mime_field {
 /* Iterates the fields of a header (from part.header_at to body_at, or any slice): *at begins at 0.
  * False at the end. Lines that are no field are skipped. */
 bool mime_next_field(struct str header, size_t *at, struct mime_field *out);
-/* RFC 2047: decodes encoded words to UTF-8, unfolds; bytes that are not UTF-8 are repaired. In the
- * arena. */
+/* RFC 2047: decodes encoded words to UTF-8, unfolds. Raw text without one character of UTF-8 is
+ * read as Windows-1252, else repaired; controls but tabs become spaces. raw itself where that
+ * changes nothing, else in the arena. */
 struct str mime_decode_words(struct str raw, struct arena *arena);
 
 #endif

@@ -63,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] & 4) {
         decode_in_pieces(bytes, 1 + data[0] / 8U, MIME_TRANSFER_BASE64);
         decode_in_pieces(bytes, 1 + data[0] / 8U, MIME_TRANSFER_QUOTED);
+        decode_in_pieces(bytes, 1 + data[0] / 8U, MIME_TRANSFER_UUENCODE);
     }
     return 0;
 }

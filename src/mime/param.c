@@ -182,8 +182,8 @@ static void decode_percent(struct buf *out, struct str in)
     }
 }
 
-/* Joins pieces 0, 1, ... of one name; a gap ends the value (RFC 2231 section 3). Marks them all as
- * used. */
+/* Joins pieces 0, 1, ... of one name; a gap leaves no trace (RFC 2231 section 3 knows none). Marks
+ * them all as used. */
 static struct str join(struct piece *pieces, uint32_t n, uint32_t first, struct arena *arena)
 {
     const struct piece *order[LIMIT_MIME_PARAMETERS + 1] = {NULL};
@@ -200,9 +200,12 @@ static struct str join(struct piece *pieces, uint32_t n, uint32_t first, struct 
             order[pieces[i].index] = &pieces[i];
     }
     buf_init(&bytes, total + 1);
-    for (size_t i = 0; i < ARRAY_LEN(order) && order[i]; i++) {
-        struct str part = order[i]->value, after;
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        struct str part, after;
 
+        if (!order[i])
+            continue;
+        part = order[i]->value;
         if (i == 0 && order[0]->extended && str_cut(part, '\'', &charset, &after) &&
             str_cut(after, '\'', &language, &after))
             part = after;

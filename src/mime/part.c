@@ -325,9 +325,67 @@ static void close_all(struct scan *s)
     }
 }
 
-static void scan_body(struct scan *s)
+/* Goes behind further lines of the boundary that was just seen: two delimiters with nothing between
+ * them enclose no part, since each needs a line end of its own before it (RFC 2046
+ * section 5.1.1). */
+static void pass_boundaries(struct scan *s, uint32_t frame)
 {
     while (s->at < s->in.n) {
+        size_t end = mime_line_end(s->in, s->at, s->cr);
+        uint32_t found;
+        bool closes;
+
+        if (!match(s, end, &found, &closes) || found != frame || closes)
+            return;
+        pass_line(s, end);
+    }
+}
+
+/* Line ends in the text. In blocks, whose sum fits into a byte, so that compilers make one
+ * comparison of many bytes. */
+static uint64_t count_lines(struct str text, char end)
+{
+    uint64_t lines = 0;
+    size_t i = 0;
+
+    for (; text.n - i >= 64; i += 64) {
+        unsigned char block = 0;
+
+        for (size_t k = 0; k < 64; k++)
+            block = (unsigned char)(block + (text.p[i + k] == end));
+        lines += block;
+    }
+    for (; i < text.n; i++)
+        lines += text.p[i] == end;
+    return lines;
+}
+
+/* Goes to the next line that begins with "--", or to the end: only such a line can be a boundary.
+ * s->at is the beginning of a line. */
+static void pass_to_dashes(struct scan *s)
+{
+    char line_end = s->cr ? '\r' : '\n';
+    size_t from = s->at, at = from;
+
+    while (s->frames_n && at < s->in.n) {
+        const char *dash = memchr(s->in.p + at, '-', s->in.n - at);
+
+        at = dash ? (size_t)(dash - s->in.p) : s->in.n;
+        if ((at == from || s->in.p[at - 1] == line_end) && s->in.n - at >= 2 &&
+            s->in.p[at + 1] == '-')
+            break;
+        while (at < s->in.n && s->in.p[at] == '-')
+            at++;
+    }
+    if (!s->frames_n)
+        at = s->in.n;
+    s->lines += count_lines(str_sub(s->in, from, at - from), line_end);
+    s->at = at;
+}
+
+static void scan_body(struct scan *s)
+{
+    for (pass_to_dashes(s); s->at < s->in.n; pass_to_dashes(s)) {
         size_t end = mime_line_end(s->in, s->at, s->cr);
         uint32_t frame, owner;
         bool closes;
@@ -344,8 +402,10 @@ static void scan_body(struct scan *s)
         close_parts(s, owner);
         s->frames_n = closes ? frame : frame + 1;
         pass_line(s, end);
-        if (!closes)
-            begin_parts(s, owner);
+        if (closes)
+            continue;
+        pass_boundaries(s, frame);
+        begin_parts(s, owner);
     }
     close_all(s);
 }

@@ -23,10 +23,12 @@ static bool next_id(struct str in, size_t *at, struct str *out)
     return false;
 }
 
-/* Clients fold long ids, so white space inside is no part of them. */
+/* Clients fold long ids, so white space inside is no part of them; but in a quoted string it is
+ * (RFC 5322 section 4.5.4, obs-id-left). */
 static struct str without_blanks(struct str raw, struct arena *arena)
 {
     size_t n = 0, i = 0;
+    bool quoted = false;
     char *to;
 
     while (i < raw.n && (unsigned char)raw.p[i] > ' ')
@@ -35,9 +37,11 @@ static struct str without_blanks(struct str raw, struct arena *arena)
         return raw;
     if (!(to = arena_alloc(arena, raw.n)))
         return STR_NULL;
-    for (i = 0; i < raw.n; i++)
-        if ((unsigned char)raw.p[i] > ' ')
+    for (i = 0; i < raw.n; i++) {
+        quoted ^= raw.p[i] == '"';
+        if ((unsigned char)raw.p[i] > ' ' || (quoted && raw.p[i] == ' '))
             to[n++] = raw.p[i];
+    }
     return str_of(to, n);
 }
 
@@ -49,8 +53,10 @@ struct str mime_message_id(struct str value, struct arena *arena)
     if (next_id(value, &at, &id))
         return without_blanks(id, arena);
     value = str_trim(value);
+    if (value.n && value.p[0] == '<')
+        value = str_skip(value, 1);
     for (size_t i = 0; i < value.n; i++)
-        if ((unsigned char)value.p[i] <= ' ')
+        if ((unsigned char)value.p[i] <= ' ' || value.p[i] == '>')
             value.n = i;
     return value;
 }

@@ -5,7 +5,7 @@
 #include "mime/message.h"
 
 /* The first msg-id of a Message-ID field, without < >, white space removed; the bare word when
- * there are no brackets. */
+ * there are not both brackets. */
 struct str mime_message_id(struct str value, struct arena *arena);
 /* The Message-IDs of References, then those of In-Reply-To that were not there, oldest first. Of
  * more than LIMIT_MIME_REFERENCES the first and the last ones are kept: the root of the thread and

@@ -88,6 +88,27 @@ static void decode_q(struct buf *out, struct str text)
     }
 }
 
+/* Text that is no encoded word. It is UTF-8 (RFC 6532 section 3.2); where it is not, and no
+ * character in it is, it came from a program that wrote its own charset, which is Windows-1252 more
+ * often than any other one. */
+static void add_raw(struct buf *out, struct str raw)
+{
+    bool utf8 = false, broken = false;
+
+    for (size_t at = 0; at < raw.n;) {
+        int32_t code = utf8_next(raw, &at);
+
+        utf8 |= code >= 128;
+        broken |= code < 0;
+    }
+    if (broken && !utf8)
+        mime_charset_convert(out, STR("windows-1252"), raw);
+    else if (broken)
+        utf8_repair(out, raw);
+    else
+        buf_str(out, raw);
+}
+
 static void flush(struct words *w)
 {
     if (w->bytes.n)
@@ -134,7 +155,7 @@ static void decode(struct words *w, struct str in)
         }
         if (!(after_word && only_blank(str_sub(in, plain, at - plain)))) {
             flush(w);
-            utf8_repair(&w->text, str_sub(in, plain, at - plain));
+            add_raw(&w->text, str_sub(in, plain, at - plain));
         }
         add_word(w, &word);
         after_word = true;
@@ -142,28 +163,51 @@ static void decode(struct words *w, struct str in)
         plain = at;
     }
     flush(w);
-    utf8_repair(&w->text, str_skip(in, plain));
+    add_raw(&w->text, str_skip(in, plain));
 }
 
 /* What was decoded may hold line ends and other controls (an attack on whoever prints it): they
- * become spaces. */
+ * become spaces. A tab is white space that stays (RFC 5322 section 2.2.3). */
+static bool is_control(char ch)
+{
+    return ((unsigned char)ch < ' ' && ch != '\t') || ch == 127;
+}
+
+static void drop_controls(char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (is_control(p[i]))
+            p[i] = ' ';
+}
+
 static struct str without_controls(struct str s, struct arena *arena)
 {
     struct str copy = arena_str(arena, s);
-    char *p = (char *)(uintptr_t)copy.p; /* our own copy */
 
-    for (size_t i = 0; i < copy.n; i++)
-        if ((unsigned char)p[i] < ' ' || p[i] == 127)
-            p[i] = ' ';
+    drop_controls((char *)(uintptr_t)copy.p, copy.n); /* our own copy */
     return str_trim(copy);
+}
+
+/* Nothing to decode, to unfold or to replace: printable ASCII without "=?", as most names are. */
+static bool is_as_it_stands(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || (unsigned char)s.p[i] > 126 ||
+            (s.p[i] == '=' && i + 1 < s.n && s.p[i + 1] == '?'))
+            return false;
+    return true;
 }
 
 struct str mime_decode_words(struct str raw, struct arena *arena)
 {
     struct words w = {0};
-    struct str plain = mime_unfold(raw, arena), result;
-    size_t max = plain.n * 4 + 16; /* U+FFFD is three bytes, and the longest that a byte becomes */
+    struct str plain, result;
+    size_t max;
 
+    if (is_as_it_stands(raw))
+        return str_trim(raw);
+    plain = mime_unfold(raw, arena);
+    max = plain.n * 4 + 16; /* U+FFFD is three bytes, and the longest that a byte becomes */
     if (str_find(plain, STR("=?")) == SIZE_MAX && utf8_valid(plain))
         return without_controls(plain, arena);
     buf_init(&w.text, max);
