@@ -73,12 +73,12 @@ class Server:
     def __init__(self, people=("ada", "ben"), settings=(), start=True):
         self.folder = tempfile.TemporaryDirectory(prefix="posthus-test-")
         self.data = self.folder.name + "/data"
-        self.smtp, self.imap, self.imaps = free_port(), free_port(), free_port()
+        self.smtp, self.lmtp, self.imap, self.imaps = free_port(), free_port(), free_port(), free_port()
         self.may_die = False        # the test kills processes itself
         self.process = None
         self.out = open(self.folder.name + "/out", "ab")
-        lines = ["listen-smtp = 127.0.0.1:%d" % self.smtp, "listen-imap = 127.0.0.1:%d" % self.imap,
-                 "listen-imaps = 127.0.0.1:%d" % self.imaps] + list(settings)
+        lines = ["listen-smtp = 127.0.0.1:%d" % self.smtp, "listen-lmtp = 127.0.0.1:%d" % self.lmtp,
+                 "listen-imap = 127.0.0.1:%d" % self.imap, "listen-imaps = 127.0.0.1:%d" % self.imaps] + list(settings)
         argv = [POSTHUS, "init", "--data", self.data]
         for line in lines:
             argv += ["--set", line]

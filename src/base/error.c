@@ -31,6 +31,8 @@ const char *error_kind_name(enum error_kind kind)
         [ERROR_LIMIT] = "limit",         [ERROR_GONE] = "gone",
         [ERROR_DISK] = "disk",           [ERROR_DAMAGED] = "damaged",
         [ERROR_UNSUPPORTED] = "unsupported", [ERROR_INTERNAL] = "internal",
+        [ERROR_LOOP] = "loop",           [ERROR_TOO_LARGE] = "too-large",
+        [ERROR_RATE] = "rate",
     };
 
     return (unsigned)kind < ERROR_KINDS ? names[kind] : "unknown";

@@ -20,6 +20,9 @@ enum error_kind {
     ERROR_DAMAGED,   /* what was read is not what was written */
     ERROR_UNSUPPORTED,
     ERROR_INTERNAL,
+    ERROR_LOOP,      /* it has come by here too often */
+    ERROR_TOO_LARGE, /* it would not fit if everything else went away */
+    ERROR_RATE,      /* too much in too short a time; later it would do */
     ERROR_KINDS
 };
 

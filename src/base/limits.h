@@ -15,8 +15,15 @@
 #define LIMIT_SMTP_DOMAIN 255     /* RFC 5321 section 4.5.3.1.2 */
 #define LIMIT_SMTP_PATH 320       /* local part, @ and domain, and room for quoting */
 #define LIMIT_SMTP_BAD_COMMANDS 10 /* errors in a row, then 421 */
+#define LIMIT_SMTP_UNKNOWN_COMMANDS 3 /* in all, then 421: another protocol talks (FAILURES 7) */
+#define LIMIT_SMTP_IDLE_COMMANDS 200  /* since the last message that was taken, RCPT and BDAT aside */
+#define LIMIT_SMTP_STRANGERS 200  /* recipients refused for good since then: a harvest of addresses */
+#define LIMIT_SMTP_CHUNK_SWALLOWED (16 << 20) /* octets beyond the largest message that a chunk may announce */
 #define LIMIT_SMTP_RECIPIENTS 1000
 #define LIMIT_SMTP_ARENA 1048576  /* memory of one transaction */
+
+#define LIMIT_SMTP_HOPS 100       /* Received fields (RFC 5321 section 6.3: at least 100), then it is a loop */
+#define LIMIT_PROXY_HEADER 1024   /* bytes; balancers write less than 300 */
 
 /* MIME: work and memory stay linear (CVE-2024-23184, CVE-2026-27859, CVE-2026-26312). */
 #define LIMIT_MIME_DEPTH 64

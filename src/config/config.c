@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum type { TYPE_TEXT, TYPE_ADDRESSES, TYPE_NUMBER, TYPE_BOOL };
+enum type { TYPE_TEXT, TYPE_ADDRESSES, TYPE_NETWORKS, TYPE_NUMBER, TYPE_BOOL };
 enum when { WHEN_LIVE, WHEN_START };
 
 static const struct setting {
@@ -35,6 +35,11 @@ static uint64_t *number_of(const struct config *c, const struct setting *s)
 static bool *bool_of(const struct config *c, const struct setting *s)
 {
     return (bool *)((const char *)c + s->offset);
+}
+
+static bool is_text(const struct setting *s)
+{
+    return s->type == TYPE_TEXT || s->type == TYPE_ADDRESSES || s->type == TYPE_NETWORKS;
 }
 
 static bool parse_number(struct str v, uint64_t *out)
@@ -68,10 +73,13 @@ static bool set(struct config *c, const struct setting *s, struct str v, struct 
     switch (s->type) {
     case TYPE_TEXT:
     case TYPE_ADDRESSES:
+    case TYPE_NETWORKS:
         if (v.n < s->least || v.n > s->most)
             return error_set(err, ERROR_LIMIT, "%s wants %llu to %llu characters", s->key,
                              (unsigned long long)s->least, (unsigned long long)s->most);
         if (s->type == TYPE_ADDRESSES && !check_addresses(v, err))
+            return false;
+        if (s->type == TYPE_NETWORKS && !net_networks_check(v, err))
             return false;
         mem_free(*text_of(c, s));
         *text_of(c, s) = str_dup_c(v);
@@ -109,7 +117,7 @@ void config_init(struct config *c)
 void config_done(struct config *c)
 {
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (table[i].type == TYPE_TEXT || table[i].type == TYPE_ADDRESSES)
+        if (is_text(&table[i]))
             mem_free(*text_of(c, &table[i]));
     memset(c, 0, sizeof *c);
 }
@@ -235,6 +243,8 @@ static void print_bounds(const struct setting *s, struct buf *out)
         buf_c(out, "yes or no; ");
     else if (s->type == TYPE_ADDRESSES)
         buf_c(out, "IP:port, several with spaces between; ");
+    else if (s->type == TYPE_NETWORKS)
+        buf_c(out, "networks as 192.0.2.0/24, several with spaces between; ");
     buf_c(out, when_words(s));
 }
 

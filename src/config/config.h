@@ -11,6 +11,7 @@
 
 #define CONFIG_C_TEXT char *
 #define CONFIG_C_ADDRESSES char *
+#define CONFIG_C_NETWORKS char *
 #define CONFIG_C_NUMBER uint64_t
 #define CONFIG_C_BOOL bool
 

@@ -4,7 +4,7 @@
  *     SETTING(type, field, "key", default, least, most, reload, "help")
  *
  * type: TEXT (char *; least and most bound its bytes), NUMBER (uint64_t; K, M, G suffixes are powers of 1024), BOOL,
- * ADDRESSES (char *; "IP:port" separated by spaces or commas, empty: none).
+ * ADDRESSES (char *; "IP:port" separated by spaces or commas, empty: none), NETWORKS (char *; as 192.0.2.0/24, the same).
  * reload: LIVE takes effect at SIGHUP, START at the next start. */
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
@@ -14,6 +14,15 @@
             "The name this server calls itself in SMTP and in certificates.")                      \
     SETTING(ADDRESSES, listen_smtp, "listen-smtp", "127.0.0.1:10025", 0, 1000, START,              \
             "Where SMTP from other servers is received, with STARTTLS offered.")                   \
+    SETTING(ADDRESSES, listen_smtp_proxy, "listen-smtp-proxy", "", 0, 1000, START,                 \
+            "Where SMTP is received behind a load balancer: each connection begins with a header of "  \
+            "the PROXY protocol, version 2.")                                                      \
+    SETTING(NETWORKS, proxy_from, "proxy-from", "127.0.0.0/8 ::1", 0, 2000, LIVE,                  \
+            "Networks of the load balancers; anybody else is turned away at listen-smtp-proxy.")   \
+    SETTING(ADDRESSES, listen_lmtp, "listen-lmtp", "", 0, 1000, START,              \
+            "Where LMTP is received, for a mail server in front of this one; keep it on loopback.")  \
+    SETTING(TEXT, lmtp_socket, "lmtp-socket", "lmtp.sock", 0, 100, START,                          \
+            "A Unix socket for LMTP; a path is taken from the data folder; empty: none.")          \
     SETTING(ADDRESSES, listen_imaps, "listen-imaps", "127.0.0.1:10993", 0, 1000, START,            \
             "Where IMAP is served over TLS from the first byte.")                                  \
     SETTING(ADDRESSES, listen_imap, "listen-imap", "127.0.0.1:10143", 0, 1000, START,              \
@@ -36,6 +45,23 @@
             "The most connections of one edge process.")                                           \
     SETTING(NUMBER, connections_address, "connections-per-address", "2000", 1, 1000000, LIVE,      \
             "The most connections of one IPv4 address or IPv6 /64 to one edge process.")           \
+    SETTING(NETWORKS, limit_exceptions, "limit-exceptions", "127.0.0.0/8 ::1", 0, 2000, LIVE,      \
+            "Networks to which the limits by the minute below do not apply.")                      \
+    SETTING(NUMBER, smtp_rate_connections, "smtp-rate-connections", "600", 0, 1000000000, LIVE,    \
+            "SMTP connections a minute of one IPv4 address or IPv6 /64; a /24 or /48 may make ten "    \
+            "times as many. 0: no limit. The same holds for the four below.")                      \
+    SETTING(NUMBER, smtp_rate_messages, "smtp-rate-messages", "1200", 0, 1000000000, LIVE,         \
+            "Messages a minute.")                                                                  \
+    SETTING(NUMBER, smtp_rate_recipients, "smtp-rate-recipients", "6000", 0, 1000000000, LIVE,     \
+            "Recipients a minute.")                                                                \
+    SETTING(NUMBER, smtp_rate_bytes, "smtp-rate-bytes", "2G", 0, 1099511627776, LIVE,              \
+            "Bytes of messages a minute.")                                                         \
+    SETTING(NUMBER, smtp_rate_errors, "smtp-rate-errors", "120", 0, 1000000000, LIVE,              \
+            "Refused commands and unknown recipients a minute; beyond, connections are turned away.")  \
+    SETTING(NUMBER, messages_connection, "messages-per-connection", "10000", 0, 1000000000, LIVE,  \
+            "The most messages of one SMTP connection; 0: no limit.")                              \
+    SETTING(NUMBER, smtp_session_time, "smtp-session-time", "7200", 60, 1000000, LIVE,             \
+            "Seconds that one SMTP connection may last, however busy it is.")                      \
     SETTING(NUMBER, smtp_timeout, "smtp-timeout", "300", 5, 3600, LIVE,                            \
             "Seconds that an SMTP client may be silent (RFC 5321 section 4.5.3.2).")               \
     SETTING(NUMBER, login_timeout, "login-timeout", "60", 5, 3600, LIVE,                           \

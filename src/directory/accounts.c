@@ -60,10 +60,15 @@ bool account_of_address(struct directory *d, struct str local, struct str domain
     bool found = false, ok = true;
 
     if (domain.n && !domain_find(d, domain, &id, &why)) {
-        if (why.kind == ERROR_NOT_FOUND)
+        /* RFC 5321 section 4.5.1: <postmaster> alone travels as postmaster at our own name. */
+        if (why.kind == ERROR_NOT_FOUND && str_equal_nocase(local, STR("postmaster")) &&
+            str_equal_nocase(domain, str_c(d->p->config.hostname)))
+            domain = STR_NULL;
+        else if (why.kind == ERROR_NOT_FOUND)
             return error_set(err, ERROR_DENIED, "%.*s is not a domain of this server, and it does not relay",
                              STR_ARG(str_sub(domain, 0, 100)));
-        return error_set(err, why.kind, "%s", why.text);
+        else
+            return error_set(err, why.kind, "%s", why.text);
     }
     buf_init(&b, LIMIT_SMTP_PATH);
     name_fold(&b, local);

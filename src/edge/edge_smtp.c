@@ -1,54 +1,18 @@
-/* edge/edge_smtp.c: connections of SMTP: TLS, the dialogue (smtp/server.h), and a message into a sealed memfd.
- *
- * The edge writes a message once, seals it so that nobody can change it any more, and passes it on. It holds no account and no
- * key. Asked twice (intake was started again meanwhile) it tells the same message under the same transaction. */
+/* edge/edge_smtp.c: connections of SMTP and LMTP: the PROXY header where one is expected, TLS, limits, and the dialogue
+ * (smtp/server.h), whose transactions are in smtp_message.c. The edge holds no account and no key. */
+#include "edge/edge.h"
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "edge/edge.h"
-#include "edge/edge_int.h"
-#include "smtp/server.h"
+#include "edge/edge_smtp_int.h"
+#include "net/proxy.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#define ASK_MS 15000
-#define MESSAGE_MS 45000 /* longer than intake takes at the worst */
-#define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-#define ID_CHARS 10
-
-struct smtp_edge {
-    struct edge edge;
-    struct conn *conns;
-    uint64_t memory, memory_most; /* of messages in flight, bytes */
-    struct smtp_config config;
-    uint64_t accepted, refused;
-};
-
-struct conn {
-    struct conn *next, **at;
-    struct smtp_edge *e;
-    struct stream *stream;
-    struct smtp_server *server;
-    struct buf out;
-    struct net_address peer;
-    bool entered, tls_wanted, closing;
-    char id[ID_CHARS + 1];
-    /* The transaction. */
-    char transaction[16];
-    struct buf rcpts; /* accepted addresses, each with a NUL behind */
-    struct buf asked; /* the one that is being asked for */
-    size_t rcpts_n;
-    int fd;           /* the message, or -1 */
-    uint64_t size;
-    uint64_t call; /* the request under way, or 0 */
-    bool handed;   /* intake has it, or is being asked to take it */
-};
+#define PROXY_TIMEOUT_S 10 /* for the header of a load balancer */
 
 static void pump(struct conn *c);
 
@@ -57,43 +21,24 @@ static struct str id_of(const struct conn *c)
     return str_c(c->id);
 }
 
-/* ---- the transaction ---- */
-
-static void drop_message(struct conn *c)
-{
-    if (c->fd >= 0)
-        close(c->fd);
-    c->fd = -1;
-    c->e->memory -= c->size;
-    c->size = 0;
-}
-
-/* Nothing of a transaction outlives it, ended or given up. */
-static void op_reset(void *arg)
-{
-    struct conn *c = arg;
-
-    calls_forget(c->e->edge.p->calls, c->call);
-    c->call = 0;
-    c->handed = false;
-    drop_message(c);
-    buf_reset(&c->rcpts);
-    c->rcpts_n = 0;
-}
-
 static void destroy(struct conn *c, const char *why)
 {
     struct edge *e = &c->e->edge;
-    struct net_address peer = c->peer;
+    struct net_address peer = c->socket_peer;
     bool entered = c->entered;
 
     edge_log_disconnect(id_of(c), why);
-    op_reset(c);
+    if (c->handed)
+        smtp_transaction_unheard(c);
+    smtp_transaction_reset(c);
     *c->at = c->next;
     if (c->next)
         c->next->at = c->at;
     smtp_server_destroy(c->server);
+    if (c->over_rate)
+        event_free(c->over_rate);
     buf_done(&c->out);
+    buf_done(&c->from);
     buf_done(&c->rcpts);
     buf_done(&c->asked);
     mem_free(c);
@@ -113,10 +58,13 @@ static bool flush(struct conn *c)
     return true;
 }
 
-static void answered(struct conn *c, const struct error *err, struct str id)
+void smtp_conn_answered(struct conn *c, const struct error *err, const struct error *errs, size_t n,
+                        struct str id)
 {
-    c->call = 0;
-    smtp_server_answer(c->server, err, id);
+    if (errs)
+        smtp_server_answer_each(c->server, errs, n, id);
+    else
+        smtp_server_answer(c->server, err, id);
     if (c->e->edge.p->draining && !c->closing)
         smtp_server_end(c->server, "this server is restarting; try again in a moment");
     if (flush(c))
@@ -124,186 +72,6 @@ static void answered(struct conn *c, const struct error *err, struct str id)
     stream_set_reading(c->stream, true);
     pump(c);
 }
-
-static void log_refused(struct conn *c, const char *what, const struct error *err)
-{
-    struct log_line l;
-
-    c->e->refused++;
-    log_begin(&l, LOG_MAIL_REFUSED, id_of(c));
-    log_c(&l, "what", what);
-    log_str(&l, "recipient", buf_view(&c->asked));
-    log_c(&l, "kind", error_kind_name(err->kind));
-    log_c(&l, "why", err->text);
-    log_end(&l);
-}
-
-static void on_rcpt(void *arg, struct msg *m)
-{
-    struct conn *c = arg;
-    struct error err = {0};
-
-    if (!m)
-        error_set(&err, ERROR_TEMPORARY, "this address can not be looked up just now; try again");
-    else if (m->rcpt_tell.kind)
-        error_set(&err, (enum error_kind)m->rcpt_tell.kind, "%.*s", STR_ARG(m->rcpt_tell.text));
-    if (err.kind) {
-        log_refused(c, "recipient", &err);
-    } else {
-        buf_str(&c->rcpts, buf_view(&c->asked));
-        buf_char(&c->rcpts, '\0');
-        c->rcpts_n++;
-    }
-    answered(c, err.kind ? &err : NULL, STR_NULL);
-}
-
-static void op_rcpt(void *arg, const struct smtp_path_view *to, uint64_t size)
-{
-    struct conn *c = arg;
-    struct process *p = c->e->edge.p;
-    struct msg m = {.type = MSG_RCPT_ASK};
-
-    buf_reset(&c->asked);
-    buf_str(&c->asked, to->local);
-    if (to->domain.n) {
-        buf_char(&c->asked, '@');
-        buf_str(&c->asked, to->domain);
-    } else { /* RFC 5321 section 4.5.1: <postmaster> alone */
-        buf_printf(&c->asked, "@%s", p->config.hostname);
-    }
-    m.rcpt_ask = (struct msg_rcpt_ask){c->call = calls_next_id(p->calls), to->local, to->domain, size};
-    process_call(p, ROLE_DIRECTORY, c->call, &m, ASK_MS, true, on_rcpt, c);
-}
-
-static bool op_data_begin(void *arg, struct error *err)
-{
-    struct conn *c = arg;
-
-    if (c->e->memory >= c->e->memory_most)
-        return error_set(err, ERROR_DISK, "too many messages are on their way; try again in a moment");
-    drop_message(c);
-    c->fd = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (c->fd < 0)
-        return error_set(err, ERROR_TEMPORARY, "no room for a message just now; try again");
-    random_bytes(c->transaction, sizeof c->transaction);
-    return true;
-}
-
-static bool op_data(void *arg, struct str bytes, struct error *err)
-{
-    struct conn *c = arg;
-
-    if (c->e->memory + bytes.n > c->e->memory_most)
-        return error_set(err, ERROR_DISK, "too many messages are on their way; try again in a moment");
-    if (write(c->fd, bytes.p, bytes.n) != (ssize_t)bytes.n)
-        return error_set(err, ERROR_TEMPORARY, "no room for the message just now; try again");
-    c->size += bytes.n;
-    c->e->memory += bytes.n;
-    return true;
-}
-
-static void on_message(void *arg, struct msg *m)
-{
-    struct conn *c = arg;
-    struct error err = {0};
-    struct log_line l;
-
-    if (!m)
-        error_set(&err, ERROR_TEMPORARY, "the message could not be stored in time; try again");
-    else if (m->intake_done.kind)
-        error_set(&err, (enum error_kind)m->intake_done.kind, "%.*s", STR_ARG(m->intake_done.text));
-    if (err.kind) {
-        log_refused(c, "message", &err);
-    } else {
-        c->e->accepted++;
-        log_begin(&l, LOG_MAIL_ACCEPTED, id_of(c));
-        log_u64(&l, "size", c->size);
-        log_u64(&l, "recipients", c->rcpts_n);
-        log_end(&l);
-    }
-    op_reset(c);
-    answered(c, err.kind ? &err : NULL, id_of(c));
-}
-
-static void send_rcpts(struct conn *c, struct chan *intake)
-{
-    struct str list[150], rest = buf_view(&c->rcpts), one;
-    struct msg m = {.type = MSG_INTAKE_RCPTS};
-
-    while (rest.n) {
-        size_t n = 0;
-
-        while (n < ARRAY_LEN(list) && str_cut(rest, '\0', &one, &rest))
-            list[n++] = one;
-        m.intake_rcpts = (struct msg_intake_rcpts){str_of(c->transaction, 16), {list, n}};
-        chan_send(intake, &m);
-    }
-}
-
-/* RFC 5321 section 4.4: the trace line, kept beside the sender's bytes. */
-static void print_trace(struct conn *c, struct buf *out)
-{
-    bool ehlo, tls = stream_is_tls(c->stream);
-    struct str helo = smtp_server_helo(c->server, &ehlo);
-    struct str rcpt = buf_view(&c->rcpts), rest;
-    struct buf ip;
-
-    buf_init(&ip, 64);
-    net_address_print_ip(&ip, &c->peer);
-    buf_printf(out, "Received: from %.*s (%s[%.*s])\r\n\tby %s with %s%s id %s", STR_ARG(helo),
-               c->peer.sa.ss_family == AF_INET6 && str_find_char(buf_view(&ip), ':') != SIZE_MAX ? "IPv6:" : "",
-               STR_ARG(buf_view(&ip)), c->e->edge.p->config.hostname, ehlo ? "ESMTP" : "SMTP",
-               tls && ehlo ? "S" : "", c->id); /* RFC 3848 */
-    if (c->rcpts_n == 1 && str_cut(rcpt, '\0', &rcpt, &rest))
-        buf_printf(out, "\r\n\tfor <%.*s>", STR_ARG(rcpt));
-    buf_c(out, ";\r\n\t");
-    clock_print_rfc5322(out, clock_wall_us());
-    buf_c(out, "\r\n");
-    buf_done(&ip);
-}
-
-static void op_data_end(void *arg, const struct smtp_path_view *mail_from, uint64_t size)
-{
-    struct conn *c = arg;
-    struct process *p = c->e->edge.p;
-    struct chan *intake = process_peer(p, ROLE_INTAKE);
-    struct msg m = {.type = MSG_INTAKE_MESSAGE, .nfds = 1, .fd = {c->fd}};
-    struct buf trace;
-
-    (void)size;
-    buf_init(&trace, 4096);
-    print_trace(c, &trace);
-    c->call = calls_next_id(p->calls);
-    c->handed = true;
-    m.intake_message = (struct msg_intake_message){
-        c->call, str_of(c->transaction, 16), id_of(c), mail_from->whole, buf_view(&trace), c->size,
-        (uint64_t)clock_wall_us()};
-    if (fcntl(c->fd, F_ADD_SEALS, SEALS) != 0)
-        panic("a memfd that can not be sealed: %s", strerror(errno));
-    if (intake)
-        send_rcpts(c, intake);
-    process_call(p, ROLE_INTAKE, c->call, &m, MESSAGE_MS, true, on_message, c);
-    buf_done(&trace);
-}
-
-static void op_starttls(void *arg)
-{
-    struct conn *c = arg;
-
-    c->tls_wanted = true;
-}
-
-static void op_close(void *arg)
-{
-    struct conn *c = arg;
-
-    c->closing = true;
-}
-
-static const struct smtp_ops ops = {
-    .rcpt = op_rcpt, .data_begin = op_data_begin, .data = op_data, .data_end = op_data_end,
-    .reset = op_reset, .starttls = op_starttls, .close = op_close,
-};
 
 /* ---- the connection ---- */
 
@@ -315,8 +83,54 @@ static void start_tls(struct conn *c)
     stream_start_tls(c->stream, c->e->edge.tls);
 }
 
+/* What can not be told within a callback of the dialogue. */
+static void end_if_over(struct conn *c)
+{
+    uint64_t most = c->e->edge.p->config.smtp_session_time;
+
+    if (c->too_many)
+        smtp_server_end(c->server, "too many errors from your address; come back in some minutes");
+    else if (clock_boot_us() - c->began_us > (int64_t)most * 1000000 && !c->handed)
+        smtp_server_end(c->server, "this connection has lasted long enough; make another");
+}
+
+static bool begin(struct conn *c, bool within);
+
+/* The header of a load balancer; true when the dialogue has begun (and is not over). */
+static bool take_proxy_header(struct conn *c)
+{
+    struct str in = stream_input_joined(c->stream, LIMIT_PROXY_HEADER + 1);
+    struct error err;
+    size_t used = 0;
+    bool within;
+
+    if (in.n == 0)
+        return false;
+    switch (net_proxy_parse(in, &used, &c->peer, &err)) {
+    case NET_PROXY_MORE: /* nothing was consumed, so what comes next is put behind it */
+        return false;
+    case NET_PROXY_BAD:
+        c->e->proxy_refused++;
+        log_text(LOG_REFUSED, id_of(c), "%s", err.text);
+        stream_destroy(c->stream);
+        destroy(c, "no PROXY header");
+        return false;
+    case NET_PROXY_DONE:
+        break;
+    }
+    stream_consume(c->stream, used);
+    edge_log_connect("smtp-proxy", id_of(c), &c->peer);
+    within = net_gate_enter(&c->e->edge.gate, &c->peer); /* from now on the client is counted, not the balancer */
+    edge_left(&c->e->edge, &c->socket_peer);
+    c->socket_peer = c->peer;
+    c->entered = within;
+    return begin(c, within);
+}
+
 static void pump(struct conn *c)
 {
+    if (!c->server && !take_proxy_header(c))
+        return;
     for (;;) {
         struct str in = stream_input(c->stream);
         size_t used;
@@ -327,6 +141,7 @@ static void pump(struct conn *c)
             break; /* it does not read our replies */
         used = smtp_server_input(c->server, in);
         stream_consume(c->stream, used);
+        end_if_over(c);
         if (flush(c))
             return;
         if (c->tls_wanted) {
@@ -348,7 +163,7 @@ static void on_drained(void *arg)
 {
     struct conn *c = arg;
 
-    if (smtp_server_waiting(c->server) || c->call)
+    if (!c->server || smtp_server_waiting(c->server) || c->call)
         return;
     stream_set_reading(c->stream, true);
     pump(c);
@@ -367,7 +182,7 @@ static void on_closed(void *arg, const char *why)
 {
     struct conn *c = arg;
 
-    if (strcmp(why, "timeout") == 0 && !c->handed) {
+    if (strcmp(why, "timeout") == 0 && !c->handed && c->server) {
         smtp_server_end(c->server, "you were silent for too long; goodbye"); /* RFC 5321 section 4.5.3.2.7 */
         if (flush(c))
             return;
@@ -376,33 +191,79 @@ static void on_closed(void *arg, const char *why)
     destroy(c, why);
 }
 
+/* Why this client is turned away at once, if it is. */
+static bool is_welcome(struct conn *c, bool within, struct error *err)
+{
+    int64_t now = clock_boot_us();
+
+    if (!within)
+        return error_set(err, ERROR_LIMIT, "too many connections; try again in a moment");
+    if (!c->limited)
+        return true;
+    if (!net_rates_take(&c->e->rates, NET_RATE_CONNECTIONS, &c->peer, 1, now))
+        return error_set(err, ERROR_RATE, "too many connections a minute from your address; come more slowly");
+    if (!net_rates_below(&c->e->rates, NET_RATE_ERRORS, &c->peer, now))
+        return error_set(err, ERROR_RATE, "too many errors from your address; come back in some minutes");
+    return true;
+}
+
+/* The dialogue begins, or is refused with words. False: it is over. */
+static bool begin(struct conn *c, bool within)
+{
+    const struct config *config = &c->e->edge.p->config;
+    struct smtp_config *dialogue = c->lmtp ? &c->e->lmtp : &c->e->smtp;
+    struct error err;
+
+    c->limited = c->peer.sa.ss_family != AF_UNIX && !net_networks_hold(str_c(config->limit_exceptions), &c->peer);
+    dialogue->size_max = config->message_size;
+    dialogue->recipients_max = (uint32_t)config->recipients;
+    dialogue->messages_max = (uint32_t)config->messages_connection;
+    dialogue->starttls = c->e->edge.tls != NULL && c->peer.sa.ss_family != AF_UNIX;
+    stream_set_timeout(c->stream, config->smtp_timeout);
+    c->server = smtp_server_create(dialogue, &smtp_edge_ops, c, &c->out);
+    smtp_server_greet(c->server, is_welcome(c, within, &err) ? NULL : &err);
+    return !flush(c);
+}
+
 static void connected(struct edge *edge, const struct edge_port *port, int fd, const struct net_address *peer,
                       bool within)
 {
     static const struct stream_ops stream_ops = {
         .readable = on_readable, .drained = on_drained, .tls = on_tls, .closed = on_closed};
     struct smtp_edge *e = (struct smtp_edge *)edge;
-    struct conn *c = mem_zalloc(sizeof *c);
-    struct error err;
+    const struct config *config = &edge->p->config;
+    bool proxy = strcmp(port->service, "smtp-proxy") == 0;
+    struct conn *c;
 
-    *c = (struct conn){.next = e->conns, .at = &e->conns, .e = e, .peer = *peer, .entered = within, .fd = -1};
+    if (proxy && (!within || !net_networks_hold(str_c(config->proxy_from), peer))) {
+        e->proxy_refused++;
+        close(fd);
+        if (within)
+            edge_left(edge, peer);
+        return;
+    }
+    c = mem_zalloc(sizeof *c);
+    *c = (struct conn){.next = e->conns, .at = &e->conns, .e = e, .peer = *peer, .socket_peer = *peer,
+                       .lmtp = strcmp(port->service, "lmtp") == 0, .entered = within,
+                       .began_us = clock_boot_us(), .fd = -1};
     if (c->next)
         c->next->at = &c->next;
     e->conns = c;
-    random_text(c->id, ID_CHARS);
+    c->local.n = sizeof c->local.sa;
+    if (getsockname(fd, (struct sockaddr *)&c->local.sa, &c->local.n) != 0)
+        c->local.n = 0;
+    random_text(c->id, SMTP_ID_CHARS);
     buf_init(&c->out, 1 << 20);
+    buf_init(&c->from, LIMIT_SMTP_PATH + 300);
     buf_init(&c->rcpts, (size_t)(LIMIT_SMTP_PATH + 300) * LIMIT_SMTP_RECIPIENTS);
     buf_init(&c->asked, LIMIT_SMTP_PATH + 300);
-    edge_log_connect(port->service, id_of(c), peer);
-    e->config.size_max = edge->p->config.message_size;
-    e->config.recipients_max = (uint32_t)edge->p->config.recipients;
-    e->config.starttls = edge->tls != NULL;
     c->stream = stream_create(edge->p->base, fd, NULL, &stream_ops, c);
-    stream_set_timeout(c->stream, edge->p->config.smtp_timeout);
-    c->server = smtp_server_create(&e->config, &ops, c, &c->out);
-    error_set(&err, ERROR_LIMIT, "too many connections; try again in a moment");
-    smtp_server_greet(c->server, within ? NULL : &err);
-    flush(c);
+    if (proxy) {
+        stream_set_timeout(c->stream, PROXY_TIMEOUT_S);
+        return;
+    }
+    edge_log_connect(port->service, id_of(c), peer);
+    (void)begin(c, within);
 }
 
 /* ---- the role ---- */
@@ -414,8 +275,13 @@ static void drain_conns(struct edge *edge, bool now)
 
     for (struct conn *c = e->conns; c; c = next) {
         next = c->next;
-        if (!now && (c->handed || c->fd >= 0 || c->call))
+        if (!now && (c->handed || c->fd >= 0 || c->call || (c->over_rate && event_pending(c->over_rate, EV_TIMEOUT, NULL))))
             continue; /* in the middle of a message: it is finished, then 421 */
+        if (!c->server) { /* nothing was said yet */
+            stream_destroy(c->stream);
+            destroy(c, "restarting");
+            continue;
+        }
         smtp_server_end(c->server, "this server is restarting; try again in a moment");
         flush(c);
     }
@@ -431,6 +297,17 @@ static void take_tls(void *arg, struct str cert, struct str key)
     edge_take_tls(arg, cert, key);
 }
 
+static void set_rates(struct smtp_edge *e)
+{
+    const struct config *c = &e->edge.p->config;
+
+    e->rates.most[NET_RATE_CONNECTIONS] = c->smtp_rate_connections;
+    e->rates.most[NET_RATE_MESSAGES] = c->smtp_rate_messages;
+    e->rates.most[NET_RATE_RECIPIENTS] = c->smtp_rate_recipients;
+    e->rates.most[NET_RATE_BYTES] = c->smtp_rate_bytes;
+    e->rates.most[NET_RATE_ERRORS] = c->smtp_rate_errors;
+}
+
 static bool start(void *arg, struct process *p, bool *ready, struct error *err)
 {
     struct smtp_edge *e = arg;
@@ -440,9 +317,18 @@ static bool start(void *arg, struct process *p, bool *ready, struct error *err)
     e->memory_most = p->config.message_memory;
     if (e->memory_most == 0)
         e->memory_most = (uint64_t)pages * (uint64_t)size / 4;
-    e->config.hostname = str_c(p->config.hostname);
+    e->smtp.hostname = e->lmtp.hostname = str_c(p->config.hostname);
+    e->lmtp.lmtp = true;
+    net_rates_init(&e->rates);
+    e->edge.p = p;
+    set_rates(e);
     edge_start(&e->edge, p);
     return true;
+}
+
+static void reload(void *arg)
+{
+    set_rates(arg);
 }
 
 /* Intake is new: the recipients of messages that wait for it go ahead of them again. */
@@ -454,7 +340,7 @@ static void peer_new(void *arg, enum role role, struct chan *chan)
         return;
     for (struct conn *c = e->conns; c; c = c->next)
         if (c->handed)
-            send_rcpts(c, chan);
+            smtp_send_rcpts(c, chan);
 }
 
 static void message(void *arg, struct chan *c, struct msg *m)
@@ -469,19 +355,28 @@ static void drain(void *arg)
 
 static void status(void *arg, struct process_status *s)
 {
+    static const char *const rate_names[NET_RATE_KINDS] = {
+        [NET_RATE_CONNECTIONS] = "over-rate-connections", [NET_RATE_MESSAGES] = "over-rate-messages",
+        [NET_RATE_RECIPIENTS] = "over-rate-recipients", [NET_RATE_BYTES] = "over-rate-bytes",
+        [NET_RATE_ERRORS] = "over-rate-errors",
+    };
     struct smtp_edge *e = arg;
 
     edge_status(&e->edge, s);
     process_status_add(s, "messages", e->accepted);
     process_status_add(s, "refusals", e->refused);
     process_status_add(s, "message-memory", e->memory);
+    process_status_add(s, "repeated", e->repeated);
+    process_status_add(s, "refused-without-proxy", e->proxy_refused);
+    for (size_t i = 0; i < NET_RATE_KINDS; i++)
+        process_status_add(s, rate_names[i], e->rates.refused[i]);
 }
 
 NORETURN void edge_smtp_main(unsigned instance)
 {
     static const struct process_ops process_ops = {
         .listener = take_listener, .tls = take_tls, .start = start, .message = message,
-        .peer_new = peer_new, .drain = drain, .status = status,
+        .peer_new = peer_new, .reload = reload, .drain = drain, .status = status,
     };
     struct smtp_edge e = {.edge = {.alpn = "smtp", .connected = connected, .drain = drain_conns}};
 

@@ -199,6 +199,9 @@ static const struct error_reply {
     [ERROR_DAMAGED] = {"NO", "CORRUPTION"},
     [ERROR_UNSUPPORTED] = {"NO", "CANNOT"},
     [ERROR_INTERNAL] = {"NO", "SERVERBUG"},
+    [ERROR_LOOP] = {"NO", "CANNOT"},
+    [ERROR_TOO_LARGE] = {"NO", "TOOBIG"}, /* RFC 7889 section 3 */
+    [ERROR_RATE] = {"NO", "LIMIT"},
 };
 
 void imap_write_error(struct buf *out, struct str tag, const struct error *err,

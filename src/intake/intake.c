@@ -12,10 +12,12 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "mime/message.h"
 #include "proc/process.h"
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define DELIVER_MS 10000
@@ -25,6 +27,7 @@
 #define CHANNELS_MOST 1000
 #define CHANNEL_IDLE_US (60LL * 1000000)
 #define COLLECT_US (120LL * 1000000)
+#define HEADER_MOST ((size_t)1 << 20) /* bytes of a header that are looked at */
 #define QUEUE_RECIPIENTS 100 /* of one entry, so that a message holds them */
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
@@ -302,18 +305,42 @@ static void arrival_free(struct arrival *a)
     mem_free(a);
 }
 
+/* Where the recipients of one message fared differently: a kind for each, which LMTP tells them (RFC 2033 section 4.2). */
+static void list_kinds(const struct arrival *a, struct msg_list *out, uint64_t *kinds, struct str *items)
+{
+    bool differ = false;
+
+    for (size_t i = 0; i < a->rcpts_n; i++) {
+        if (a->rcpts[i].kept)
+            kinds[i] = ERROR_NONE;
+        else if (a->rcpts[i].account == 0 && !a->resolving_failed)
+            kinds[i] = ERROR_NOT_FOUND;
+        else
+            kinds[i] = ERROR_TEMPORARY;
+        items[i] = str_of(&kinds[i], sizeof kinds[i]);
+        differ = differ || kinds[i] != kinds[0];
+    }
+    *out = (struct msg_list){items, differ ? a->rcpts_n : 0};
+}
+
 static void answer(struct arrival *a, const struct error *err)
 {
     struct msg m = {.type = a->queued ? MSG_QUEUE_TRIED : MSG_INTAKE_DONE};
-    uint64_t kind = err ? err->kind : 0;
-    struct str text = err ? str_c(err->text) : STR_NULL;
+    uint64_t kind = err ? err->kind : 0, *kinds = mem_alloc(a->rcpts_n * sizeof *kinds + 1);
+    struct str text = err ? str_c(err->text) : STR_NULL, *items = mem_alloc(a->rcpts_n * sizeof *items + 1);
 
-    if (a->queued)
+    if (a->queued) {
         m.queue_tried = (struct msg_queue_tried){a->id, kind, text};
-    else
-        m.intake_done = (struct msg_intake_done){a->id, kind, text};
+    } else {
+        m.intake_done = (struct msg_intake_done){a->id, kind, text, {NULL, 0}};
+        list_kinds(a, &m.intake_done.kinds, kinds, items);
+        if (m.intake_done.kinds.n && text.n == 0)
+            m.intake_done.text = STR("this recipient is no longer here");
+    }
     if (a->from)
         chan_send(a->from, &m);
+    mem_free(kinds);
+    mem_free(items);
     arrival_free(a);
 }
 
@@ -394,20 +421,24 @@ static void log_queued(const struct arrival *a)
     }
 }
 
+/* A recipient whose account is gone since RCPT keeps nobody else's mail back: it is refused only where that can be said to it
+ * alone, or where it was the only one. */
 static void finish(struct arrival *a)
 {
-    bool any = false, all = true;
+    size_t kept = 0, gone = 0;
 
     for (size_t i = 0; i < a->rcpts_n; i++) {
-        any = any || a->rcpts[i].kept;
-        all = all && a->rcpts[i].kept;
+        kept += a->rcpts[i].kept;
+        gone += !a->rcpts[i].kept && a->rcpts[i].account == 0 && !a->resolving_failed;
     }
-    if (!all)
+    if (kept + gone < a->rcpts_n)
         a->in->failed++;
-    if (a->err.kind == ERROR_NONE && !all)
+    if (a->err.kind == ERROR_NONE && kept + gone < a->rcpts_n)
         error_set(&a->err, ERROR_TEMPORARY, "the message could not be stored just now");
+    else if (a->err.kind == ERROR_NONE && kept == 0)
+        error_set(&a->err, ERROR_NOT_FOUND, "nobody here has this address any more");
     /* Where some were kept and the queue failed for the rest, losing is worse than doubling: the sender tries again. */
-    answer(a, all ? NULL : &a->err);
+    answer(a, a->err.kind ? &a->err : NULL);
 }
 
 /* Called whenever something was answered. */
@@ -558,16 +589,38 @@ static bool sealed(const struct arrival *a)
     return (fcntl(a->fd, F_GET_SEALS) & SEALS) == SEALS && lseek(a->fd, 0, SEEK_END) == (off_t)a->size;
 }
 
+/* Whether the message has come through so many servers that it must be going in circles (RFC 5321 section 6.3). */
+static bool is_looping(const struct arrival *a)
+{
+    size_t n = a->size < HEADER_MOST ? (size_t)a->size : HEADER_MOST, at = 0, hops = 0;
+    struct mime_field field;
+    struct str header;
+    void *p;
+
+    if (n == 0 || (p = mmap(NULL, n, PROT_READ, MAP_SHARED, a->fd, 0)) == MAP_FAILED)
+        return false;
+    header = str_of(p, n);
+    header = str_sub(header, 0, str_find(header, STR("\r\n\r\n")));
+    while (hops <= LIMIT_SMTP_HOPS && mime_next_field(header, &at, &field))
+        hops += str_equal_nocase(field.name, STR("Received"));
+    munmap(p, n);
+    return hops > LIMIT_SMTP_HOPS;
+}
+
 static void begin(struct arrival *a)
 {
     struct error err;
 
-    if (a->rcpts && a->rcpts_n && !a->arena.full && sealed(a)) {
+    if (!a->rcpts || !a->rcpts_n || a->arena.full || !sealed(a)) {
+        error_set(&err, ERROR_INTERNAL, "a message without recipients, or not sealed");
+        answer(a, &err);
+    } else if (!a->queued && is_looping(a)) {
+        error_set(&err, ERROR_LOOP, "this message has come through more than %d servers; it goes in circles",
+                  LIMIT_SMTP_HOPS);
+        answer(a, &err);
+    } else {
         resolve(a);
-        return;
     }
-    error_set(&err, ERROR_INTERNAL, "a message without recipients, or not sealed");
-    answer(a, &err);
 }
 
 static void keep_text(struct arrival *a, struct str transaction, struct str session, struct str return_path,

@@ -70,6 +70,58 @@ bool net_address_next(struct str list, size_t *at, struct net_address *out, stru
     return false;
 }
 
+/* One network: the bytes of its address (4 or 16) and how many bits count. */
+struct network {
+    unsigned char ip[16];
+    unsigned bytes, bits;
+};
+
+/* The next item of the list; false at the end, or with *wrong set at a mistake. */
+static bool next_network(struct str list, size_t *at, struct network *out, struct str *wrong)
+{
+    struct str item, ip, rest = STR_NULL;
+    char text[INET6_ADDRSTRLEN + 1] = "";
+    uint64_t bits;
+    size_t from;
+    bool six;
+
+    *wrong = STR_NULL;
+    while (*at < list.n && is_separator(list.p[*at]))
+        (*at)++;
+    from = *at;
+    while (*at < list.n && !is_separator(list.p[*at]))
+        (*at)++;
+    ip = item = str_sub(list, from, *at - from);
+    if (item.n == 0)
+        return false;
+    bool sized = str_cut(item, '/', &ip, &rest);
+
+    six = str_find_char(ip, ':') != SIZE_MAX;
+    *wrong = item;
+    if (ip.n == 0 || ip.n >= sizeof text)
+        return false;
+    memcpy(text, ip.p, ip.n);
+    bits = out->bytes = six ? 16 : 4;
+    bits *= 8;
+    if (inet_pton(six ? AF_INET6 : AF_INET, text, out->ip) != 1 || (sized && !str_to_u64(rest, bits, &bits)))
+        return false;
+    out->bits = (unsigned)bits;
+    *wrong = STR_NULL;
+    return true;
+}
+
+bool net_networks_check(struct str list, struct error *err)
+{
+    struct network n;
+    struct str wrong;
+    size_t at = 0;
+
+    while (next_network(list, &at, &n, &wrong))
+        ;
+    return !wrong.n || error_set(err, ERROR_SYNTAX, "\"%.*s\" is not a network as 192.0.2.0/24 or 2001:db8::/32",
+                                 STR_ARG(str_sub(wrong, 0, 100)));
+}
+
 static const struct in_addr *mapped(const struct sockaddr_in6 *s)
 {
     return IN6_IS_ADDR_V4MAPPED(&s->sin6_addr) ? (const void *)&s->sin6_addr.s6_addr[12] : NULL;
@@ -101,6 +153,36 @@ void net_address_prefix(struct buf *out, const struct net_address *a)
         buf_add(out, six->sin6_addr.s6_addr, 8);
     else
         buf_add(out, "unix", 4);
+}
+
+static bool same_bits(const unsigned char *a, const unsigned char *b, unsigned bits)
+{
+    unsigned rest = bits % 8;
+
+    if (memcmp(a, b, bits / 8) != 0)
+        return false;
+    return rest == 0 || (a[bits / 8] ^ b[bits / 8]) >> (8 - rest) == 0;
+}
+
+bool net_networks_hold(struct str list, const struct net_address *a)
+{
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&a->sa;
+    const unsigned char *ip = NULL;
+    unsigned bytes = 4;
+    struct network n;
+    struct str wrong;
+    size_t at = 0;
+
+    if (a->sa.ss_family == AF_INET)
+        ip = (const unsigned char *)&((const struct sockaddr_in *)&a->sa)->sin_addr;
+    else if (a->sa.ss_family == AF_INET6 && mapped(six))
+        ip = (const unsigned char *)mapped(six);
+    else if (a->sa.ss_family == AF_INET6)
+        ip = six->sin6_addr.s6_addr, bytes = 16;
+    while (ip && next_network(list, &at, &n, &wrong))
+        if (n.bytes == bytes && same_bits(n.ip, ip, n.bits))
+            return true;
+    return false;
 }
 
 bool net_address_loopback(const struct net_address *a)

@@ -21,6 +21,11 @@ void net_address_print_ip(struct buf *out, const struct net_address *a);
 /* The part that limits count by: the IPv4 address, or the /64 of an IPv6 address (an IPv4-mapped one counts as IPv4).
  * Appends 4 or 8 bytes. */
 void net_address_prefix(struct buf *out, const struct net_address *a);
+/* A list of networks as "127.0.0.0/8, ::1" with spaces or commas between; an address alone is a network of one.
+ * ERROR_SYNTAX names the item that is none. */
+MUST_CHECK bool net_networks_check(struct str list, struct error *err);
+/* Whether one of a list that was checked holds the address (an IPv4-mapped one as IPv4). */
+bool net_networks_hold(struct str list, const struct net_address *a);
 bool net_address_loopback(const struct net_address *a);
 uint16_t net_address_port(const struct net_address *a);
 

@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define ACCEPT_BATCH 64    /* then other events get their turn */
@@ -146,4 +148,35 @@ bool net_listen(const struct net_address *a, int *fd, struct error *err)
               e == EADDRINUSE ? "another program does; choose another port" : strerror(e));
     buf_done(&ip);
     return false;
+}
+
+bool net_listen_unix(const char *path, int *fd, struct error *err)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int s, e;
+
+    if (strlen(path) >= sizeof a.sun_path)
+        return error_set(err, ERROR_LIMIT, "%s is too long for a socket; %zu characters are the most", path,
+                         sizeof a.sun_path - 1);
+    memcpy(a.sun_path, path, strlen(path) + 1);
+    s = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (s >= 0 && connect(s, (const struct sockaddr *)&a, sizeof a) == 0) {
+        close(s);
+        return error_set(err, ERROR_CONFLICT, "cannot listen on %s: another program does", path);
+    }
+    if (s >= 0 && errno == ECONNREFUSED)
+        unlink(path); /* its server is gone */
+    if (s >= 0) {
+        close(s); /* a failed connect may leave it unusable */
+        s = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    }
+    if (s >= 0 && bind(s, (const struct sockaddr *)&a, sizeof a) == 0 && chmod(path, 0666) == 0 &&
+        listen(s, 1024) == 0) {
+        *fd = s;
+        return true;
+    }
+    e = errno;
+    if (s >= 0)
+        close(s);
+    return error_set(err, e == EACCES ? ERROR_DENIED : ERROR_TEMPORARY, "cannot listen on %s: %s", path, strerror(e));
 }

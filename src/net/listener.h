@@ -30,5 +30,8 @@ struct listener *listener_create(struct event_base *base, int fd, struct net_gat
 void listener_destroy(struct listener *l); /* NULL is fine */
 /* Binds and listens; the descriptor is the caller's. ERROR_CONFLICT (in use), ERROR_DENIED (privileged port) ... */
 MUST_CHECK bool net_listen(const struct net_address *a, int *fd, struct error *err);
+/* The same on a Unix socket at `path`, which every user of the machine may connect to; one that is left there and that
+ * nobody answers on is replaced. ERROR_LIMIT: the path is longer than such an address can be. */
+MUST_CHECK bool net_listen_unix(const char *path, int *fd, struct error *err);
 
 #endif

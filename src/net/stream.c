@@ -8,6 +8,7 @@
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -173,6 +174,16 @@ struct str stream_input(struct stream *s)
     return str_of(v.iov_base, v.iov_len);
 }
 
+struct str stream_input_joined(struct stream *s, size_t most)
+{
+    struct evbuffer *in = bufferevent_get_input(s->bev);
+    size_t n = size_min(evbuffer_get_length(in), most);
+
+    if (s->starting || n == 0)
+        return STR_NULL;
+    return str_of(evbuffer_pullup(in, (ev_ssize_t)n), n);
+}
+
 void stream_consume(struct stream *s, size_t n)
 {
     evbuffer_drain(bufferevent_get_input(s->bev), n);
@@ -223,6 +234,13 @@ void stream_start_tls(struct stream *s, SSL_CTX *ctx)
      * may be replaced here. */
     if (stream_pending(s) == 0)
         begin_tls(s);
+}
+
+bool stream_peer_closed(const struct stream *s)
+{
+    struct pollfd p = {.fd = bufferevent_getfd(s->bev), .events = POLLRDHUP};
+
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
 bool stream_is_tls(const struct stream *s)

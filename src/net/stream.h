@@ -28,6 +28,8 @@ struct stream *stream_create(struct event_base *base, int fd, SSL_CTX *ctx, cons
 void stream_destroy(struct stream *s);
 /* Some contiguous bytes that have arrived, maybe not all of them; valid until stream_consume or the next event. */
 struct str stream_input(struct stream *s);
+/* The same, but all that has arrived up to `most` bytes is joined into one piece. */
+struct str stream_input_joined(struct stream *s, size_t most);
 void stream_consume(struct stream *s, size_t n);
 /* Drops all input (bytes in the clear before STARTTLS); returns how many there were. */
 size_t stream_drop_input(struct stream *s);
@@ -40,6 +42,8 @@ void stream_set_reading(struct stream *s, bool on);
 void stream_set_timeout(struct stream *s, uint64_t seconds);
 /* After the output so far was written: starts TLS as server on the plain stream. Input must be empty. */
 void stream_start_tls(struct stream *s, SSL_CTX *ctx);
+/* True when the peer has closed its side already, whether or not we have read so far. */
+bool stream_peer_closed(const struct stream *s);
 bool stream_is_tls(const struct stream *s);
 /* Writes what is pending, closes politely and destroys itself; the owner forgets it now, no callback comes any more. */
 void stream_finish(struct stream *s);

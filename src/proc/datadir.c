@@ -211,3 +211,8 @@ const char *datadir_path(const struct datadir *d)
 {
     return d->path;
 }
+
+int datadir_fd(const struct datadir *d)
+{
+    return d->fd;
+}

@@ -7,7 +7,7 @@
  *     queue/db wal large/  what an account could not take at once
  *     accounts/XX/ID/      one folder an account: db wal large/
  *     log/posthus.log      one line an event
- *     control.sock posthus.pid lock empty/
+ *     control.sock posthus.pid lock empty/   lmtp.sock (where lmtp-socket says so)
  */
 #ifndef PROC_DATADIR_H
 #define PROC_DATADIR_H
@@ -35,6 +35,8 @@ int datadir_file(struct datadir *d, const char *name, bool create, struct error 
 int datadir_folder(struct datadir *d, const char *name, struct error *err);
 /* Reads a small file; name may be an absolute path. */
 MUST_CHECK bool datadir_read(const char *path, const char *name, struct buf *out, struct error *err);
+/* The folder itself; it stays open as long as d. */
+int datadir_fd(const struct datadir *d);
 const char *datadir_path(const struct datadir *d);
 
 #endif

@@ -63,7 +63,8 @@
     MSG(INTAKE_RCPTS,   intake_rcpts,   EDGE_SMTP, INTAKE, 0, F(str, transaction) F(list, recipients)) \
     MSG(INTAKE_MESSAGE, intake_message, EDGE_SMTP, INTAKE, 1, F(u64, id) F(str, transaction) F(str, session) F(str, return_path) \
                                                              F(str, trace) F(u64, size) F(u64, received)) \
-    MSG(INTAKE_DONE,    intake_done,    INTAKE, EDGE_SMTP, 0, F(u64, id) F(u64, kind) F(str, text)) \
+    /* kinds: one for each recipient where they differ, else empty; eight bytes each. */ \
+    MSG(INTAKE_DONE,    intake_done,    INTAKE, EDGE_SMTP, 0, F(u64, id) F(u64, kind) F(str, text) F(list, kinds)) \
     MSG(RESOLVE_ASK,    resolve_ask,    INTAKE, DIRECTORY, 0, F(u64, id) F(list, recipients)) \
     MSG(RESOLVE_TELL,   resolve_tell,   DIRECTORY, INTAKE, 0, F(u64, id) F(u64, kind) F(list, accounts)) \
     MSG(DELIVERY_OPEN,  delivery_open,  INTAKE, DIRECTORY, 0, F(u64, id) F(u64, account)) \

@@ -59,8 +59,9 @@ enum role {
 
 #define SYSCALLS_FILTERED(S) S(mmap) S(mprotect) S(fcntl) S(ioctl)
 
-/* The edges accept and set options; a message becomes a memfd. No files. */
-#define ROLE_SYSCALLS_edge_smtp(S) S(accept4) S(setsockopt) S(getsockopt) S(memfd_create)
+/* The edges accept and set options; a message becomes a memfd, and a recipient at an address literal is compared with the
+ * socket's own address. No files. */
+#define ROLE_SYSCALLS_edge_smtp(S) S(accept4) S(setsockopt) S(getsockopt) S(getsockname) S(memfd_create)
 #define ROLE_SYSCALLS_edge_mail(S) S(accept4) S(setsockopt) S(getsockopt)
 /* Databases by descriptor. */
 #define ROLE_SYSCALLS_DATABASE(S) S(pread64) S(pwrite64) S(fdatasync) S(ftruncate)

@@ -57,9 +57,33 @@ static bool bind_list(struct supervisor *s, const char *service, enum role role,
     return true;
 }
 
+/* The path is taken from the data folder, by its descriptor, as the name of a socket may not be long. */
+static bool bind_unix(struct supervisor *s, const char *service, enum role role, const char *path,
+                      struct error *err)
+{
+    char whole[4200];
+    struct listening *l;
+    int fd;
+
+    if (!path[0])
+        return true;
+    if (path[0] == '/')
+        snprintf(whole, sizeof whole, "%s", path);
+    else
+        snprintf(whole, sizeof whole, "/proc/self/fd/%d/%s", datadir_fd(s->data), path);
+    if (!net_listen_unix(whole, &fd, err))
+        return false;
+    l = vec_add(&s->listening);
+    *l = (struct listening){service, role, fd};
+    return true;
+}
+
 bool supervisor_bind(struct supervisor *s, struct error *err)
 {
     return bind_list(s, "smtp", ROLE_EDGE_SMTP, s->config.listen_smtp, err) &&
+           bind_list(s, "smtp-proxy", ROLE_EDGE_SMTP, s->config.listen_smtp_proxy, err) &&
+           bind_list(s, "lmtp", ROLE_EDGE_SMTP, s->config.listen_lmtp, err) &&
+           bind_unix(s, "lmtp", ROLE_EDGE_SMTP, s->config.lmtp_socket, err) &&
            bind_list(s, "imaps", ROLE_EDGE_MAIL, s->config.listen_imaps, err) &&
            bind_list(s, "imap", ROLE_EDGE_MAIL, s->config.listen_imap, err);
 }

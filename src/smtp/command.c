@@ -5,8 +5,12 @@
 
 #include <string.h>
 
-#define IN_ANY (SMTP_STATE_START | SMTP_STATE_READY | SMTP_STATE_MAIL | SMTP_STATE_RCPT)
+#define IN_ANY                                                                                     \
+    (SMTP_STATE_START | SMTP_STATE_READY | SMTP_STATE_MAIL | SMTP_STATE_RCPT | SMTP_STATE_CHUNKS)
 #define IN_TRANSACTION (SMTP_STATE_MAIL | SMTP_STATE_RCPT)
+#define BOTH true, true
+#define SMTP_ONLY true, false
+#define LMTP_ONLY false, true
 
 static void good(struct smtp_server *s)
 {
@@ -59,6 +63,14 @@ static void cmd_ehlo(struct smtp_server *s, struct str argument)
         smtp_reply(s, "250-STARTTLS");        /* RFC 3207 */
     smtp_reply(s, "250-ENHANCEDSTATUSCODES"); /* RFC 2034 */
     smtp_reply(s, "250-8BITMIME");            /* RFC 6152 */
+    smtp_reply(s, "250-SMTPUTF8");            /* RFC 6531 */
+    smtp_reply(s, "250-CHUNKING");            /* RFC 3030 section 2 */
+    smtp_reply(s, "250-BINARYMIME");          /* RFC 3030 section 3 */
+    if (s->config.messages_max)
+        smtp_reply(s, "250-LIMITS MAILMAX=%u RCPTMAX=%u", s->config.messages_max,
+                   s->config.recipients_max); /* RFC 9422 section 3 */
+    else
+        smtp_reply(s, "250-LIMITS RCPTMAX=%u", s->config.recipients_max);
     smtp_reply(s, "250 HELP");
 }
 
@@ -82,80 +94,11 @@ static bool take_path(struct smtp_server *s, struct cursor *c, struct str word, 
     return false;
 }
 
-/* esmtp-param = esmtp-keyword ["=" esmtp-value] (RFC 5321 section 4.1.2). False at the end or when
- * it can not be read; then *wrong tells which. */
-static bool next_parameter(struct cursor *c, struct str *keyword, struct str *value, bool *wrong)
-{
-    struct str word = cursor_rest(c), rest = STR_NULL;
-
-    *wrong = false;
-    if (cursor_at_end(c))
-        return false;
-    *wrong = !cursor_accept(c, ' ');
-    word = str_skip(word, 1);
-    if (str_cut(word, ' ', &word, &rest))
-        c->at = c->in.n - rest.n - 1;
-    else
-        c->at = c->in.n;
-    *keyword = word;
-    *value = STR_NULL;
-    str_cut(word, '=', keyword, value);
-    *wrong = *wrong || keyword->n == 0;
-    return !*wrong;
-}
-
-/* SIZE=n (RFC 1870 section 6). False when it was refused. */
-static bool take_size(struct smtp_server *s, struct str value)
-{
-    uint64_t size = 0;
-    bool digits = value.n > 0 && value.n <= 20;
-
-    for (size_t i = 0; i < value.n; i++)
-        digits = digits && ascii_digit(value.p[i]);
-    if (!digits || s->size_param) {
-        smtp_refuse(s, "501 5.5.4 SIZE is a number");
-        return false;
-    }
-    if (!str_to_u64(value, s->config.size_max, &size)) {
-        smtp_reply(s, "552 5.3.4 A message may have %llu bytes here",
-                   (unsigned long long)s->config.size_max);
-        return false;
-    }
-    s->size_param = size;
-    return true;
-}
-
-static bool take_mail_parameters(struct smtp_server *s, struct cursor *c)
-{
-    struct str keyword, value;
-    bool wrong;
-
-    s->size_param = 0;
-    while (next_parameter(c, &keyword, &value, &wrong)) {
-        if (str_equal_nocase(keyword, STR("SIZE"))) {
-            if (!take_size(s, value))
-                return false;
-        } else if (str_equal_nocase(keyword, STR("BODY"))) { /* RFC 6152 section 2 */
-            if (!str_equal_nocase(value, STR("7BIT")) &&
-                !str_equal_nocase(value, STR("8BITMIME"))) {
-                smtp_refuse(s, "501 5.5.4 BODY is 7BIT or 8BITMIME");
-                return false;
-            }
-        } else {
-            smtp_refuse(s, "555 5.5.4 A parameter of MAIL is not known here");
-            return false;
-        }
-    }
-    if (wrong)
-        smtp_refuse(s, "501 5.5.4 The parameters can not be read");
-    return !wrong;
-}
-
 /* A view whose strings lie in the arena. */
 static struct smtp_path_view view_of(const struct smtp_path *path, struct arena *arena)
 {
     struct smtp_path_view view = {arena_str(arena, path->local), arena_str(arena, path->domain),
-                                  STR_NULL};
+                                  STR_NULL, path->utf8};
     struct buf whole;
 
     buf_init(&whole, SMTP_PATH_PRINT_MAX);
@@ -168,16 +111,30 @@ static struct smtp_path_view view_of(const struct smtp_path *path, struct arena 
 /* RFC 5321 section 4.1.1.2 */
 static void cmd_mail(struct smtp_server *s, struct str argument)
 {
+    struct smtp_mail mail = {0};
     struct smtp_path path;
     struct cursor c;
+    bool ok;
 
+    if (s->config.messages_max && s->messages >= s->config.messages_max) {
+        smtp_reply(s, "421 4.7.0 That were all messages of one connection; make another");
+        smtp_close(s);
+        return;
+    }
     cursor_init(&c, argument);
-    if (!take_path(s, &c, STR("FROM:"), &s->arena, &path) || !take_mail_parameters(s, &c)) {
+    ok = take_path(s, &c, STR("FROM:"), &s->arena, &path) && smtp_mail_parameters(s, &c, &mail);
+    if (ok && path.utf8 && !mail.smtputf8) { /* RFC 6531 section 3.5 */
+        smtp_refuse(s, "553 5.6.7 This address needs the parameter SMTPUTF8");
+        ok = false;
+    }
+    if (!ok) {
         arena_done(&s->arena);
         return;
     }
-    s->from = view_of(&path, &s->arena);
+    mail.from = view_of(&path, &s->arena);
+    s->mail = mail;
     s->recipients = 0;
+    s->messages++;
     s->state = SMTP_STATE_MAIL;
     good(s);
     smtp_reply(s, "250 2.1.0 Sender noted");
@@ -202,13 +159,15 @@ static void cmd_rcpt(struct smtp_server *s, struct str argument)
     } else if (!cursor_at_end(&c)) {
         smtp_refuse(s, cursor_peek(&c) == ' ' ? "555 5.5.4 RCPT has no parameters here"
                                               : "501 5.5.4 The parameters can not be read");
+    } else if (path.utf8 && !s->mail.smtputf8) { /* RFC 6531 section 3.5 */
+        smtp_refuse(s, "553 5.6.7 This address needs SMTPUTF8 in MAIL");
     } else if (s->recipients >= s->config.recipients_max) {
         smtp_reply(s, "452 4.5.3 Too many recipients, send the rest in another transaction");
     } else {
         view = view_of(&path, &arena);
         good(s);
         s->state = SMTP_STATE_ASKED_RCPT;
-        s->ops->rcpt(s->arg, &view, s->size_param);
+        s->ops->rcpt(s->arg, &view, s->mail.size);
     }
     arena_done(&arena);
 }
@@ -216,21 +175,18 @@ static void cmd_rcpt(struct smtp_server *s, struct str argument)
 /* RFC 5321 section 4.1.1.4 */
 static void cmd_data(struct smtp_server *s, struct str argument UNUSED)
 {
-    struct error err = {0};
-
-    if (s->state == SMTP_STATE_MAIL) {
-        smtp_refuse(s, "554 5.5.1 No recipient was taken");
+    if (s->state == SMTP_STATE_MAIL) { /* RFC 2033 section 4.2 wants 503 */
+        smtp_refuse(s, s->config.lmtp ? "503 5.5.1 No recipient was taken"
+                                      : "554 5.5.1 No recipient was taken");
         return;
     }
-    if (!s->ops->data_begin(s->arg, &err)) {
-        smtp_reply_error(s, SMTP_QUESTION_DATA, &err);
+    if (s->mail.body == SMTP_BODY_BINARYMIME) { /* RFC 3030 section 3 */
+        smtp_refuse(s, "503 5.5.1 A BINARYMIME message comes by BDAT");
         return;
     }
-    s->data = (struct smtp_data){0};
-    s->size = 0;
-    s->data_failed = false;
+    if (!smtp_message_begin(s))
+        return;
     s->state = SMTP_STATE_DATA;
-    good(s);
     smtp_reply(s, "354 End the message with a line that is one dot");
 }
 
@@ -259,17 +215,23 @@ static void cmd_expn(struct smtp_server *s, struct str argument UNUSED)
     smtp_refuse(s, "502 5.5.1 Lists are not shown");
 }
 
+static bool is_command(const struct smtp_server *s, const struct smtp_command *command)
+{
+    return command && (s->config.lmtp ? command->lmtp : command->smtp);
+}
+
 static void cmd_help(struct smtp_server *s, struct str argument)
 {
     const struct smtp_command *command = smtp_command_find(argument);
 
     good(s);
-    if (command) {
+    if (is_command(s, command)) {
         smtp_reply(s, "214 2.0.0 %s", command->syntax);
         return;
     }
     for (size_t i = 0; (command = smtp_command_at(i)); i++)
-        smtp_reply(s, "214-2.0.0 %s", command->syntax);
+        if (is_command(s, command))
+            smtp_reply(s, "214-2.0.0 %s", command->syntax);
     smtp_reply(s, "214 2.0.0 See RFC 5321");
 }
 
@@ -296,21 +258,25 @@ static void cmd_starttls(struct smtp_server *s, struct str argument UNUSED)
     s->ops->starttls(s->arg);
 }
 
+// clang-format off
 static const struct smtp_command commands[] = {
-    {"EHLO", IN_ANY, SMTP_ARG_STRING, cmd_ehlo, "EHLO domain", "RFC 5321 4.1.1.1"},
-    {"HELO", IN_ANY, SMTP_ARG_STRING, cmd_helo, "HELO domain", "RFC 5321 4.1.1.1"},
-    {"MAIL", SMTP_STATE_READY, SMTP_ARG_FROM, cmd_mail,
-     "MAIL FROM:<address> [SIZE=n] [BODY=7BIT|8BITMIME]", "RFC 5321 4.1.1.2"},
-    {"RCPT", IN_TRANSACTION, SMTP_ARG_TO, cmd_rcpt, "RCPT TO:<address>", "RFC 5321 4.1.1.3"},
-    {"DATA", IN_TRANSACTION, SMTP_ARG_NONE, cmd_data, "DATA", "RFC 5321 4.1.1.4"},
-    {"RSET", IN_ANY, SMTP_ARG_NONE, cmd_rset, "RSET", "RFC 5321 4.1.1.5"},
-    {"NOOP", IN_ANY, SMTP_ARG_ANY, cmd_noop, "NOOP [words]", "RFC 5321 4.1.1.9"},
-    {"QUIT", IN_ANY, SMTP_ARG_NONE, cmd_quit, "QUIT", "RFC 5321 4.1.1.10"},
-    {"VRFY", IN_ANY, SMTP_ARG_STRING, cmd_vrfy, "VRFY words", "RFC 5321 4.1.1.6"},
-    {"EXPN", IN_ANY, SMTP_ARG_STRING, cmd_expn, "EXPN words", "RFC 5321 4.1.1.7"},
-    {"HELP", IN_ANY, SMTP_ARG_ANY, cmd_help, "HELP [command]", "RFC 5321 4.1.1.8"},
-    {"STARTTLS", SMTP_STATE_READY, SMTP_ARG_NONE, cmd_starttls, "STARTTLS", "RFC 3207 4"},
+    {"EHLO", IN_ANY, SMTP_ARG_STRING, SMTP_ONLY, cmd_ehlo, "EHLO domain", "RFC 5321 4.1.1.1"},
+    {"HELO", IN_ANY, SMTP_ARG_STRING, SMTP_ONLY, cmd_helo, "HELO domain", "RFC 5321 4.1.1.1"},
+    {"LHLO", IN_ANY, SMTP_ARG_STRING, LMTP_ONLY, cmd_ehlo, "LHLO domain", "RFC 2033 4.1"},
+    {"MAIL", SMTP_STATE_READY, SMTP_ARG_FROM, BOTH, cmd_mail,
+     "MAIL FROM:<address> [SIZE=n] [BODY=7BIT|8BITMIME|BINARYMIME] [SMTPUTF8]", "RFC 5321 4.1.1.2"},
+    {"RCPT", IN_TRANSACTION, SMTP_ARG_TO, BOTH, cmd_rcpt, "RCPT TO:<address>", "RFC 5321 4.1.1.3"},
+    {"DATA", IN_TRANSACTION, SMTP_ARG_NONE, BOTH, cmd_data, "DATA", "RFC 5321 4.1.1.4"},
+    {"BDAT", IN_ANY, SMTP_ARG_ANY, BOTH, smtp_chunk_command, "BDAT size [LAST]", "RFC 3030 2"},
+    {"RSET", IN_ANY, SMTP_ARG_NONE, BOTH, cmd_rset, "RSET", "RFC 5321 4.1.1.5"},
+    {"NOOP", IN_ANY, SMTP_ARG_ANY, BOTH, cmd_noop, "NOOP [words]", "RFC 5321 4.1.1.9"},
+    {"QUIT", IN_ANY, SMTP_ARG_NONE, BOTH, cmd_quit, "QUIT", "RFC 5321 4.1.1.10"},
+    {"VRFY", IN_ANY, SMTP_ARG_STRING, BOTH, cmd_vrfy, "VRFY words", "RFC 5321 4.1.1.6"},
+    {"EXPN", IN_ANY, SMTP_ARG_STRING, BOTH, cmd_expn, "EXPN words", "RFC 5321 4.1.1.7"},
+    {"HELP", IN_ANY, SMTP_ARG_ANY, BOTH, cmd_help, "HELP [command]", "RFC 5321 4.1.1.8"},
+    {"STARTTLS", SMTP_STATE_READY, SMTP_ARG_NONE, BOTH, cmd_starttls, "STARTTLS", "RFC 3207 4"},
 };
+// clang-format on
 
 const struct smtp_command *smtp_command_at(size_t i)
 {
@@ -364,10 +330,23 @@ static bool is_clean(struct str line)
 static const char *state_words(const struct smtp_server *s, const struct smtp_command *command)
 {
     if (s->state == SMTP_STATE_START)
-        return "503 5.5.1 Say EHLO first";
+        return s->config.lmtp ? "503 5.5.1 Say LHLO first" : "503 5.5.1 Say EHLO first";
+    if (s->state == SMTP_STATE_CHUNKS)
+        return "503 5.5.1 Only BDAT or RSET may follow BDAT"; /* RFC 3030 section 2 */
     if (command->states == IN_TRANSACTION)
         return "503 5.5.1 Say MAIL first";
     return "503 5.5.1 Not within a transaction";
+}
+
+/* What costs a peer nothing and brings no mail may be said so often and no more. */
+static bool is_too_idle(struct smtp_server *s, const struct smtp_command *command)
+{
+    if (command->argument == SMTP_ARG_TO || command->run == smtp_chunk_command ||
+        ++s->idle <= LIMIT_SMTP_IDLE_COMMANDS)
+        return false;
+    smtp_reply(s, "421 4.7.0 Too many commands without a message");
+    smtp_close(s);
+    return true;
 }
 
 void smtp_command_run(struct smtp_server *s, struct str line)
@@ -391,9 +370,14 @@ void smtp_command_run(struct smtp_server *s, struct str line)
     word = line = str_trim(line);
     str_cut(line, ' ', &word, &argument);
     command = smtp_command_find(word);
-    if (!command)
+    if (!is_command(s, command)) {
+        s->unknown++;
         smtp_refuse(s, "500 5.5.1 Not a command");
-    else if (!(s->state & command->states))
+        return;
+    }
+    if (is_too_idle(s, command))
+        return;
+    if (!(s->state & command->states))
         smtp_refuse(s, state_words(s, command));
     else if (command->argument == SMTP_ARG_NONE && argument.n)
         smtp_refuse(s, "501 5.5.4 Nothing may follow this command");

@@ -17,6 +17,7 @@ struct smtp_command {
     const char *word;
     unsigned states; /* of enum smtp_state, in which it may come; elsewhere it is answered 503 */
     enum smtp_argument argument;
+    bool smtp, lmtp; /* in which of the two it is one */
     void (*run)(struct smtp_server *s, struct str argument);
     const char *syntax; /* for HELP */
     const char *source;

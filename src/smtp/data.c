@@ -56,6 +56,7 @@ size_t smtp_data_next(struct smtp_data *d, struct str in, struct str *slice)
         case SMTP_DATA_TEXT:
             at = pass_text(d, in, at);
             continue;
+        case SMTP_DATA_BLANK:
         case SMTP_DATA_DONE:
             break;
         }
@@ -63,4 +64,34 @@ size_t smtp_data_next(struct smtp_data *d, struct str in, struct str *slice)
     }
     *slice = str_sub(in, from, at - from);
     return at;
+}
+
+void smtp_data_check(struct smtp_data *d, struct str in, bool binary)
+{
+    size_t at = 0;
+
+    while (at < in.n && !d->bare && !(binary && d->body)) {
+        switch (d->place) {
+        case SMTP_DATA_LINE:
+            if (step(d, in.p[at], '\r', SMTP_DATA_BLANK))
+                at++;
+            continue;
+        case SMTP_DATA_BLANK:
+        case SMTP_DATA_CR:
+            d->body = d->body || d->place == SMTP_DATA_BLANK;
+            if (step(d, in.p[at], '\n', SMTP_DATA_LINE))
+                at++;
+            else
+                d->bare = true;
+            continue;
+        default:
+            at = pass_text(d, in, at);
+            continue;
+        }
+    }
+}
+
+bool smtp_data_is_cut(const struct smtp_data *d)
+{
+    return d->place == SMTP_DATA_CR || d->place == SMTP_DATA_BLANK;
 }

@@ -16,17 +16,25 @@ enum smtp_data_place {
     SMTP_DATA_DOT_CR, /* behind a dot and CR there */
     SMTP_DATA_TEXT,   /* anywhere else */
     SMTP_DATA_CR,     /* behind a CR in text */
+    SMTP_DATA_BLANK,  /* behind a CR at the beginning of a line: smtp_data_check alone */
     SMTP_DATA_DONE    /* behind the end of the data */
 };
 
 struct smtp_data { /* zeroed: at the beginning of the data */
     enum smtp_data_place place;
     bool bare; /* a CR or LF stood alone */
+    bool body; /* the empty line was seen: smtp_data_check alone */
 };
 
 /* Takes bytes from the front of `in` and returns how many; *slice is what of them belongs to the
  * message (may be empty): as long as no dot has to be removed. Call again with the rest until it is
  * empty or place is SMTP_DATA_DONE. */
 size_t smtp_data_next(struct smtp_data *d, struct str in, struct str *slice);
+/* The octets of chunks (RFC 3030), which end by their count: nothing is removed, but bare CR and LF
+ * are noticed in the same way. In a binary message (BODY=BINARYMIME) they are allowed behind the
+ * header. */
+void smtp_data_check(struct smtp_data *d, struct str in, bool binary);
+/* True when the message that smtp_data_check saw may not end here: behind a CR alone. */
+bool smtp_data_is_cut(const struct smtp_data *d);
 
 #endif

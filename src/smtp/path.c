@@ -1,13 +1,22 @@
 /* smtp/path.c: see path.h. */
 #include "smtp/path.h"
 
+#include "base/utf8.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 
-/* atext (RFC 5322 section 3.2.3) */
+/* UTF8-non-ascii (RFC 6531 section 3.3); whether it is UTF-8 is looked at in the end. */
+static bool is_8bit(char ch)
+{
+    return (unsigned char)ch > 127;
+}
+
+/* atext (RFC 5322 section 3.2.3, RFC 6531 section 3.3) */
 static bool is_atext(char ch)
 {
-    return ascii_alpha(ch) || ascii_digit(ch) || (ch && strchr("!#$%&'*+-/=?^_`{|}~", ch));
+    return ascii_alpha(ch) || ascii_digit(ch) || is_8bit(ch) ||
+           (ch && strchr("!#$%&'*+-/=?^_`{|}~", ch));
 }
 
 static bool is_let_dig(char ch)
@@ -17,13 +26,13 @@ static bool is_let_dig(char ch)
 
 static bool is_ldh(char ch)
 {
-    return is_let_dig(ch) || ch == '-';
+    return is_let_dig(ch) || ch == '-' || is_8bit(ch);
 }
 
 /* dcontent = %d33-90 / %d94-126, and no "[", "\" or "]" (RFC 5321 section 4.1.3) */
 static bool is_dcontent(char ch)
 {
-    return ch > ' ' && ch < 127 && ch != '[' && ch != '\\' && ch != ']';
+    return ch > ' ' && ch < 127 && ch != '[' && ch != '\\' && ch != ']'; /* char is signed or not */
 }
 
 /* IPv4-address-literal / IPv6-address-literal / General-address-literal (RFC 5321 section 4.1.3),
@@ -57,7 +66,7 @@ static void address_literal(struct cursor *in)
     cursor_expect(in, ']');
 }
 
-/* sub-domain = Let-dig [Ldh-str]; Ldh-str ends with a Let-dig. */
+/* sub-domain = Let-dig [Ldh-str] / U-label; Ldh-str ends with a Let-dig. */
 static void sub_domain(struct cursor *in)
 {
     struct str label = cursor_while(in, is_ldh, LIMIT_SMTP_DOMAIN);
@@ -119,7 +128,7 @@ static void quoted_string(struct cursor *in, struct arena *arena, struct str *ou
 
         if (ch == '\\')
             ch = cursor_take(in);
-        if (ch < ' ' || ch > 126)
+        if (ch < ' ' || ch == 127)
             cursor_fail(in, ERROR_SYNTAX, "not allowed in quotes");
         else if (n == sizeof local)
             cursor_fail(in, ERROR_LIMIT, "the local part is too long");
@@ -161,6 +170,11 @@ bool smtp_path_parse(struct cursor *in, struct arena *arena, struct smtp_path *o
             cursor_fail(in, ERROR_SYNTAX, "an address needs a domain");
         cursor_expect(in, '>');
     }
+    for (size_t i = 0; i < path.local.n + path.domain.n; i++)
+        path.utf8 = path.utf8 ||
+                    is_8bit(i < path.local.n ? path.local.p[i] : path.domain.p[i - path.local.n]);
+    if (path.utf8 && (!utf8_valid(path.local) || !utf8_valid(path.domain)))
+        cursor_fail(in, ERROR_SYNTAX, "not UTF-8");
     if (!cursor_ok(in, err))
         return false;
     *out = path;

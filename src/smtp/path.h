@@ -2,7 +2,7 @@
  *
  * A path borrows from the line that it was parsed from, except where quoting had to be undone: then
  * its local part lies in the arena. A path that exists is valid; nobody behind the parser looks at
- * its syntax again. ASCII only: SMTPUTF8 (RFC 6531) is not offered. */
+ * its syntax again. UTF-8 stands where RFC 6531 section 3.3 allows it; `utf8` tells. */
 #ifndef SMTP_PATH_H
 #define SMTP_PATH_H
 
@@ -15,6 +15,7 @@ struct smtp_path {
     struct str local;  /* unquoted, 1..LIMIT_SMTP_LOCAL octets; empty only in the null path "<>" */
     struct str domain; /* as sent, an address literal with its brackets; empty in "<>" and
                           "<postmaster>" */
+    bool utf8;         /* local part or domain hold characters beyond ASCII */
 };
 
 /* What smtp_path_print needs at most: each octet of the local part quoted, its quotes, "@", the

@@ -50,7 +50,9 @@ static const struct path_case {
     {"text after a quoted part", "<\"a\"b@c.test>", NULL, NULL, 4},
     {"no domain", "<ada>", NULL, NULL, 4},
     {"two at signs", "<a@b@c.test>", NULL, NULL, 4},
-    {"8-bit needs SMTPUTF8", "<\xc3\xa4@c.test>", NULL, NULL, 1},
+    {"UTF-8", "<j\xc3\xb6rg@b\xc3\xbc" "cher.test>", "j\xc3\xb6rg", "b\xc3\xbc" "cher.test", -1},
+    {"8-bit that is no UTF-8", "<\xe4@c.test>", NULL, NULL, 10},
+    {"an overlong form", "<\xc0\xae@c.test>", NULL, NULL, 11},
     {"an underscore in a domain", "<a@b_c.test>", NULL, NULL, 4},
     {"a wrong IPv4 literal", "<a@[192.0.2.256]>", NULL, NULL, 15},
     {"a wrong IPv6 literal", "<a@[IPv6:2001:db8:::1]>", NULL, NULL, 21},
@@ -89,8 +91,8 @@ static void a_printed_path_is_read_back(void)
 {
     for (int i = 0; i < 100000; i++) {
         char local[LIMIT_SMTP_LOCAL];
-        struct smtp_path path = {{local, 1 + random_below(i % 2 ? sizeof local : 4)},
-                                 STR("c.test")};
+        struct smtp_path path = {
+            {local, 1 + random_below(i % 2 ? sizeof local : 4)}, STR("c.test"), false};
         struct smtp_path again = {0};
         struct arena arena;
         struct cursor c;

@@ -26,40 +26,74 @@ static const struct {
     [ERROR_DAMAGED] = {"421 4.3.0", "451 4.3.0", "451 4.3.0"},
     [ERROR_UNSUPPORTED] = {"421 4.3.0", "550 5.3.3", "554 5.3.3"},
     [ERROR_INTERNAL] = {"421 4.3.0", "451 4.3.0", "451 4.3.0"},
+    [ERROR_LOOP] = {"421 4.3.0", "554 5.4.6", "554 5.4.6"},
+    [ERROR_TOO_LARGE] = {"421 4.3.0", "552 5.2.2", "552 5.3.4"},
+    [ERROR_RATE] = {"421 4.7.0", "450 4.7.1", "450 4.7.1"},
 };
 
-void smtp_reply(struct smtp_server *s, const char *fmt, ...)
+static void reply_words(struct smtp_server *s, uint32_t times, const char *fmt, va_list ap)
 {
     char words[REPLY_MAX];
-    va_list ap;
 
-    va_start(ap, fmt);
     vsnprintf(words, sizeof words, fmt, ap);
-    va_end(ap);
     for (char *p = words; *p; p++)
         if (*p < ' ' || *p > 126) /* textstring = 1*(%d09 / %d32-126) */
             *p = '?';
-    buf_c(s->out, words);
-    buf_c(s->out, "\r\n");
+    while (times-- > 0) {
+        buf_c(s->out, words);
+        buf_c(s->out, "\r\n");
+    }
+}
+
+void smtp_reply(struct smtp_server *s, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    reply_words(s, 1, fmt, ap);
+    va_end(ap);
+}
+
+uint32_t smtp_message_replies(const struct smtp_server *s)
+{
+    return s->config.lmtp ? s->recipients : 1;
+}
+
+void smtp_reply_times(struct smtp_server *s, uint32_t times, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    reply_words(s, times, fmt, ap);
+    va_end(ap);
 }
 
 void smtp_refuse(struct smtp_server *s, const char *words)
 {
     smtp_reply(s, "%s", words);
-    if (++s->bad < LIMIT_SMTP_BAD_COMMANDS)
+    s->ops->refused(s->arg);
+    if (++s->bad < LIMIT_SMTP_BAD_COMMANDS && s->unknown < LIMIT_SMTP_UNKNOWN_COMMANDS)
         return;
     smtp_reply(s, "421 4.7.0 Too many errors");
     smtp_close(s);
 }
 
-void smtp_reply_error(struct smtp_server *s, enum smtp_question question, const struct error *err)
+static const char *code_of(enum smtp_question question, const struct error *err)
 {
     enum error_kind kind = err->kind < ERROR_KINDS ? err->kind : ERROR_INTERNAL;
-    const char *code = codes[kind].data;
 
     if (question == SMTP_QUESTION_CONNECT)
-        code = codes[kind].connect;
-    else if (question == SMTP_QUESTION_RCPT)
-        code = codes[kind].rcpt;
-    smtp_reply(s, "%s %s", code, err->text[0] ? err->text : error_kind_name(kind));
+        return codes[kind].connect;
+    return question == SMTP_QUESTION_RCPT ? codes[kind].rcpt : codes[kind].data;
+}
+
+bool smtp_is_final(enum smtp_question question, const struct error *err)
+{
+    return code_of(question, err)[0] == '5';
+}
+
+void smtp_reply_error(struct smtp_server *s, enum smtp_question question, const struct error *err)
+{
+    smtp_reply(s, "%s %s", code_of(question, err),
+               err->text[0] ? err->text : error_kind_name(err->kind));
 }

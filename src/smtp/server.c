@@ -1,32 +1,44 @@
-/* smtp/server.c: see server.h.
+/* smtp/server.c: see server.h. */
+// clang-format off
+/* States, and what is true in each:
  *
- * States, and what is true in each:
+ *     START ---EHLO, HELO, LHLO--> READY ---MAIL--> MAIL ---RCPT--> ASKED_RCPT ---yes--> RCPT
+ *       ^                          |  ^               ^                 |  ^            |  | |
+ *       |                      STARTTLS  \             +-------no--------+  +----RCPT----+  | |
+ *       |                          v      \                                             |  |
+ *       +-------tls_ready--------- TLS     \            +--CRLF . CRLF-- DATA <---DATA--+  BDAT
+ *                                           \           v                                  v
+ *                                            +-- ASKED_DATA <-----------LAST----------- CHUNK
+ *                                         answer, or refused                            |  ^
+ *                                                                                       v  BDAT
+ *                                                                                      CHUNKS
  *
- *     START ---EHLO, HELO--> READY ---MAIL--> MAIL ---RCPT--> ASKED_RCPT ---yes--> RCPT ---DATA-->
- * DATA ^                     |  ^             ^                  |  ^              | | | STARTTLS |
- * +-------no---------+  +-----RCPT-----+         CRLF . CRLF |                     v  | v
- *       +---tls_ready------- TLS +------------------------answer, or refused---------------
- * ASKED_DATA
+ *     START       nothing is known of the client             smtp_server_greet, smtp_server_tls_ready
+ *     READY       helo is set, no transaction                take_helo, smtp_transaction_end
+ *     MAIL        mail is set, recipients is 0               cmd_mail
+ *     RCPT        mail is set, recipients is above 0         smtp_server_answer
+ *     DATA        as RCPT; bytes are the message             cmd_data
+ *     CHUNK       chunk_left octets of a chunk are to come   smtp_chunk_command
+ *     CHUNKS      as RCPT; some chunks have come             smtp_chunk_input
+ *     ASKED_RCPT  waits for smtp_server_answer               cmd_rcpt
+ *     ASKED_DATA  the same; the message is whole             smtp_message_end
+ *     TLS         waits for smtp_server_tls_ready            cmd_starttls
+ *     CLOSED      ops->close was called; input is not read   smtp_close
  *
- *     START       nothing is known of the client             smtp_server_greet,
- * smtp_server_tls_ready READY       helo is set, no transaction                take_helo,
- * smtp_transaction_end MAIL        from is set, recipients is 0               cmd_mail RCPT from is
- * set, recipients is above 0         smtp_server_answer DATA        as RCPT; bytes are the message
- * cmd_data ASKED_RCPT  waits for smtp_server_answer               cmd_rcpt ASKED_DATA  the same;
- * the message is whole             data_ended TLS         waits for smtp_server_tls_ready
- * cmd_starttls CLOSED      ops->close was called; input is not read   smtp_close
- *
- * EHLO, HELO and RSET lead from MAIL and RCPT back to READY, QUIT and errors in a row lead to
- * CLOSED. In ASKED_RCPT the answer no leads back to MAIL or RCPT, whichever recipients says. */
+ * EHLO, HELO, LHLO and RSET lead from MAIL, RCPT and CHUNKS back to READY, QUIT and too many errors lead to CLOSED. In
+ * ASKED_RCPT the answer no leads back to MAIL or RCPT, whichever recipients says. A chunk that comes where none may, or
+ * whose message is refused already, is swallowed in CHUNK, and leads back to where it came. */
+// clang-format on
 #include "smtp/server_int.h"
 
 #include <string.h>
 
 #define IN_TRANSACTION                                                                             \
-    (SMTP_STATE_MAIL | SMTP_STATE_RCPT | SMTP_STATE_DATA | SMTP_STATE_ASKED_RCPT |                 \
-     SMTP_STATE_ASKED_DATA)
+    (SMTP_STATE_MAIL | SMTP_STATE_RCPT | SMTP_STATE_DATA | SMTP_STATE_CHUNKS |                     \
+     SMTP_STATE_ASKED_RCPT | SMTP_STATE_ASKED_DATA)
 #define IS_WAITING (SMTP_STATE_ASKED_RCPT | SMTP_STATE_ASKED_DATA | SMTP_STATE_TLS)
-#define READS_COMMANDS (SMTP_STATE_START | SMTP_STATE_READY | SMTP_STATE_MAIL | SMTP_STATE_RCPT)
+#define READS_COMMANDS                                                                             \
+    (SMTP_STATE_START | SMTP_STATE_READY | SMTP_STATE_MAIL | SMTP_STATE_RCPT | SMTP_STATE_CHUNKS)
 
 struct smtp_server *smtp_server_create(const struct smtp_config *config, const struct smtp_ops *ops,
                                        void *arg, struct buf *out)
@@ -56,8 +68,7 @@ void smtp_server_destroy(struct smtp_server *s)
 
 static void forget_transaction(struct smtp_server *s)
 {
-    s->from = (struct smtp_path_view){0};
-    s->size_param = 0;
+    s->mail = (struct smtp_mail){0};
     s->recipients = 0;
     arena_done(&s->arena);
     s->state = SMTP_STATE_READY;
@@ -65,7 +76,11 @@ static void forget_transaction(struct smtp_server *s)
 
 void smtp_transaction_end(struct smtp_server *s)
 {
-    if (!(s->state & IN_TRANSACTION))
+    bool within = s->state & IN_TRANSACTION;
+
+    if (s->state == SMTP_STATE_CHUNK) /* a swallowed one may stand outside */
+        within = !s->chunk_reply || (s->chunk_back & IN_TRANSACTION);
+    if (!within)
         return;
     forget_transaction(s);
     s->ops->reset(s->arg);
@@ -83,7 +98,8 @@ void smtp_close(struct smtp_server *s)
 void smtp_server_greet(struct smtp_server *s, const struct error *refusal)
 {
     if (!refusal) {
-        smtp_reply(s, "220 %.*s ESMTP", STR_ARG(s->config.hostname));
+        smtp_reply(s, "220 %.*s %s", STR_ARG(s->config.hostname),
+                   s->config.lmtp ? "LMTP" : "ESMTP");
         return;
     }
     smtp_reply_error(s, SMTP_QUESTION_CONNECT, refusal);
@@ -110,22 +126,47 @@ static size_t input_line(struct smtp_server *s, struct str in)
     return piece.n;
 }
 
-/* The end of the data: refuses by what was seen, or asks the owner. */
-static void data_ended(struct smtp_server *s)
+bool smtp_message_begin(struct smtp_server *s)
+{
+    struct error err = {0};
+
+    if (!s->ops->data_begin(s->arg, &err)) {
+        smtp_reply_error(s, SMTP_QUESTION_DATA, &err);
+        return false;
+    }
+    s->data = (struct smtp_data){0};
+    s->size = 0;
+    s->data_failed = false;
+    s->bad = 0;
+    return true;
+}
+
+void smtp_message_bytes(struct smtp_server *s, struct str bytes)
+{
+    s->size = bytes.n > UINT64_MAX - s->size ? UINT64_MAX : s->size + bytes.n;
+    if (bytes.n && !s->data.bare && s->size <= s->config.size_max && !s->data_failed) {
+        s->data_error = (struct error){0};
+        s->data_failed = !s->ops->data(s->arg, bytes, &s->data_error);
+    }
+}
+
+void smtp_message_end(struct smtp_server *s, uint32_t lines)
 {
     if (s->data.bare) {
         smtp_transaction_end(s);
-        smtp_reply(s, "554 5.6.0 A line ends with CR or LF alone; RFC 5321 section 2.3.8");
+        smtp_reply_times(s, lines,
+                         "554 5.6.0 A line ends with CR or LF alone; RFC 5321 section 2.3.8");
     } else if (s->size > s->config.size_max) {
         smtp_transaction_end(s);
-        smtp_reply(s, "552 5.3.4 A message may have %llu bytes here",
-                   (unsigned long long)s->config.size_max);
+        smtp_reply_times(s, lines, "552 5.3.4 A message may have %llu bytes here",
+                         (unsigned long long)s->config.size_max);
     } else if (s->data_failed) {
         smtp_transaction_end(s);
-        smtp_reply_error(s, SMTP_QUESTION_DATA, &s->data_error);
+        while (lines-- > 0)
+            smtp_reply_error(s, SMTP_QUESTION_DATA, &s->data_error);
     } else {
         s->state = SMTP_STATE_ASKED_DATA;
-        s->ops->data_end(s->arg, &s->from, s->size);
+        s->ops->data_end(s->arg, &s->mail, s->size);
     }
 }
 
@@ -135,13 +176,9 @@ static size_t input_data(struct smtp_server *s, struct str in)
     struct str slice;
     size_t n = smtp_data_next(&s->data, in, &slice);
 
-    s->size = slice.n > UINT64_MAX - s->size ? UINT64_MAX : s->size + slice.n;
-    if (slice.n && !s->data.bare && s->size <= s->config.size_max && !s->data_failed) {
-        s->data_error = (struct error){0};
-        s->data_failed = !s->ops->data(s->arg, slice, &s->data_error);
-    }
+    smtp_message_bytes(s, slice);
     if (s->data.place == SMTP_DATA_DONE)
-        data_ended(s);
+        smtp_message_end(s, smtp_message_replies(s));
     return n;
 }
 
@@ -152,6 +189,8 @@ size_t smtp_server_input(struct smtp_server *s, struct str bytes)
     while (at < bytes.n) {
         if (s->state == SMTP_STATE_DATA)
             at += input_data(s, str_skip(bytes, at));
+        else if (s->state == SMTP_STATE_CHUNK)
+            at += smtp_chunk_input(s, str_skip(bytes, at));
         else if (s->state & READS_COMMANDS)
             at += input_line(s, str_skip(bytes, at));
         else
@@ -160,30 +199,66 @@ size_t smtp_server_input(struct smtp_server *s, struct str bytes)
     return at;
 }
 
+static void rcpt_answered(struct smtp_server *s, const struct error *err)
+{
+    if (!err)
+        s->recipients++;
+    s->state = s->recipients ? SMTP_STATE_RCPT : SMTP_STATE_MAIL;
+    if (!err) {
+        smtp_reply(s, "250 2.1.5 Recipient taken");
+        return;
+    }
+    smtp_reply_error(s, SMTP_QUESTION_RCPT, err);
+    if (!smtp_is_final(SMTP_QUESTION_RCPT, err))
+        return;
+    s->ops->refused(s->arg);
+    if (++s->strangers < LIMIT_SMTP_STRANGERS)
+        return;
+    smtp_reply(s, "421 4.7.0 Too many recipients are not here");
+    smtp_close(s);
+}
+
+/* One line of the answer to a message. */
+static void message_answered(struct smtp_server *s, const struct error *err, struct str id)
+{
+    if (err && err->kind)
+        smtp_reply_error(s, SMTP_QUESTION_DATA, err);
+    else
+        smtp_reply(s, "250 2.0.0 Message taken%s%.*s", id.n ? " as " : "", STR_ARG(id));
+    if (!err || !err->kind)
+        s->idle = s->strangers = 0;
+}
+
 void smtp_server_answer(struct smtp_server *s, const struct error *err, struct str id)
 {
+    uint32_t lines = smtp_message_replies(s);
+
     switch (s->state) {
     case SMTP_STATE_ASKED_RCPT:
-        if (!err)
-            s->recipients++;
-        s->state = s->recipients ? SMTP_STATE_RCPT : SMTP_STATE_MAIL;
-        if (err)
-            smtp_reply_error(s, SMTP_QUESTION_RCPT, err);
-        else
-            smtp_reply(s, "250 2.1.5 Recipient taken");
+        rcpt_answered(s, err);
         return;
     case SMTP_STATE_ASKED_DATA:
         forget_transaction(s);
-        if (err)
-            smtp_reply_error(s, SMTP_QUESTION_DATA, err);
-        else
-            smtp_reply(s, "250 2.0.0 Message taken%s%.*s", id.n ? " as " : "", STR_ARG(id));
+        while (lines-- > 0)
+            message_answered(s, err, id);
         return;
     case SMTP_STATE_CLOSED: /* it was ended while the owner thought about it */
         return;
     default:
         panic("smtp_server_answer: nothing was asked");
     }
+}
+
+void smtp_server_answer_each(struct smtp_server *s, const struct error *err, size_t n,
+                             struct str id)
+{
+    if (s->state == SMTP_STATE_CLOSED)
+        return;
+    if (s->state != SMTP_STATE_ASKED_DATA || !s->config.lmtp || n != s->recipients)
+        panic("smtp_server_answer_each: that was not asked");
+    forget_transaction(s);
+    for (size_t i = 0; i < n; i++)
+        message_answered(s, &err[i], id);
 }
 
 void smtp_server_tls_ready(struct smtp_server *s)

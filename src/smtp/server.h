@@ -1,7 +1,7 @@
-/* smtp/server.h: the receiving side of SMTP (RFC 5321) as a pure dialogue: bytes in, bytes and
- * calls out. Opens nothing, waits for nothing: where an answer takes time (is this recipient ours?
- * is the message safe?) the owner is asked through `ops`, the dialogue stops reading commands, and
- * goes on when the owner calls smtp_server_answer.
+/* smtp/server.h: the receiving side of SMTP (RFC 5321) and LMTP (RFC 2033) as a pure dialogue:
+ * bytes in, bytes and calls out. Opens nothing, waits for nothing: where an answer takes time (is
+ * this recipient ours? is the message safe?) the owner is asked through `ops`, the dialogue stops
+ * reading commands, and goes on when the owner calls smtp_server_answer.
  *
  * States, transitions and what is true in each are drawn in server.c. */
 #ifndef SMTP_SERVER_H
@@ -15,14 +15,27 @@ struct smtp_server;
 struct smtp_config {
     struct str hostname;     /* in the greeting and EHLO; borrowed for the server's life */
     uint64_t size_max;       /* SIZE (RFC 1870), bytes */
-    uint32_t recipients_max; /* a transaction */
+    uint32_t recipients_max; /* a transaction: RCPTMAX of LIMITS (RFC 9422) */
+    uint32_t messages_max;   /* transactions of a connection: MAILMAX of LIMITS; 0: no limit */
     bool starttls;           /* offered while the stream is plain */
     bool submission;         /* own users' clients: a space before a path is let through */
+    bool lmtp;               /* LMTP: LHLO, and an answer for each recipient after the data */
 };
 
 struct smtp_path_view {       /* an address as the dialogue parsed it; valid during the call */
     struct str local, domain; /* unquoted local part; domain as sent */
     struct str whole;         /* as it is printed, without < > */
+    bool utf8;                /* it holds characters beyond ASCII (RFC 6531) */
+};
+
+enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME, SMTP_BODY_BINARYMIME };
+
+/* What MAIL said; valid during the call. */
+struct smtp_mail {
+    struct smtp_path_view from; /* whole is empty for <> */
+    uint64_t size;              /* SIZE=, or 0 */
+    enum smtp_body body;        /* BODY= (RFC 6152, RFC 3030); 7BIT by default */
+    bool smtputf8;              /* SMTPUTF8 (RFC 6531) */
 };
 
 /* What the dialogue asks of its owner. All are called from smtp_server_input, smtp_server_answer or
@@ -32,15 +45,14 @@ struct smtp_ops {
      * refuses, its kind chooses the code (the table is in reply.c) and its text is shown. size is
      * that of MAIL's SIZE parameter, or 0. */
     void (*rcpt)(void *arg, const struct smtp_path_view *to, uint64_t size);
-    /* DATA was said, all is well: where should the bytes go? False refuses (452 or 451 by err's
-     * kind). */
+    /* DATA or the first BDAT was said, all is well: where should the bytes go? False refuses (452
+     * or 451 by err's kind). */
     bool (*data_begin)(void *arg, struct error *err);
-    /* Message bytes: dots removed, line ends CRLF as sent. False (no room): the rest is swallowed
-     * and refused. */
+    /* Message bytes: dots removed, line ends as sent: CRLF, except in the body of a BINARYMIME
+     * message. False (no room): the rest is swallowed and refused. */
     bool (*data)(void *arg, struct str bytes, struct error *err);
-    /* The end of the data. Answer later: true is 250, an error by its kind. mail_from is empty for
-     * <>. */
-    void (*data_end)(void *arg, const struct smtp_path_view *mail_from, uint64_t size);
+    /* The end of the data, of `size` bytes. Answer later: true is 250, an error by its kind. */
+    void (*data_end)(void *arg, const struct smtp_mail *mail, uint64_t size);
     /* The transaction was given up (RSET, EHLO, a message that was refused here, the end): forget
      * recipients and data. Not called for one that data_end asked about, unless it is ended before
      * the answer. */
@@ -48,6 +60,8 @@ struct smtp_ops {
     /* STARTTLS: the reply is in out; once it is written, start TLS and call smtp_server_tls_ready.
      */
     void (*starttls)(void *arg);
+    /* A recipient or a command was refused for good: the owner may count such by address. */
+    void (*refused)(void *arg);
     /* Write what is in out, then close. */
     void (*close)(void *arg);
 };
@@ -64,14 +78,18 @@ void smtp_server_greet(struct smtp_server *s, const struct error *refusal);
  * clear before STARTTLS, RFC 3207 section 4.2), or it is closed. */
 size_t smtp_server_input(struct smtp_server *s, struct str bytes);
 /* The answer to the op that is waited for. err NULL: yes. id (may be empty) stands in the 250 after
- * the data. */
+ * the data. In LMTP the answer to data_end holds for each recipient. */
 void smtp_server_answer(struct smtp_server *s, const struct error *err, struct str id);
+/* LMTP's answer to data_end (RFC 2033 section 4.2): err[i] is that to the i-th recipient that was
+ * taken, of kind ERROR_NONE for yes; n is how many were taken, or the dialogue panics. */
+void smtp_server_answer_each(struct smtp_server *s, const struct error *err, size_t n,
+                             struct str id);
 /* TLS is up; the dialogue starts anew (RFC 3207 section 4.2). */
 void smtp_server_tls_ready(struct smtp_server *s);
 /* The owner ends it: appends 421 with words (timeout, shutdown) and calls ops->close. */
 void smtp_server_end(struct smtp_server *s, const char *words);
-/* What the client said in EHLO or HELO, and whether it was EHLO; empty before. For the Received
- * line. */
+/* What the client said in EHLO, HELO or LHLO, and whether it was not HELO; empty before. For the
+ * Received line. */
 struct str smtp_server_helo(const struct smtp_server *s, bool *ehlo);
 /* True while it waits for the owner (an answer or TLS), so that the owner's timeout does not run.
  */

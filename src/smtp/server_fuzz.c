@@ -6,8 +6,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct smtp_config config = {
-    .hostname = {"mx.test", 7}, .size_max = 2000, .recipients_max = 5, .submission = true};
+static const struct smtp_config configs[] = {
+    {.hostname = {"mx.test", 7}, .size_max = 2000, .recipients_max = 5, .submission = true},
+    {.hostname = {"mx.test", 7},
+     .size_max = 2000,
+     .recipients_max = 5,
+     .starttls = true,
+     .messages_max = 3},
+    {.hostname = {"mx.test", 7}, .size_max = 2000, .recipients_max = 5, .lmtp = true},
+};
 
 static void check_replies(struct str out)
 {
@@ -54,7 +61,7 @@ static void check_path(struct str in)
 
 static void begin(struct owner *o, uint8_t mood)
 {
-    owner_init(o, &config);
+    owner_init(o, &configs[(mood >> 3) % ARRAY_LEN(configs)]);
     o->begin_fails = (mood & 3) == 3;
     o->room = mood & 4 ? 100 : SIZE_MAX;
     smtp_server_greet(o->server, NULL);

@@ -61,13 +61,15 @@ static bool on_data(void *arg, struct str bytes, struct error *err)
     return true;
 }
 
-static void on_end(void *arg, const struct smtp_path_view *from, uint64_t size)
+static void on_end(void *arg, const struct smtp_mail *mail, uint64_t size)
 {
+    static const char *const bodies[] = {"", " 8BITMIME", " BINARYMIME"};
     struct owner *o = arg;
 
     if (size != o->message.n)
         panic("the size is not that of the message");
-    buf_printf(&o->events, "end %.*s %llu\n", STR_ARG(from->whole), (unsigned long long)size);
+    buf_printf(&o->events, "end %.*s %llu%s%s\n", STR_ARG(mail->from.whole),
+               (unsigned long long)size, bodies[mail->body], mail->smtputf8 ? " SMTPUTF8" : "");
     choose_answer(o, buf_view(&o->message), false);
     if (o->answer.kind == ERROR_NONE) {
         buf_str(&o->all, buf_view(&o->message));
@@ -87,6 +89,11 @@ static void on_starttls(void *arg)
     ((struct owner *)arg)->starttls = true;
 }
 
+static void on_refused(void *arg)
+{
+    ((struct owner *)arg)->refusals++;
+}
+
 static void on_close(void *arg)
 {
     struct owner *o = arg;
@@ -97,8 +104,8 @@ static void on_close(void *arg)
     o->closed = true;
 }
 
-static const struct smtp_ops ops = {on_rcpt,  on_begin,    on_data, on_end,
-                                    on_reset, on_starttls, on_close};
+static const struct smtp_ops ops = {on_rcpt,  on_begin,    on_data,    on_end,
+                                    on_reset, on_starttls, on_refused, on_close};
 
 void owner_init(struct owner *o, const struct smtp_config *config)
 {

@@ -14,15 +14,15 @@
 struct owner {
     struct smtp_server *server;
     struct buf out;     /* replies */
-    struct buf events;  /* one line each: "rcpt a@b size 0", "begin", "end a@b 12", "reset",
-                           "starttls", "close" */
+    struct buf events;  /* one line each: "rcpt a@b size 0", "begin", "end a@b 12" with what
+                           MAIL said of BODY and SMTPUTF8, "reset", "starttls", "close" */
     struct buf message; /* of the running transaction */
     struct buf all;     /* every message that was taken, each with "--" and a line end behind it */
     size_t room;        /* ops->data says no beyond that many bytes */
     bool begin_fails;
     bool starttls, closed, asked_rcpt, asked_data;
     struct error answer; /* to what was asked; kind ERROR_NONE: yes */
-    unsigned data_calls, slices_lost;
+    unsigned data_calls, slices_lost, refusals;
 };
 
 void owner_init(struct owner *o, const struct smtp_config *config);

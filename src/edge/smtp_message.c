@@ -1,0 +1,414 @@
+/* edge/smtp_message.c: one transaction of SMTP or LMTP: recipients asked of the directory, the message in a sealed memfd, the
+ * trace line, the answer of intake.
+ *
+ * Asked twice (intake was started again meanwhile) the edge tells the same message under the same transaction. And so does a
+ * client whose connection broke before it heard our answer: within an hour the same sender, recipients and bytes get the
+ * transaction of the first time, so that the accounts take them once (RATIONALE 4). */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "edge/edge_smtp_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define ASK_MS 15000
+#define MESSAGE_MS 45000 /* longer than intake takes at the worst */
+#define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define UNHEARD 1000
+#define UNHEARD_US (3600LL * 1000000)
+
+/* A message whose connection was lost before its answer. */
+struct unheard {
+    unsigned char hash[32];
+    uint64_t size;
+    char transaction[SMTP_TRANSACTION_BYTES];
+    int64_t at_us; /* 0: none */
+};
+
+static struct str id_of(const struct conn *c)
+{
+    return str_c(c->id);
+}
+
+static void drop_message(struct conn *c)
+{
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
+    c->e->memory -= c->size;
+    c->size = 0;
+}
+
+void smtp_transaction_reset(struct conn *c)
+{
+    calls_forget(c->e->edge.p->calls, c->call);
+    c->call = 0;
+    c->handed = c->counted = false;
+    drop_message(c);
+    buf_reset(&c->from);
+    buf_reset(&c->rcpts);
+    c->rcpts_n = 0;
+}
+
+static void op_reset(void *arg)
+{
+    smtp_transaction_reset(arg);
+}
+
+/* ---- messages whose answer nobody heard ---- */
+
+/* SHA-256 over sender, recipients and bytes. False when the memfd can not be mapped. */
+static bool hash_message(const struct conn *c, unsigned char out[32])
+{
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    void *p = c->size ? mmap(NULL, c->size, PROT_READ, MAP_SHARED, c->fd, 0) : NULL;
+    bool ok = p != MAP_FAILED && md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+              EVP_DigestUpdate(md, c->from.p, c->from.n) == 1 && EVP_DigestUpdate(md, "", 1) == 1 &&
+              EVP_DigestUpdate(md, c->rcpts.p, c->rcpts.n) == 1 && EVP_DigestUpdate(md, "", 1) == 1 &&
+              (c->size == 0 || EVP_DigestUpdate(md, p, c->size) == 1) && EVP_DigestFinal_ex(md, out, NULL) == 1;
+
+    if (c->size && p != MAP_FAILED)
+        munmap(p, c->size);
+    EVP_MD_CTX_free(md);
+    return ok;
+}
+
+void smtp_transaction_unheard(struct conn *c)
+{
+    struct unheard *u = NULL;
+
+    if (!c->e->unheard)
+        c->e->unheard = mem_zalloc(UNHEARD * sizeof *u);
+    for (size_t i = 0; i < UNHEARD; i++) /* the oldest goes */
+        if (!u || c->e->unheard[i].at_us < u->at_us)
+            u = &c->e->unheard[i];
+    if (!hash_message(c, u->hash))
+        return;
+    u->size = c->size;
+    memcpy(u->transaction, c->transaction, sizeof u->transaction);
+    u->at_us = clock_boot_us();
+}
+
+/* Gives the message the transaction of the first time, if there was one. */
+static void find_unheard(struct conn *c)
+{
+    struct unheard *all = c->e->unheard;
+    unsigned char hash[32];
+    bool hashed = false;
+    int64_t now = clock_boot_us();
+
+    for (size_t i = 0; all && i < UNHEARD; i++) {
+        if (all[i].at_us == 0 || now - all[i].at_us > UNHEARD_US || all[i].size != c->size)
+            continue;
+        if (!hashed && !hash_message(c, hash))
+            return;
+        hashed = true;
+        if (memcmp(hash, all[i].hash, sizeof hash) != 0)
+            continue;
+        memcpy(c->transaction, all[i].transaction, sizeof c->transaction);
+        all[i].at_us = 0;
+        c->e->repeated++;
+        return;
+    }
+}
+
+/* ---- recipients ---- */
+
+static void log_refused(struct conn *c, const char *what, const struct error *err)
+{
+    struct log_line l;
+
+    c->e->refused++;
+    log_begin(&l, LOG_MAIL_REFUSED, id_of(c));
+    log_c(&l, "what", what);
+    log_str(&l, "recipient", buf_view(&c->asked));
+    log_c(&l, "kind", error_kind_name(err->kind));
+    log_c(&l, "why", err->text);
+    log_end(&l);
+}
+
+static void on_rcpt(void *arg, struct msg *m)
+{
+    struct conn *c = arg;
+    struct error err = {0};
+
+    c->call = 0;
+    if (!m)
+        error_set(&err, ERROR_TEMPORARY, "this address can not be looked up just now; try again");
+    else if (m->rcpt_tell.kind)
+        error_set(&err, (enum error_kind)m->rcpt_tell.kind, "%.*s", STR_ARG(m->rcpt_tell.text));
+    if (err.kind) {
+        log_refused(c, "recipient", &err);
+    } else {
+        buf_str(&c->rcpts, buf_view(&c->asked));
+        buf_char(&c->rcpts, '\0');
+        c->rcpts_n++;
+    }
+    smtp_conn_answered(c, err.kind ? &err : NULL, NULL, 0, STR_NULL);
+}
+
+/* Is this address literal the one that the client has connected to? (RFC 5321 section 4.1.3, RFC 1123 section 5.2.17) */
+static bool is_our_literal(const struct conn *c, struct str domain)
+{
+    struct str inside = str_sub(domain, 1, domain.n - 2);
+    struct net_address a;
+    struct buf text, ours;
+    bool six, same;
+
+    if (domain.n < 3 || domain.p[0] != '[' || c->local.n == 0)
+        return false;
+    six = str_starts_nocase(inside, STR("IPv6:"));
+    buf_init(&text, 400);
+    buf_init(&ours, 64);
+    buf_printf(&text, six ? "[%.*s]:0" : "%.*s:0", STR_ARG(str_skip(inside, six ? 5 : 0)));
+    same = net_address_parse(buf_view(&text), &a, NULL);
+    buf_reset(&text);
+    if (same) {
+        net_address_print_ip(&text, &a);
+        net_address_print_ip(&ours, &c->local);
+        same = str_equal(buf_view(&text), buf_view(&ours));
+    }
+    buf_done(&text);
+    buf_done(&ours);
+    return same;
+}
+
+static bool within_rates(struct conn *c, uint64_t size, struct error *err)
+{
+    int64_t now = clock_boot_us();
+
+    if (!c->limited)
+        return true;
+    if (!c->counted && !net_rates_take(&c->e->rates, NET_RATE_MESSAGES, &c->peer, 1, now))
+        return error_set(err, ERROR_RATE, "too many messages a minute from your address; go on more slowly");
+    c->counted = true;
+    if (!net_rates_take(&c->e->rates, NET_RATE_RECIPIENTS, &c->peer, 1, now))
+        return error_set(err, ERROR_RATE, "too many recipients a minute from your address; go on more slowly");
+    if (size && !net_rates_below(&c->e->rates, NET_RATE_BYTES, &c->peer, now))
+        return error_set(err, ERROR_RATE, "too many bytes a minute from your address; go on more slowly");
+    return true;
+}
+
+/* The answer to a recipient that nobody is asked about comes from the loop, as all of them. */
+static void on_over_rate(evutil_socket_t fd, short what, void *arg)
+{
+    struct conn *c = arg;
+    struct error err = {.kind = ERROR_RATE,
+                        .text = "too much mail a minute from your address; go on more slowly"};
+
+    (void)fd, (void)what;
+    log_refused(c, "recipient", &err);
+    smtp_conn_answered(c, &err, NULL, 0, STR_NULL);
+}
+
+static void op_rcpt(void *arg, const struct smtp_path_view *to, uint64_t size)
+{
+    struct conn *c = arg;
+    struct process *p = c->e->edge.p;
+    struct msg m = {.type = MSG_RCPT_ASK};
+    bool postmaster = str_equal_nocase(to->local, STR("postmaster"));
+    struct str domain = to->domain;
+    struct error err;
+
+    if (is_our_literal(c, domain))
+        domain = postmaster ? STR_NULL : str_c(p->config.hostname);
+    buf_reset(&c->asked);
+    buf_str(&c->asked, to->local);
+    if (domain.n) {
+        buf_char(&c->asked, '@');
+        buf_str(&c->asked, domain);
+    } else { /* RFC 5321 section 4.5.1: <postmaster> alone */
+        buf_printf(&c->asked, "@%s", p->config.hostname);
+    }
+    if (!within_rates(c, size, &err)) {
+        if (!c->over_rate)
+            c->over_rate = event_new(p->base, -1, 0, on_over_rate, c);
+        event_active(c->over_rate, EV_TIMEOUT, 0);
+        return;
+    }
+    m.rcpt_ask = (struct msg_rcpt_ask){c->call = calls_next_id(p->calls), to->local, domain, size};
+    process_call(p, ROLE_DIRECTORY, c->call, &m, ASK_MS, true, on_rcpt, c);
+}
+
+/* ---- the message ---- */
+
+static bool op_data_begin(void *arg, struct error *err)
+{
+    struct conn *c = arg;
+
+    if (c->e->memory >= c->e->memory_most)
+        return error_set(err, ERROR_DISK, "too many messages are on their way; try again in a moment");
+    drop_message(c);
+    c->fd = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (c->fd < 0)
+        return error_set(err, ERROR_TEMPORARY, "no room for a message just now; try again");
+    random_bytes(c->transaction, sizeof c->transaction);
+    return true;
+}
+
+static bool op_data(void *arg, struct str bytes, struct error *err)
+{
+    struct conn *c = arg;
+
+    if (c->e->memory + bytes.n > c->e->memory_most)
+        return error_set(err, ERROR_DISK, "too many messages are on their way; try again in a moment");
+    if (c->limited && !net_rates_take(&c->e->rates, NET_RATE_BYTES, &c->peer, bytes.n, clock_boot_us()))
+        return error_set(err, ERROR_RATE, "too many bytes a minute from your address; go on more slowly");
+    if (write(c->fd, bytes.p, bytes.n) != (ssize_t)bytes.n)
+        return error_set(err, ERROR_TEMPORARY, "no room for the message just now; try again");
+    c->size += bytes.n;
+    c->e->memory += bytes.n;
+    return true;
+}
+
+static void log_accepted(const struct conn *c)
+{
+    struct log_line l;
+
+    c->e->accepted++;
+    log_begin(&l, LOG_MAIL_ACCEPTED, id_of(c));
+    log_u64(&l, "size", c->size);
+    log_u64(&l, "recipients", c->rcpts_n);
+    log_end(&l);
+}
+
+/* LMTP's answers, one a recipient; NULL where all are the same. The caller frees them. */
+static struct error *each_answer(const struct conn *c, const struct msg_intake_done *done)
+{
+    struct error *errs;
+
+    if (!c->lmtp || done->kinds.n == 0 || done->kinds.n != c->rcpts_n)
+        return NULL;
+    errs = mem_zalloc(c->rcpts_n * sizeof *errs);
+    for (size_t i = 0; i < c->rcpts_n; i++) {
+        enum error_kind kind = (enum error_kind)msg_u64_item(done->kinds.v[i]);
+
+        if (kind != ERROR_NONE)
+            error_set(&errs[i], kind, "%.*s", STR_ARG(done->text));
+    }
+    return errs;
+}
+
+static void on_message(void *arg, struct msg *m)
+{
+    struct conn *c = arg;
+    struct error err = {0}, *errs = NULL;
+    size_t n = c->rcpts_n;
+
+    c->call = 0;
+    if (!m)
+        error_set(&err, ERROR_TEMPORARY, "the message could not be stored in time; try again");
+    else if (m->intake_done.kind)
+        error_set(&err, (enum error_kind)m->intake_done.kind, "%.*s", STR_ARG(m->intake_done.text));
+    if (m)
+        errs = each_answer(c, &m->intake_done);
+    if (err.kind)
+        log_refused(c, "message", &err);
+    else
+        log_accepted(c);
+    if (stream_peer_closed(c->stream)) /* it does not hear this */
+        smtp_transaction_unheard(c);
+    smtp_transaction_reset(c);
+    smtp_conn_answered(c, err.kind ? &err : NULL, errs, n, id_of(c));
+    mem_free(errs);
+}
+
+void smtp_send_rcpts(struct conn *c, struct chan *intake)
+{
+    struct str list[150], rest = buf_view(&c->rcpts), one;
+    struct msg m = {.type = MSG_INTAKE_RCPTS};
+
+    while (rest.n) {
+        size_t n = 0;
+
+        while (n < ARRAY_LEN(list) && str_cut(rest, '\0', &one, &rest))
+            list[n++] = one;
+        m.intake_rcpts = (struct msg_intake_rcpts){str_of(c->transaction, sizeof c->transaction), {list, n}};
+        chan_send(intake, &m);
+    }
+}
+
+/* RFC 5321 section 4.4: the trace line, kept beside the sender's bytes. The protocol's name is of RFC 3848 section 1 and,
+ * for addresses in UTF-8, RFC 6531 section 4.3. */
+static void print_trace(struct conn *c, const struct smtp_mail *mail, struct buf *out)
+{
+    bool ehlo, tls = stream_is_tls(c->stream);
+    struct str helo = smtp_server_helo(c->server, &ehlo);
+    struct str rcpt = buf_view(&c->rcpts), rest;
+    const char *protocol = c->lmtp ? "LMTP" : mail->smtputf8 ? "SMTP" : ehlo ? "ESMTP" : "SMTP";
+    struct buf ip;
+
+    buf_init(&ip, 64);
+    net_address_print_ip(&ip, &c->peer);
+    buf_printf(out, "Received: from %.*s", STR_ARG(helo));
+    if (c->peer.sa.ss_family == AF_UNIX)
+        buf_c(out, " (local)");
+    else
+        buf_printf(out, " (%s[%.*s])", str_find_char(buf_view(&ip), ':') != SIZE_MAX ? "IPv6:" : "",
+                   STR_ARG(buf_view(&ip)));
+    buf_printf(out, "\r\n\tby %s with %s%s%s id %s", c->e->edge.p->config.hostname, mail->smtputf8 ? "UTF8" : "",
+               protocol, tls && ehlo ? "S" : "", c->id);
+    if (c->rcpts_n == 1 && str_cut(rcpt, '\0', &rcpt, &rest))
+        buf_printf(out, "\r\n\tfor <%.*s>", STR_ARG(rcpt));
+    buf_c(out, ";\r\n\t");
+    clock_print_rfc5322(out, clock_wall_us());
+    buf_c(out, "\r\n");
+    buf_done(&ip);
+}
+
+static void op_data_end(void *arg, const struct smtp_mail *mail, uint64_t size)
+{
+    struct conn *c = arg;
+    struct process *p = c->e->edge.p;
+    struct chan *intake = process_peer(p, ROLE_INTAKE);
+    struct msg m = {.type = MSG_INTAKE_MESSAGE, .nfds = 1, .fd = {c->fd}};
+    struct buf trace;
+
+    (void)size;
+    buf_str(&c->from, mail->from.whole);
+    if (fcntl(c->fd, F_ADD_SEALS, SEALS) != 0)
+        panic("a memfd that can not be sealed: %s", strerror(errno));
+    find_unheard(c);
+    buf_init(&trace, 4096);
+    print_trace(c, mail, &trace);
+    c->call = calls_next_id(p->calls);
+    c->handed = true;
+    m.intake_message = (struct msg_intake_message){
+        c->call, str_of(c->transaction, sizeof c->transaction), id_of(c), buf_view(&c->from), buf_view(&trace), c->size,
+        (uint64_t)clock_wall_us()};
+    if (intake)
+        smtp_send_rcpts(c, intake);
+    process_call(p, ROLE_INTAKE, c->call, &m, MESSAGE_MS, true, on_message, c);
+    buf_done(&trace);
+}
+
+/* ---- the rest ---- */
+
+static void op_starttls(void *arg)
+{
+    ((struct conn *)arg)->tls_wanted = true;
+}
+
+static void op_refused(void *arg)
+{
+    struct conn *c = arg;
+
+    if (c->limited && !net_rates_take(&c->e->rates, NET_RATE_ERRORS, &c->peer, 1, clock_boot_us()))
+        c->too_many = true;
+}
+
+static void op_close(void *arg)
+{
+    ((struct conn *)arg)->closing = true;
+}
+
+const struct smtp_ops smtp_edge_ops = {
+    .rcpt = op_rcpt, .data_begin = op_data_begin, .data = op_data, .data_end = op_data_end,
+    .reset = op_reset, .starttls = op_starttls, .refused = op_refused, .close = op_close,
+};
