@@ -36,8 +36,8 @@ class Box:
 class Client:
     """Bytes out, replies in; knows nothing of SMTP but where a reply ends."""
 
-    def __init__(self, server):
-        self.s = socket.create_connection(("127.0.0.1", server.smtp), timeout=20)
+    def __init__(self, server, lmtp=False):
+        self.s = socket.create_connection(("127.0.0.1", server.lmtp if lmtp else server.smtp), timeout=20)
         self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.read = b""
         self.greeting = self.reply()
@@ -130,21 +130,20 @@ def data_row(before, dot, after):
     return sent, [answer], ada, []
 
 
-def each_row(rows, begin):
-    """Sends each row in one write and byte by byte behind `begin`; `rows` yields (name, bytes, codes, ada's, ben's)."""
+def each_row(rows, hello=b"EHLO x.test", lmtp=False, settings=()):
+    """Sends each row in one write and byte by byte behind `hello`; `rows` yields (name, bytes, codes, ada's, ben's), where the
+    codes are those between the answers to hello and to QUIT. A row whose last code is 421 is closed there. Returns how many were
+    sent."""
     count = 0
-    with Server() as s:
+    with Server(settings=settings) as s:
         ada, ben = Box(s, "ada"), Box(s, "ben")
         for name, sent, wanted, for_ada, for_ben in rows:
             for bytewise in (False, True):
-                where = (name, "byte by byte" if bytewise else "in one write")
-                with Client(s) as c:
-                    c.send(begin + sent + b"QUIT\r\n", bytewise)
+                where = (name, "byte by byte" if bytewise and len(sent) < 10000 else "in one write")
+                with Client(s, lmtp) as c:
+                    c.send(hello + b"\r\n" + sent + b"QUIT\r\n", bytewise and len(sent) < 10000)
                     replies = c.rest()
-                wanted_all = [250] * begin.count(b"\r\n") + wanted + [221]
-                if begin.endswith(b"DATA\r\n"):
-                    wanted_all[begin.count(b"\r\n") - 1] = 354
-                assert codes(replies) == wanted_all, (where, replies)
+                assert codes(replies) == [250] + wanted + ([] if wanted[-1] == 421 else [221]), (where, replies)
                 assert ben.new() == for_ben, where
                 got = ada.new()
                 assert got == for_ada, (where, got, for_ada)
@@ -154,26 +153,170 @@ def each_row(rows, begin):
 
 
 def outer(parameters=b""):
-    return b"EHLO x.test\r\nMAIL FROM:<a@example.org>%s\r\nRCPT TO:<ada@%s>\r\n" % (parameters, OURS)
+    return b"MAIL FROM:<a@example.org>%s\r\nRCPT TO:<ada@%s>\r\n" % (parameters, OURS)
+
+
+def all_ends():
+    return itertools.product(LINE_ENDS, DOTS, LINE_ENDS)
+
+
+ENDS = len(LINE_ENDS) ** 2 * len(DOTS)
+assert ENDS >= 64
+
+
+def data_rows():
+    for row in all_ends():
+        sent, wanted, for_ada, for_ben = data_row(*row)
+        yield row, outer() + b"DATA\r\n" + sent, [250, 250, 354] + wanted, for_ada, for_ben
 
 
 def test_no_end_of_data_but_the_real_one_ends_a_message():
-    rows = [((before, dot, after), *data_row(before, dot, after))
-            for before, dot, after in itertools.product(LINE_ENDS, DOTS, LINE_ENDS)]
-    assert each_row(rows, outer() + b"DATA\r\n") == 2 * len(LINE_ENDS) ** 2 * len(DOTS) >= 128
+    assert each_row(data_rows()) == 2 * ENDS
+
+
+def test_nor_in_LMTP():
+    assert each_row(data_rows(), b"LHLO x.test", True) == 2 * ENDS
 
 
 def test_the_line_behind_DATA_counts_as_the_end_of_a_line():
     """A message of no line at all ends with a dot right behind DATA; nothing else there does."""
-    rows = [("empty", b".\r\n", [250], [b""], []),
-            ("empty, then a second", b".\r\n" + SMUGGLED_COMMANDS + b".\r\n", [250, 250, 250, 354, 250], [b""], [SMUGGLED])]
+    begin, codes_begin = outer() + b"DATA\r\n", [250, 250, 354]
+    rows = [("empty", begin + b".\r\n", codes_begin + [250], [b""], []),
+            ("empty, then a second", begin + b".\r\n" + SMUGGLED_COMMANDS + b".\r\n", codes_begin + [250, 250, 250, 354, 250],
+             [b""], [SMUGGLED])]
     for end in (b".\n", b".\r", b"\n.\r\n", b"\r.\r\n", b"\n.\n", b".\0\r\n", b"..\r\n"):
         sent = end + SMUGGLED_COMMANDS + b".\r\n"
         message, _, rest = (b"\r\n" + sent).partition(b"\r\n.\r\n")
         assert not rest, end
         message = message[2:] + b"\r\n"
-        rows.append((end, sent, [554 if bare(message) else 250], [] if bare(message) else [unstuffed(message)], []))
-    assert each_row(rows, outer() + b"DATA\r\n") == 2 * 9
+        rows.append((end, begin + sent, codes_begin + [554 if bare(message) else 250],
+                     [] if bare(message) else [unstuffed(message)], []))
+    assert each_row(rows) == 2 * 9
+
+
+# ---- chunks (RFC 3030): nothing within ends them, and what they are wrong about is no command ----
+
+def bdat(data, last=b" LAST"):
+    return b"BDAT %d%s\r\n" % (len(data), last) + data
+
+
+def chunk_rows(body):
+    for row in all_ends():
+        sent = data_row(*row)[0]
+        taken = body == b" BODY=BINARYMIME" or not bare(sent)
+        yield row, outer(body) + bdat(sent), [250, 250, 250 if taken else 554], [sent] if taken else [], []
+
+
+def test_nothing_ends_a_chunk_and_only_a_binary_one_may_hold_bare_line_ends():
+    for body in (b"", b" BODY=7BIT", b" BODY=8BITMIME", b" BODY=BINARYMIME"):
+        assert each_row(chunk_rows(body)) == 2 * ENDS
+    assert each_row(chunk_rows(b" BODY=BINARYMIME"), b"LHLO x.test", True) == 2 * ENDS
+
+
+def test_a_message_may_be_cut_into_chunks_anywhere():
+    text = b"Subject: outer\r\n\r\ntext\r\n.\r\n..\r\n" + SMUGGLED_COMMANDS + b".\r\n\r\n"
+    whole = [(at, outer() + bdat(text[:at], b"") + bdat(text[at:]), [250] * 4, [text], []) for at in range(len(text) + 1)]
+    assert each_row(whole) == 2 * (len(text) + 1)
+    single = b"".join(bdat(text[i:i + 1], b"") for i in range(len(text))) + bdat(b"")
+    assert each_row([("one by one", outer() + single, [250] * (len(text) + 3), [text], [])]) == 2
+    # A bare LF or CR is found wherever the cuts are: it is refused at the chunk that shows it. What follows is swallowed.
+    for end in (b"\n.\n", b"\r.\r", b"\r\r\n"):
+        wrong = b"Subject: x\r\n\r\ntext" + end + b"more\r\n"
+        rows = []
+        for at in range(len(wrong) + 1):
+            answers = [554, 503] if bare(wrong[:at].removesuffix(b"\r")) else [250, 554]
+            rows.append((at, outer() + bdat(wrong[:at], b"") + bdat(wrong[at:]), [250, 250] + answers, [], []))
+        assert each_row(rows) == 2 * (len(wrong) + 1)
+        binary = outer(b" BODY=BINARYMIME")
+        rows = [(at, binary + bdat(wrong[:at], b"") + bdat(wrong[at:]), [250] * 4, [wrong], [])
+                for at in range(len(wrong) + 1)]
+        assert each_row(rows) == 2 * (len(wrong) + 1)
+
+
+TEXT = b"A: b\r\n\r\nc\r\n"
+BEN = SMUGGLED_COMMANDS + b".\r\n"      # would be a message to ben if it were read as commands
+NOBODY = b"MAIL FROM:<a@example.org>\r\nRCPT TO:<nobody@%s>\r\n" % OURS
+BEN_CHUNK = b"MAIL FROM:<a@example.org>\r\nRCPT TO:<ben@%s>\r\n" % OURS + bdat(TEXT)
+CHUNK_ROWS = [
+    # the size says more than comes: commands are swallowed as text, to the byte
+    ("more than comes, to the end of a line", outer() + b"BDAT 11 LAST\r\nA:b\r\nQUIT\r\n", [250, 250, 250],
+     [b"A:b\r\nQUIT\r\n"], []),
+    ("more than comes, in a line end", outer() + b"BDAT 10 LAST\r\nA:b\r\nQUIT\r\n", [250, 250, 554, 500], [], []),
+    ("more than comes, a whole message", outer() + b"BDAT %d LAST\r\n" % len(TEXT + BEN) + TEXT + BEN, [250] * 3,
+     [TEXT + BEN], []),
+    # less: what is over are commands, and bad ones
+    ("less than comes", outer() + b"BDAT %d LAST\r\n" % len(TEXT) + TEXT + b"surplus\r\n", [250, 250, 250, 500], [TEXT], []),
+    # not wanted now: swallowed to the byte, and the next is good
+    ("no recipient", NOBODY + bdat(BEN) + BEN_CHUNK, [250, 550, 554, 503, 250, 250], [], [TEXT]),
+    ("no recipient, RSET", NOBODY + bdat(BEN) + b"RSET\r\n" + BEN_CHUNK, [250, 550, 554, 250, 250, 250, 250], [], [TEXT]),
+    ("no recipient, chunks", NOBODY + bdat(BEN, b"") + bdat(BEN, b"") + bdat(BEN), [250, 550, 554, 554, 554], [], []),
+    ("no recipient, then one", NOBODY + bdat(BEN) + b"RCPT TO:<ada@%s>\r\n" % OURS + bdat(TEXT),
+     [250, 550, 554, 250, 250], [TEXT], []),
+    ("no RCPT", b"MAIL FROM:<a@example.org>\r\n" + bdat(BEN), [250, 554], [], []),
+    ("no MAIL", bdat(BEN) + BEN_CHUNK, [503, 250, 250, 250], [], [TEXT]),
+    ("no MAIL, empty", bdat(b""), [503], [], []),
+    ("behind the last", outer() + bdat(TEXT) + bdat(BEN), [250, 250, 250, 503], [TEXT], []),
+    ("behind one that is refused", outer() + bdat(b"a\nb\r\n", b"") + bdat(BEN, b"") + bdat(BEN) + BEN_CHUNK,
+     [250, 250, 554, 503, 503, 250, 250, 250], [], [TEXT]),
+    ("two messages", outer() + bdat(TEXT) + BEN_CHUNK, [250] * 6, [TEXT], [TEXT]),
+    # other commands between chunks
+    ("DATA between", outer() + bdat(TEXT, b"") + b"DATA\r\nRSET\r\n", [250, 250, 250, 503, 250], [], []),
+    ("DATA between, as if a message followed", outer() + bdat(TEXT, b"") + b"DATA\r\nSubject: x\r\n\r\n.\r\n",
+     [250, 250, 250, 503, 421], [], []),
+    ("MAIL between", outer() + bdat(TEXT, b"") + b"MAIL FROM:<b@example.org>\r\n" + bdat(TEXT),
+     [250, 250, 250, 503, 250], [TEXT * 2], []),
+    ("RCPT between", outer() + bdat(TEXT, b"") + b"RCPT TO:<ben@%s>\r\n" % OURS + bdat(TEXT),
+     [250, 250, 250, 503, 250], [TEXT * 2], []),
+    ("STARTTLS between", outer() + bdat(TEXT, b"") + b"STARTTLS\r\n" + bdat(TEXT), [250, 250, 250, 503, 250], [TEXT * 2], []),
+    ("NOOP between", outer() + bdat(TEXT, b"") + b"NOOP\r\n" + bdat(b""), [250] * 5, [TEXT], []),
+    ("RSET between", outer() + bdat(TEXT, b"") + b"RSET\r\n" + bdat(BEN), [250, 250, 250, 250, 503], [], []),
+    ("EHLO between", outer() + bdat(TEXT, b"") + b"EHLO y.test\r\n" + bdat(BEN), [250, 250, 250, 250, 503], [], []),
+    ("QUIT between", outer() + bdat(TEXT, b""), [250] * 3, [], []),
+    ("BDAT in a message of DATA", outer() + b"DATA\r\n" + bdat(TEXT) + b".\r\n", [250, 250, 354, 250], [bdat(TEXT)], []),
+    ("DATA for a binary message", outer(b" BODY=BINARYMIME") + b"DATA\r\nRSET\r\n", [250, 250, 503, 250], [], []),
+    # sizes
+    ("nothing at all", outer() + b"BDAT 0 LAST\r\n", [250] * 3, [b""], []),
+    ("nothing, then something", outer() + b"BDAT 0\r\n" + bdat(TEXT), [250] * 4, [TEXT], []),
+    ("something, then nothing", outer() + bdat(TEXT, b"") + b"BDAT 0 LAST\r\n", [250] * 4, [TEXT], []),
+    ("zeros in front", outer() + b"BDAT 000%d LAST\r\n" % len(TEXT) + TEXT, [250] * 3, [TEXT], []),
+    ("space behind", outer() + b"BDAT %d LAST \t\r\n" % len(TEXT) + TEXT, [250] * 3, [TEXT], []),
+    ("lower case", outer() + b"bdat %d last\r\n" % len(TEXT) + TEXT, [250] * 3, [TEXT], []),
+    ("a last CR", outer() + bdat(b"A: b\r\n\r\nc\r"), [250, 250, 554], [], []),
+    ("a last LF", outer() + bdat(b"A: b\r\n\r\nc\n"), [250, 250, 554], [], []),
+    ("as many as may be", outer() + bdat(b"x" * 99998 + b"\r\n"), [250] * 3, [b"x" * 99998 + b"\r\n"], []),
+    ("one too many", outer() + bdat(b"x" * 99999 + b"\r\n") + BEN_CHUNK, [250, 250, 552, 250, 250, 250], [], [TEXT]),
+    ("one too many in two", outer() + bdat(b"x" * 60000, b"") + bdat(b"x" * 39999 + b"\r\n") + BEN_CHUNK,
+     [250, 250, 250, 552, 250, 250, 250], [], [TEXT]),
+    ("too many, then more", outer() + bdat(b"x" * 100001, b"") + bdat(BEN), [250, 250, 552, 503], [], []),
+]
+# No chunk can be found behind these: whatever comes is not read.
+BAD_SIZES = [
+    b"-5", b"-1", b"+5", b"0x10", b"10h", b"5 LASTX", b"5 LAST LAST", b"5 FIRST", b" 5", b"5  LAST", b"LAST", b"LAST 5",
+    b"5,5", b"5.0", b"1e1", b"five", b"5\tLAST", b"", b"\xd9\xa5", b"5;LAST", b"5LAST", b"%d" % 2 ** 31, b"%d" % 2 ** 32,
+    b"%d" % (2 ** 32 + 5), b"%d" % 2 ** 63, b"%d" % 2 ** 64, b"%d" % (2 ** 64 + 5), b"9" * 20, b"9" * 100,
+    b"0" * 21 + b"5", b"5 5", b"<5>", b"\"5\"", b"5=5",
+]
+
+
+def test_chunks_that_lie_or_come_when_they_may_not():
+    rows = list(CHUNK_ROWS)
+    for size in BAD_SIZES:
+        for last in (b"", b" LAST"):
+            rows.append((size, outer() + b"BDAT " + size + last + b"\r\n" + BEN, [250, 250, 501, 421], [], []))
+    assert each_row(rows, settings=["message-size = 100000"]) == 2 * len(rows)
+
+
+def test_a_chunk_that_does_not_come_whole_is_nothing():
+    with Server() as s:
+        ada = Box(s, "ada")
+        for sent in (b"BDAT 100 LAST\r\n" + TEXT, bdat(TEXT, b""), b"BDAT 1 LAST\r\n", bdat(TEXT, b"") + b"BDAT 0 LAST",
+                     b"BDAT 0 LAST\r", bdat(TEXT, b"") + b"BDAT 5 LAST\r\nfour"):
+            with Client(s) as c:
+                c.send(b"EHLO x.test\r\n" + outer() + sent)
+                c.s.shutdown(socket.SHUT_WR)
+                assert codes(c.rest())[:3] == [250] * 3, sent
+            assert ada.new() == [], sent
+        assert_nothing_queued(s)
 
 
 # ---- in front of TLS ----
@@ -350,7 +493,7 @@ REFUSED_8BIT = [
 TAKEN = [
     "<ada@{O}>", "<ADA@EXAMPLE.TEST>", "<Ada@Example.Test>", "<\"ada\"@{O}>", "<\"a\\da\"@{O}>", "<@{E}:ada@{O}>",
     "<@{E},@[192.0.2.1]:ada@{O}>", "<ada+news@{O}>", "<ada+eva%{E}@{O}>", "<ada+{E}!eva@{O}>", "<\"ada+eva@{E}\"@{O}>",
-    "<postmaster@{O}>", "<PostMaster@{O}>",
+    "<postmaster@{O}>", "<PostMaster@{O}>", "<postmaster>", "<PostMaster>", "<postmaster@[127.0.0.1]>",
 ]
 SENDERS = [
     "<>", "<ada@{O}>", "<ben@{O}>", "<postmaster@{O}>", "<eva@{E}>", "<postmaster>", "<ada@localhost>",
