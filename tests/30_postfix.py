@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Debian's Postfix, with a configuration of its own on loopback, relays mail here: SMTP and LMTP, in the clear and over STARTTLS."""
+"""Debian's Postfix, with a configuration of its own on loopback, relays mail here by SMTP and LMTP, in the clear and over TLS."""
 import os
 import pwd
 import shutil

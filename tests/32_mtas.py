@@ -54,7 +54,9 @@ class Mta:
 
     def start(self, argv):
         binds = [(self.dir + "/passwd", "/etc/passwd"), (self.dir + "/group", "/etc/group"), *self.folders]
-        script = "".join("mount --bind '%s' '%s' && " % pair for pair in binds) + 'exec "$@"'
+        # The shell stays: it is the first of its process namespace, unshare(1) has it killed at its own end, and all others go
+        # with it. A server in its place would change its user, and the kernel then forgets whose end it should follow.
+        script = "".join("mount --bind '%s' '%s' && " % pair for pair in binds) + '"$@"; exit $?'
         with open(self.dir + "/out", "ab") as out:
             self.process = subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child",
                                              "sh", "-c", script, "sh", *argv], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
@@ -76,7 +78,7 @@ class Mta:
     def __exit__(self, kind, *rest):
         if kind:
             print(self.log()[-3000:])
-        if self.process:        # the kernel ends all that is in its process namespace
+        if self.process:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
         shutil.rmtree(self.dir, ignore_errors=True)
