@@ -21,7 +21,7 @@ BESIDE = {("proc", "config")}
 BANNED = ["strcpy", "strcat", "sprintf", "strtok", "atoi", "strtol", "sscanf", "gets", "alloca", "vsprintf", "strncpy",
           "strncat", "malloc", "calloc", "realloc", "system", "popen", "rand", "srand", "mktemp", "tmpnam"]
 # free() of what a library has allocated; base/ makes our memory.
-FREE_ALLOWED = {"src/directory/admin.c", "src/proc/supervisor_control.c", "src/main/logview.c", "src/proc/sandbox_test.c"}
+FREE_ALLOWED = {"src/directory/names.c", "src/directory/admin.c", "src/proc/supervisor_control.c", "src/main/logview.c", "src/proc/sandbox_test.c"}
 
 FUNCTION_MOST, FILE_MOST = 120, 800
 failures = []

@@ -135,6 +135,7 @@ static void on_changed(evutil_socket_t fd, short what, void *arg)
 
     (void)fd, (void)what;
     a->changing = false;
+    notice_quota(a);
     sessions_changed(a);
 }
 
@@ -164,12 +165,22 @@ static void start_session(struct account *a, struct msg *m)
     m->fd[0] = -1;
     a->started++;
     a->config.quota = m->session_start.quota;
+    a->subaddress = m->session_start.subaddress;
+    if (a->name.n == 0)
+        buf_str(&a->name, m->session_start.user);
     account_used(a);
     if (!account_open_store(a))
         return;
+    store_set_quota(a->store, a->config.quota);
+    if (a->quota_level < 0)
+        notice_quota(a);
     store_on_change(a->store, note_change, a);
     if (str_equal(m->session_start.service, STR("deliver")))
         deliver_start(a, fd);
+    else if (str_equal(m->session_start.service, STR("reserve")))
+        reserve_start(a, fd);
+    else if (str_equal(m->session_start.service, STR("settings")))
+        close(fd); /* they came with it */
     else if (str_equal(m->session_start.service, STR("check")))
         check_start(a, fd);
     else
@@ -227,7 +238,7 @@ static void on_idle(evutil_socket_t fd, short what, void *arg)
     } else if (a->upkeep_us > a->used_us && (a->sessions || !deliver_idle(a))) {
         a->resting = true;
         next = UPKEEP_EVERY_US;
-    } else if (!a->sessions && left <= 0) {
+    } else if (!a->sessions && left <= 0 && !reserve_any()) {
         chan_send(a->parent, &m);
     } else if (!a->sessions && a->upkeep_us > a->used_us) {
         next = left;
@@ -245,7 +256,7 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
 
 void account_live(const struct account_birth *b)
 {
-    struct account a = {.number = b->account, .idle_s = b->idle_s,
+    struct account a = {.number = b->account, .idle_s = b->idle_s, .quota_level = -1,
                         .source = {.db_fd = b->db, .wal_fd = b->wal, .blob_fd = b->large}};
     struct timeval second = {.tv_sec = 1};
     struct event_config *ec;
@@ -270,6 +281,7 @@ void account_live(const struct account_birth *b)
     a.parent = chan_create(a.base, b->parent, ROLE_ACCOUNT, ROLE_ACCOUNTS, on_parent, &a);
     if (!ok)
         account_fail(&a, &err);
+    buf_init(&a.name, LIMIT_USER_NAME);
     account_used(&a);
     a.idle = evtimer_new(a.base, on_idle, &a);
     a.deliver = event_new(a.base, -1, 0, on_deliver, &a);

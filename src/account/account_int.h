@@ -29,6 +29,9 @@ struct account {
     int64_t upkeep_us; /* when upkeep was done with last */
     uint64_t idle_s;
     bool stopping, changing;
+    bool subaddress;   /* mail to name+folder goes to that folder, where there is one */
+    int quota_level;   /* of notice.c, as it was seen last; -1: not yet */
+    struct buf name;   /* the account's address; empty before a session or delivery named it */
     bool resting;      /* the idle timer is far away */
 };
 
@@ -52,5 +55,12 @@ void check_start(struct account *a, int fd);
 bool deliver_idle(const struct account *a);
 /* Commits what has come and has not been answered. */
 void deliver_now(struct account *a);
+
+/* reserve.c: room for messages on their way, over channels from the directory. */
+void reserve_start(struct account *a, int fd);
+bool reserve_any(void);
+
+/* notice.c: tells the owner by mail when 80 and 95 per cent of the quota are used. Within a batch or without. */
+void notice_quota(struct account *a);
 
 #endif

@@ -239,7 +239,7 @@ static void send_session(struct running *r, const struct msg_session_open *o, in
     struct msg m = {.type = MSG_SESSION_START, .nfds = 1, .fd = {fd}};
 
     m.session_start = (struct msg_session_start){o->service, o->session, o->user, o->tag, o->credential,
-                                                 o->read_only, o->quota};
+                                                 o->read_only, o->quota, o->subaddress};
     r->started++;
     chan_send(r->chan, &m);
 }

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "directory/names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,7 @@ struct pending { /* one message that has come and is not answered */
     struct delivering *from; /* NULL: its channel ended */
     uint64_t id;
     struct buf transaction, session, prefix;
+    struct buf mailbox; /* where to; empty: INBOX */
     struct str bytes; /* mapped */
     int64_t received_us;
     struct error err;
@@ -41,6 +43,7 @@ static void pending_free(struct pending *p)
     buf_done(&p->transaction);
     buf_done(&p->session);
     buf_done(&p->prefix);
+    buf_done(&p->mailbox);
     mem_free(p);
 }
 
@@ -84,6 +87,67 @@ static void print_prefix(struct pending *p, const struct msg_deliver *m)
     buf_str(&p->prefix, m->trace);
 }
 
+/* Whether a sender may choose this mailbox: not one in which its owner would not look for new mail. */
+static bool is_for_senders(const struct store_mailbox *m)
+{
+    return m->id != 0 && (m->role == STORE_ROLE_NONE || m->role == STORE_ROLE_ARCHIVE);
+}
+
+/* The mailbox of this name, else the first whose name is the same without case. False: there is none. */
+static bool find_mailbox(struct account *a, struct str detail, struct buf *out)
+{
+    struct arena arena;
+    struct store_mailbox m;
+    struct buf want, name, after;
+    struct error err;
+    bool found = false;
+
+    arena_init(&arena, 1 << 20);
+    buf_init(&want, (size_t)3 * LIMIT_SMTP_LOCAL);
+    buf_init(&name, (size_t)3 * LIMIT_MAILBOX_NAME);
+    buf_init(&after, LIMIT_MAILBOX_NAME);
+    name_fold(&want, detail);
+    if (store_mailbox_find(a->store, detail, &arena, &m, &err) && is_for_senders(&m))
+        buf_str(out, m.name);
+    while (out->n == 0 && store_mailbox_next(a->store, buf_view(&after), &arena, &m, &found, &err) && found) {
+        buf_reset(&name);
+        name_fold(&name, m.name);
+        if (is_for_senders(&m) && str_equal(buf_view(&name), buf_view(&want)))
+            buf_str(out, m.name);
+        buf_reset(&after);
+        buf_str(&after, m.name);
+        arena_done(&arena);
+    }
+    arena_done(&arena);
+    buf_done(&want);
+    buf_done(&name);
+    buf_done(&after);
+    return out->n > 0;
+}
+
+/* Where the account wishes it, mail to name+folder goes to that folder, if it is there. A message that came for several of the
+ * account's addresses is one delivery: INBOX, as soon as one of them has no folder. */
+static void choose_mailbox(struct account *a, const struct msg_list *recipients, struct buf *out)
+{
+    bool all = true;
+
+    for (size_t i = 0; a->subaddress && all && i < recipients->n; i++) {
+        struct str local, domain, base, detail;
+        struct buf one;
+
+        buf_init(&one, LIMIT_MAILBOX_NAME);
+        all = name_split(recipients->v[i], &local, &domain);
+        if (all)
+            name_detail(local, &base, &detail);
+        all = all && detail.n && find_mailbox(a, detail, &one);
+        if (all && out->n == 0)
+            buf_str(out, buf_view(&one));
+        buf_done(&one);
+    }
+    if (!all)
+        buf_reset(out);
+}
+
 static void take_delivery(struct delivering *d, struct msg *m)
 {
     struct pending *p = mem_zalloc(sizeof *p);
@@ -96,6 +160,8 @@ static void take_delivery(struct delivering *d, struct msg *m)
     buf_init(&p->session, 64);
     buf_str(&p->session, m->deliver.session);
     print_prefix(p, &m->deliver);
+    buf_init(&p->mailbox, LIMIT_MAILBOX_NAME);
+    choose_mailbox(d->a, &m->deliver.recipients, &p->mailbox);
     if (m->nfds != 1 || p->transaction.overflow || p->transaction.n == 0 || p->prefix.overflow)
         error_set(&p->err, ERROR_INTERNAL, "a delivery without its message");
     else
@@ -112,7 +178,8 @@ static void take_delivery(struct delivering *d, struct msg *m)
 static void deliver_one(struct account *a, struct pending *p)
 {
     struct store_delivery d = {.transaction = buf_view(&p->transaction), .bytes = p->bytes,
-                               .prefix = buf_view(&p->prefix), .received_us = p->received_us,
+                               .prefix = buf_view(&p->prefix), .mailbox = buf_view(&p->mailbox),
+                               .received_us = p->received_us,
                                .actor = STR("delivery")};
 
     if (p->err.kind == ERROR_NONE && !store_deliver(a->store, &d, NULL, &p->err))
@@ -145,6 +212,7 @@ void deliver_now(struct account *a)
     } else {
         for (struct pending *p = all; p; p = p->next)
             deliver_one(a, p);
+        notice_quota(a);
         if (!store_batch_commit(a->store, &err))
             account_check_store(a);
         else

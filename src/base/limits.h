@@ -35,6 +35,13 @@
 #define LIMIT_MIME_FIELD 65536     /* bytes of one field that are looked at */
 #define LIMIT_MIME_PREVIEW 256     /* bytes of UTF-8 */
 
+/* Writing messages (mime/build.h): what is printed is within what is read above. */
+#define LIMIT_WRITE_NAME 76        /* bytes of a field's or parameter's name */
+#define LIMIT_WRITE_TEXT 30000     /* bytes of an unstructured value; encoded it is a field that is read whole */
+#define LIMIT_WRITE_PARAM 1000     /* bytes of a parameter's value; at most 55 pieces of RFC 2231 */
+#define LIMIT_WRITE_ID 900         /* bytes of a message id: it can not be folded, and a line has 998 */
+#define LIMIT_WRITE_DEPTH 8        /* multiparts in one another */
+
 /* IMAP: one budget a command (CVE-2025-61600, CVE-2026-42006). */
 #define LIMIT_IMAP_LINE 65536         /* a command without its literals */
 #define LIMIT_IMAP_COMMAND 131072     /* a command with its literals, APPEND's message aside */

@@ -25,6 +25,7 @@
     EVENT(MAIL_QUEUED, "mail-queued", WARN, "a message is in the queue because its account could not take it") \
     EVENT(MAIL_REQUEUED, "mail-requeued", WARN, "a queued message was tried and stays")            \
     EVENT(MAIL_UNQUEUED, "mail-unqueued", INFO, "a queued message was delivered")                  \
+    EVENT(QUOTA_WARNING, "quota-warning", INFO, "an account was told by mail that its quota is nearly used") \
     EVENT(ACCOUNT_START, "account-start", INFO, "an account's process was forked")                 \
     EVENT(ACCOUNT_END, "account-end", INFO, "an account's process ended")                          \
     EVENT(ACCOUNT_CRASH, "account-crash", ERROR, "an account's process was killed by a signal")    \

@@ -12,7 +12,7 @@ bool domain_find(struct directory *d, struct str name, int64_t *id, struct error
     bool found = false, ok;
 
     buf_init(&b, LIMIT_SMTP_DOMAIN + 1);
-    name_fold(&b, name);
+    name_fold_domain(&b, name);
     db_bind_text(s, 1, buf_view(&b));
     ok = db_one_int(d->db, s, id, &found, err);
     buf_done(&b);
@@ -111,17 +111,30 @@ bool account_name(struct directory *d, uint64_t account, struct buf *out, struct
     return step == DB_ROW;
 }
 
-bool account_quota(struct directory *d, uint64_t account, uint64_t *quota, struct error *err)
+bool account_settings(struct directory *d, uint64_t account, struct account_settings *out, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "SELECT quota FROM account WHERE id = ?");
-    int64_t n = 0;
-    bool found = false;
+    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "SELECT quota, subaddress FROM account WHERE id = ?");
+    enum db_step step;
 
     db_bind_int(s, 1, (int64_t)account);
-    if (!db_one_int(d->db, s, &n, &found, err))
+    step = db_next(d->db, s, err);
+    if (step == DB_DONE)
+        return error_set(err, ERROR_NOT_FOUND, "there is no such account");
+    if (step != DB_ROW)
         return false;
-    *quota = (uint64_t)n;
-    return found || error_set(err, ERROR_NOT_FOUND, "there is no such account");
+    *out = (struct account_settings){(uint64_t)db_col_int(s, 0), db_col_int(s, 1) != 0};
+    return true;
+}
+
+bool account_set_settings(struct directory *d, uint64_t account, const struct account_settings *settings,
+                          struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "UPDATE account SET quota = ?, subaddress = ? WHERE id = ?");
+
+    db_bind_int(s, 1, (int64_t)settings->quota);
+    db_bind_int(s, 2, settings->subaddress);
+    db_bind_int(s, 3, (int64_t)account);
+    return db_run(d->db, s, err);
 }
 
 void account_set_problem(struct directory *d, uint64_t account, struct str why)
@@ -152,7 +165,7 @@ bool address_add(struct directory *d, struct str name, uint64_t account, bool is
                          STR_ARG(str_sub(name, 0, 100)));
     if (!name_check(local, domain, err) || !domain_find(d, domain, &id, err))
         return false;
-    buf_init(&b, LIMIT_SMTP_LOCAL);
+    buf_init(&b, (size_t)3 * LIMIT_SMTP_LOCAL); /* folding may make it longer */
     name_fold(&b, local);
     db_bind_int(s, 1, id);
     db_bind_text(s, 2, buf_view(&b));

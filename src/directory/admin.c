@@ -4,9 +4,9 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "directory/audit.h"
 #include "directory/credential.h"
-#include "directory/directory_int.h"
+#include "directory/admin_int.h"
+#include "directory/audit.h"
 #include "directory/names.h"
 
 #include <jansson.h>
@@ -17,24 +17,6 @@
 #define MANY_MOST 100000
 #define KEYS_BATCH 1000
 #define PART 60000
-
-struct job { /* one command, until it is answered */
-    struct directory *d;
-    uint64_t id;
-    struct arena arena;
-    struct str *args;
-    size_t args_n;
-    struct str input, who;
-    /* account add and password */
-    struct str *names;
-    size_t names_n, keys_done;
-    uint64_t first_account, account, quota;
-    struct str password, scope, label;
-    bool made_password, app, read_only;
-    int64_t expires_us;
-    struct str hash;
-    struct chan *check;
-};
 
 /* ---- answers ---- */
 
@@ -62,7 +44,7 @@ static void answer(struct job *j, uint64_t kind, json_t *json)
     job_free(j);
 }
 
-static json_t *text(struct str s)
+json_t *admin_text(struct str s)
 {
     json_t *t = json_stringn(s.p ? s.p : "", s.n);
 
@@ -83,7 +65,7 @@ static void done(struct job *j, json_t *o)
     answer(j, ERROR_NONE, o);
 }
 
-static void log_admin(struct job *j, const char *what, struct str object)
+void admin_log(struct job *j, const char *what, struct str object)
 {
     struct log_line l;
 
@@ -97,7 +79,7 @@ static void log_admin(struct job *j, const char *what, struct str object)
 /* ---- words ---- */
 
 /* The word after --name, or STR_NULL; *there tells whether the option stands there at all. */
-static struct str option(const struct job *j, const char *name, bool *there)
+struct str admin_option(const struct job *j, const char *name, bool *there)
 {
     for (size_t i = 0; i < j->args_n; i++) {
         if (str_equal(j->args[i], str_c(name))) {
@@ -109,17 +91,17 @@ static struct str option(const struct job *j, const char *name, bool *there)
     return STR_NULL;
 }
 
-static bool number_option(const struct job *j, const char *name, uint64_t most, uint64_t *out, struct error *err)
+bool admin_number_option(const struct job *j, const char *name, uint64_t most, uint64_t *out, struct error *err)
 {
     bool there;
-    struct str v = option(j, name, &there);
+    struct str v = admin_option(j, name, &there);
 
     if (!there || str_to_u64(v, most, out))
         return true;
     return error_set(err, ERROR_SYNTAX, "%s wants a number up to %llu", name, (unsigned long long)most);
 }
 
-static bool want(const struct job *j, size_t n, const char *usage, struct error *err)
+bool admin_want(const struct job *j, size_t n, const char *usage, struct error *err)
 {
     if (j->args_n >= n)
         return true;
@@ -136,7 +118,7 @@ static bool insert_domain(struct directory *d, struct str name, struct error *er
     bool ok;
 
     buf_init(&b, LIMIT_SMTP_DOMAIN);
-    name_fold(&b, name);
+    name_fold_domain(&b, name);
     db_bind_text(s, 1, buf_view(&b));
     db_bind_int(s, 2, clock_wall_us());
     ok = db_run(d->db, s, &why);
@@ -151,13 +133,13 @@ static bool domain_add(struct job *j, json_t **out, struct error *err)
     AUTO_TX struct db_tx tx = {0};
     struct db *db = j->d->db;
 
-    if (!want(j, 3, "domain add NAME", err) || !name_check_domain(j->args[2], err) ||
+    if (!admin_want(j, 3, "domain add NAME", err) || !name_check_domain(j->args[2], err) ||
         !db_begin(&tx, db, err) || !insert_domain(j->d, j->args[2], err) ||
         !audit_append(db, j->who, STR("domain add"), j->args[2], STR_NULL, err) || !db_commit(&tx, err))
         return false;
-    log_admin(j, "domain add", j->args[2]);
+    admin_log(j, "domain add", j->args[2]);
     *out = json_object();
-    json_object_set_new(*out, "domain", text(j->args[2]));
+    json_object_set_new(*out, "domain", admin_text(j->args[2]));
     return true;
 }
 
@@ -171,7 +153,7 @@ static bool domain_list(struct job *j, json_t **out, struct error *err)
     while ((step = db_next(j->d->db, s, err)) == DB_ROW) {
         json_t *o = json_object();
 
-        json_object_set_new(o, "domain", text(db_col_str(s, 0)));
+        json_object_set_new(o, "domain", admin_text(db_col_str(s, 0)));
         json_object_set_new(o, "addresses", json_integer(db_col_int(s, 1)));
         json_array_append_new(*out, o);
     }
@@ -281,13 +263,13 @@ static void finish_add(struct job *j)
         fail(j, &err);
         return;
     }
-    log_admin(j, "account add", j->names[0]);
+    admin_log(j, "account add", j->names[0]);
     o = json_object();
-    json_object_set_new(o, "account", text(j->names[0]));
+    json_object_set_new(o, "account", admin_text(j->names[0]));
     if (j->names_n > 1)
         json_object_set_new(o, "accounts", json_integer((json_int_t)j->names_n));
     if (j->made_password)
-        json_object_set_new(o, j->app ? "app_password" : "password", text(j->password));
+        json_object_set_new(o, j->app ? "app_password" : "password", admin_text(j->password));
     done(j, o);
 }
 
@@ -308,7 +290,7 @@ static bool choose_password(struct job *j, struct error *err)
 {
     bool there;
 
-    option(j, "--app-password", &there);
+    admin_option(j, "--app-password", &there);
     j->app = j->app || there;
     j->password = str_trim(j->input);
     j->made_password = j->password.n == 0;
@@ -332,9 +314,9 @@ static bool account_add(struct job *j, struct error *err)
     int64_t id;
 
     j->quota = j->d->p->config.quota;
-    if (!want(j, 3, "account add ADDRESS [--quota BYTES] [--app-password]", err) ||
-        !number_option(j, "--many", MANY_MOST, &many, err) ||
-        !number_option(j, "--quota", INT64_MAX, &j->quota, err) || !choose_password(j, err))
+    if (!admin_want(j, 3, "account add ADDRESS [--quota BYTES] [--app-password]", err) ||
+        !admin_number_option(j, "--many", MANY_MOST, &many, err) ||
+        !admin_number_option(j, "--quota", INT64_MAX, &j->quota, err) || !choose_password(j, err))
         return false;
     j->names = &j->args[2];
     j->names_n = 1;
@@ -374,11 +356,11 @@ static void finish_password(struct job *j)
         return;
     }
     login_forget(j->d, j->account);
-    log_admin(j, j->app ? "account app-password" : "account password", j->args[2]);
+    admin_log(j, j->app ? "account app-password" : "account password", j->args[2]);
     o = json_object();
-    json_object_set_new(o, "account", text(j->args[2]));
+    json_object_set_new(o, "account", admin_text(j->args[2]));
     if (j->made_password)
-        json_object_set_new(o, j->app ? "app_password" : "password", text(j->password));
+        json_object_set_new(o, j->app ? "app_password" : "password", admin_text(j->password));
     done(j, o);
 }
 
@@ -400,18 +382,18 @@ static bool account_password(struct job *j, struct error *err)
     uint64_t days = 0;
 
     j->app = str_equal(j->args[1], STR("app-password"));
-    if (!want(j, 3, j->app ? "account app-password ADDRESS --name NAME [--scope SERVICES] [--read-only] [--days N]"
+    if (!admin_want(j, 3, j->app ? "account app-password ADDRESS --name NAME [--scope SERVICES] [--read-only] [--days N]"
                            : "account password ADDRESS", err) ||
         !account_of_name(j->d, j->args[2], &j->account, err) ||
-        !number_option(j, "--days", 36500, &days, err) || !choose_password(j, err))
+        !admin_number_option(j, "--days", 36500, &days, err) || !choose_password(j, err))
         return false;
-    j->label = option(j, "--name", &there);
+    j->label = admin_option(j, "--name", &there);
     if (j->app && j->label.n == 0)
         return error_set(err, ERROR_SYNTAX, "--name says which device or program it is for");
-    j->scope = option(j, "--scope", &there);
+    j->scope = admin_option(j, "--scope", &there);
     if (!there)
         j->scope = STR("all");
-    option(j, "--read-only", &j->read_only);
+    admin_option(j, "--read-only", &j->read_only);
     if (days)
         j->expires_us = clock_wall_us() + (int64_t)days * 86400 * 1000000;
     if (j->app)
@@ -435,10 +417,10 @@ static bool account_list(struct job *j, json_t **out, struct error *err)
     while ((step = db_next(j->d->db, s, err)) == DB_ROW) {
         json_t *o = json_object();
 
-        json_object_set_new(o, "account", text(db_col_str(s, 0)));
+        json_object_set_new(o, "account", admin_text(db_col_str(s, 0)));
         json_object_set_new(o, "quota", json_integer(db_col_int(s, 1)));
         if (db_col_str(s, 2).n)
-            json_object_set_new(o, "problem", text(db_col_str(s, 2)));
+            json_object_set_new(o, "problem", admin_text(db_col_str(s, 2)));
         json_array_append_new(*out, o);
     }
     return step == DB_DONE;
@@ -451,7 +433,7 @@ static json_t *time_text(int64_t us)
 
     buf_init(&b, 64);
     clock_print_rfc3339(&b, us);
-    t = text(buf_view(&b));
+    t = admin_text(buf_view(&b));
     buf_done(&b);
     return t;
 }
@@ -468,9 +450,9 @@ static bool list_credentials(struct job *j, json_t *into, struct error *err)
         json_t *o = json_object();
 
         json_object_set_new(o, "id", json_integer(db_col_int(s, 6)));
-        json_object_set_new(o, "kind", text(db_col_str(s, 0)));
-        json_object_set_new(o, "name", text(db_col_str(s, 1)));
-        json_object_set_new(o, "scope", text(db_col_str(s, 2)));
+        json_object_set_new(o, "kind", admin_text(db_col_str(s, 0)));
+        json_object_set_new(o, "name", admin_text(db_col_str(s, 1)));
+        json_object_set_new(o, "scope", admin_text(db_col_str(s, 2)));
         json_object_set_new(o, "read_only", json_boolean(db_col_int(s, 3)));
         json_object_set_new(o, "created", time_text(db_col_int(s, 5)));
         if (sqlite3_column_type(s, 4) != SQLITE_NULL)
@@ -480,51 +462,26 @@ static bool list_credentials(struct job *j, json_t *into, struct error *err)
     return step == DB_DONE;
 }
 
-static bool list_aliases(struct job *j, uint64_t account, json_t *into, bool targets, struct error *err)
-{
-    AUTO_STMT sqlite3_stmt *s =
-        db_stmt(j->d->db, "SELECT a.local || '@' || d.name, m.local || '@' || e.name FROM address a"
-                          " JOIN domain d ON d.id = a.domain"
-                          " JOIN address m ON m.account = a.account AND m.main = 1"
-                          " JOIN domain e ON e.id = m.domain"
-                          " WHERE a.main = 0 AND (?1 = 0 OR a.account = ?1) ORDER BY 1");
-    enum db_step step;
-
-    db_bind_int(s, 1, (int64_t)account);
-    while ((step = db_next(j->d->db, s, err)) == DB_ROW) {
-        json_t *o = json_object();
-
-        if (!targets) {
-            json_decref(o);
-            json_array_append_new(into, text(db_col_str(s, 0)));
-            continue;
-        }
-        json_object_set_new(o, "alias", text(db_col_str(s, 0)));
-        json_object_set_new(o, "account", text(db_col_str(s, 1)));
-        json_array_append_new(into, o);
-    }
-    return step == DB_DONE;
-}
-
 static bool account_show(struct job *j, json_t **out, struct error *err)
 {
+    struct account_settings settings;
     struct buf name;
-    uint64_t quota = 0;
     json_t *aliases = json_array(), *credentials = json_array();
 
     *out = json_object();
     buf_init(&name, 500);
-    if (!want(j, 3, "account show ADDRESS", err) || !account_of_name(j->d, j->args[2], &j->account, err) ||
-        !account_name(j->d, j->account, &name, err) || !account_quota(j->d, j->account, &quota, err) ||
-        !list_aliases(j, j->account, aliases, false, err) || !list_credentials(j, credentials, err)) {
+    if (!admin_want(j, 3, "account show ADDRESS", err) || !account_of_name(j->d, j->args[2], &j->account, err) ||
+        !account_name(j->d, j->account, &name, err) || !account_settings(j->d, j->account, &settings, err) ||
+        !admin_list_aliases(j, j->account, aliases, false, err) || !list_credentials(j, credentials, err)) {
         json_decref(aliases);
         json_decref(credentials);
         buf_done(&name);
         return false;
     }
-    json_object_set_new(*out, "account", text(buf_view(&name)));
+    json_object_set_new(*out, "account", admin_text(buf_view(&name)));
     json_object_set_new(*out, "number", json_integer((json_int_t)j->account));
-    json_object_set_new(*out, "quota", json_integer((json_int_t)quota));
+    json_object_set_new(*out, "quota", json_integer((json_int_t)settings.quota));
+    json_object_set_new(*out, "subaddress_folders", json_boolean(settings.subaddress));
     json_object_set_new(*out, "aliases", aliases);
     json_object_set_new(*out, "credentials", credentials);
     buf_done(&name);
@@ -552,9 +509,9 @@ static void finish_remove(void *arg, struct msg *m)
         return;
     }
     login_forget(j->d, j->account);
-    log_admin(j, "account remove", j->args[2]);
+    admin_log(j, "account remove", j->args[2]);
     o = json_object();
-    json_object_set_new(o, "removed", text(j->args[2]));
+    json_object_set_new(o, "removed", admin_text(j->args[2]));
     done(j, o);
 }
 
@@ -579,11 +536,11 @@ static bool account_remove(struct job *j, struct error *err)
     struct buf name, asked;
     bool same;
 
-    if (!want(j, 3, "account remove ADDRESS", err) || !account_of_name(j->d, j->args[2], &j->account, err))
+    if (!admin_want(j, 3, "account remove ADDRESS", err) || !account_of_name(j->d, j->args[2], &j->account, err))
         return false;
     buf_init(&name, 500);
     buf_init(&asked, 500);
-    name_fold(&asked, j->args[2]);
+    name_fold_address(&asked, j->args[2]);
     same = account_name(j->d, j->account, &name, err) && str_equal(buf_view(&name), buf_view(&asked));
     if (!same)
         error_set(err, ERROR_CONFLICT, "%.*s is an address of %.*s; name the account itself to remove it",
@@ -614,9 +571,9 @@ static void on_check_message(void *arg, struct chan *c, struct msg *m)
     account_set_problem(j->d, j->account,
                         m->check_tell.kind ? str_sub(m->check_tell.text, 0, 200) : STR_NULL);
     o = json_object();
-    json_object_set_new(o, "account", text(j->args[2]));
+    json_object_set_new(o, "account", admin_text(j->args[2]));
     json_object_set_new(o, "ok", json_boolean(m->check_tell.kind == ERROR_NONE));
-    json_object_set_new(o, "report", text(m->check_tell.text));
+    json_object_set_new(o, "report", admin_text(m->check_tell.text));
     answer(j, m->check_tell.kind, o);
 }
 
@@ -630,7 +587,7 @@ static void on_check_open(void *arg, int fd, const struct error *err)
         fail(j, err);
         return;
     }
-    option(j, "--repair", &repair);
+    admin_option(j, "--repair", &repair);
     m.check_ask.repair = repair;
     j->check = chan_create(j->d->p->base, fd, ROLE_DIRECTORY, ROLE_ACCOUNT, on_check_message, j);
     chan_send(j->check, &m);
@@ -640,73 +597,15 @@ static bool account_check(struct job *j, struct error *err)
 {
     struct open_request r = {.service = STR("check")};
 
-    if (!want(j, 3, "account check ADDRESS [--repair]", err) ||
-        !account_of_name(j->d, j->args[2], &j->account, err) || !account_quota(j->d, j->account, &r.quota, err))
+    if (!admin_want(j, 3, "account check ADDRESS [--repair]", err) ||
+        !account_of_name(j->d, j->args[2], &j->account, err) || !account_settings(j->d, j->account, &r.settings, err))
         return false;
     r.account = j->account;
     account_open(j->d, &r, on_check_open, j);
     return true;
 }
 
-/* ---- aliases, audit ---- */
-
-static bool alias_add(struct job *j, json_t **out, struct error *err)
-{
-    AUTO_TX struct db_tx tx = {0};
-
-    if (!want(j, 4, "alias add ALIAS ADDRESS", err) || !account_of_name(j->d, j->args[3], &j->account, err) ||
-        !db_begin(&tx, j->d->db, err) || !address_add(j->d, j->args[2], j->account, false, err) ||
-        !audit_append(j->d->db, j->who, STR("alias add"), j->args[2], j->args[3], err) || !db_commit(&tx, err))
-        return false;
-    log_admin(j, "alias add", j->args[2]);
-    *out = json_object();
-    json_object_set_new(*out, "alias", text(j->args[2]));
-    json_object_set_new(*out, "account", text(j->args[3]));
-    return true;
-}
-
-static bool delete_alias(struct job *j, struct error *err)
-{
-    AUTO_STMT sqlite3_stmt *s =
-        db_stmt(j->d->db, "DELETE FROM address WHERE domain = ? AND local = ? AND main = 0");
-    struct str local, domain;
-    struct buf b;
-    int64_t id = 0;
-    bool ok;
-
-    if (!name_split(j->args[2], &local, &domain))
-        return error_set(err, ERROR_SYNTAX, "\"%.*s\" is no address", STR_ARG(j->args[2]));
-    if (!domain_find(j->d, domain, &id, err))
-        return false;
-    buf_init(&b, 500);
-    name_fold(&b, local);
-    db_bind_int(s, 1, id);
-    db_bind_text(s, 2, buf_view(&b));
-    ok = db_run(j->d->db, s, err);
-    buf_done(&b);
-    if (ok && sqlite3_changes(db_sqlite(j->d->db)) == 0)
-        return error_set(err, ERROR_NOT_FOUND, "%.*s is no alias here", STR_ARG(j->args[2]));
-    return ok;
-}
-
-static bool alias_remove(struct job *j, json_t **out, struct error *err)
-{
-    AUTO_TX struct db_tx tx = {0};
-
-    if (!want(j, 3, "alias remove ALIAS", err) || !db_begin(&tx, j->d->db, err) || !delete_alias(j, err) ||
-        !audit_append(j->d->db, j->who, STR("alias remove"), j->args[2], STR_NULL, err) || !db_commit(&tx, err))
-        return false;
-    log_admin(j, "alias remove", j->args[2]);
-    *out = json_object();
-    json_object_set_new(*out, "removed", text(j->args[2]));
-    return true;
-}
-
-static bool alias_list(struct job *j, json_t **out, struct error *err)
-{
-    *out = json_array();
-    return list_aliases(j, 0, *out, true, err);
-}
+/* ---- the audit log ---- */
 
 static bool audit_check(struct job *j, json_t **out, struct error *err)
 {
@@ -722,7 +621,7 @@ static bool audit_check(struct job *j, json_t **out, struct error *err)
     *out = json_object();
     json_object_set_new(*out, "ok", json_true());
     json_object_set_new(*out, "rows", json_integer((json_int_t)rows));
-    json_object_set_new(*out, "last_hash", text(buf_view(&hex)));
+    json_object_set_new(*out, "last_hash", admin_text(buf_view(&hex)));
     buf_done(&hex);
     return true;
 }
@@ -738,9 +637,10 @@ static const struct command {
     {"account", "add", NULL, account_add},      {"account", "list", account_list, NULL},
     {"account", "show", account_show, NULL},    {"account", "password", NULL, account_password},
     {"account", "app-password", NULL, account_password},
+    {"account", "set", admin_account_set, NULL},
     {"account", "remove", NULL, account_remove}, {"account", "check", NULL, account_check},
-    {"alias", "add", alias_add, NULL},          {"alias", "remove", alias_remove, NULL},
-    {"alias", "list", alias_list, NULL},        {"audit", "verify", audit_check, NULL},
+    {"alias", "add", admin_alias_add, NULL},          {"alias", "remove", admin_alias_remove, NULL},
+    {"alias", "list", admin_alias_list, NULL},        {"audit", "verify", audit_check, NULL},
 };
 
 static struct job *job_new(struct directory *d, const struct msg_admin_call *call)

@@ -48,6 +48,7 @@ static bool start(void *arg, struct process *p, bool *ready, struct error *err)
     random_bytes(d->boot_key, sizeof d->boot_key);
     d->hashes = hash_queue_create(d);
     d->logins = login_create(d);
+    d->reserves = reserve_create();
     *ready = false; /* the key comes first */
     return true;
 }
@@ -99,6 +100,8 @@ static void peer_lost(void *arg, enum role role, struct chan *c)
         hash_queue_peer_lost(d->hashes, c);
     if (role == ROLE_EDGE_MAIL && d->logins)
         login_edge_lost(d, c);
+    if (role == ROLE_EDGE_SMTP && d->reserves)
+        reserve_edge_lost(d, c);
 }
 
 /* Room on the disk for a message of this size, above the reserve (DESIGN, Operating rules). */
@@ -116,10 +119,16 @@ static bool disk_has_room(struct directory *d, uint64_t size, struct error *err)
 static void rcpt_ask(struct directory *d, struct chan *c, const struct msg_rcpt_ask *ask)
 {
     struct msg out = {.type = MSG_RCPT_TELL, .rcpt_tell = {.id = ask->id}};
+    struct account_settings settings;
     struct error err = {0};
     uint64_t account;
 
-    if (account_of_address(d, ask->local, ask->domain, &account, &err) && disk_has_room(d, ask->size, &err)) {
+    if (account_of_address(d, ask->local, ask->domain, &account, &err) && disk_has_room(d, ask->size, &err) &&
+        account_settings(d, account, &settings, &err)) {
+        if (settings.quota) {
+            reserve_ask(d, c, ask, account, &settings);
+            return;
+        }
         d->rcpt_ok++;
     } else {
         d->rcpt_refused++;
@@ -178,12 +187,17 @@ static void delivery_open(struct directory *d, struct chan *c, const struct msg_
     struct delivery_open *o = mem_zalloc(sizeof *o);
     struct open_request r = {.account = ask->account, .service = STR("deliver")};
     struct error err = {0};
+    struct buf name;
 
     *o = (struct delivery_open){d, c, ask->id};
-    if (account_quota(d, ask->account, &r.quota, &err))
+    buf_init(&name, 2 * LIMIT_SMTP_PATH);
+    if (account_settings(d, ask->account, &r.settings, &err) && account_name(d, ask->account, &name, &err)) {
+        r.user = buf_view(&name);
         account_open(d, &r, on_delivery_open, o);
-    else
+    } else {
         on_delivery_open(o, -1, &err);
+    }
+    buf_done(&name);
 }
 
 static void message(void *arg, struct chan *c, struct msg *m)
@@ -196,6 +210,9 @@ static void message(void *arg, struct chan *c, struct msg *m)
         break;
     case MSG_RCPT_ASK:
         rcpt_ask(d, c, &m->rcpt_ask);
+        break;
+    case MSG_RCPT_END:
+        reserve_end(d, c, m->rcpt_end.session);
         break;
     case MSG_RESOLVE_ASK:
         resolve_ask(d, c, &m->resolve_ask);
@@ -232,6 +249,7 @@ static void status(void *arg, struct process_status *s)
     process_status_add(s, "logins-failed", d->logins_failed);
     process_status_add(s, "recipients", d->rcpt_ok);
     process_status_add(s, "recipients-refused", d->rcpt_refused);
+    process_status_add(s, "reserving", reserve_held(d));
     process_status_add(s, "hashes-waiting", hash_queue_waiting(d->hashes));
 }
 

@@ -8,6 +8,7 @@
 
 struct hash_queue;
 struct login_state;
+struct reserve_state;
 
 struct directory {
     struct process *p;
@@ -17,6 +18,7 @@ struct directory {
     unsigned char boot_key[32]; /* of the cache, random at each start */
     struct hash_queue *hashes;
     struct login_state *logins;
+    struct reserve_state *reserves;
     uint64_t next_account; /* the number after the highest ever given out */
     uint64_t logins_ok, logins_failed, rcpt_ok, rcpt_refused;
 };
@@ -36,7 +38,15 @@ MUST_CHECK bool account_of_address(struct directory *d, struct str local, struct
 MUST_CHECK bool account_of_name(struct directory *d, struct str name, uint64_t *account, struct error *err);
 /* The account's own name; appended. */
 MUST_CHECK bool account_name(struct directory *d, uint64_t account, struct buf *out, struct error *err);
-MUST_CHECK bool account_quota(struct directory *d, uint64_t account, uint64_t *quota, struct error *err);
+/* What an account is allowed, and what it wishes. */
+struct account_settings {
+    uint64_t quota;  /* bytes, 0: none */
+    bool subaddress; /* mail to name+folder goes to that folder, where there is one */
+};
+MUST_CHECK bool account_settings(struct directory *d, uint64_t account, struct account_settings *out,
+                                 struct error *err);
+MUST_CHECK bool account_set_settings(struct directory *d, uint64_t account, const struct account_settings *s,
+                                     struct error *err);
 /* Remembers (or with "" forgets) why the account could not be opened. */
 void account_set_problem(struct directory *d, uint64_t account, struct str why);
 MUST_CHECK bool domain_find(struct directory *d, struct str name, int64_t *id, struct error *err);
@@ -72,11 +82,24 @@ void login_forget(struct directory *d, uint64_t account);
 /* Opens a socket to the account's process for a service. fn gets our end (it takes it), or -1 and why. */
 typedef void (*open_fn)(void *arg, int fd, const struct error *err);
 struct open_request {
-    uint64_t account, quota;
+    uint64_t account;
+    struct account_settings settings;
     struct str service, session, user, tag, credential;
     bool read_only, stream; /* stream: SOCK_STREAM of plain bytes; else a channel */
 };
 void account_open(struct directory *d, const struct open_request *r, open_fn fn, void *arg);
+
+/* ---- reserve.c: room in accounts with a quota, for messages on their way ---- */
+
+struct reserve_state *reserve_create(void);
+/* Answers the edge's RCPT_ASK, once the account's process has said whether the message fits. */
+void reserve_ask(struct directory *d, struct chan *edge, const struct msg_rcpt_ask *rcpt, uint64_t account,
+                 const struct account_settings *settings);
+/* The transaction of this session is over: what it has reserved is free. */
+void reserve_end(struct directory *d, struct chan *edge, struct str session);
+void reserve_edge_lost(struct directory *d, struct chan *edge);
+/* Sessions that hold something. */
+size_t reserve_held(const struct directory *d);
 
 /* ---- admin.c ---- */
 

@@ -246,7 +246,7 @@ void account_open(struct directory *d, const struct open_request *r, open_fn fn,
     m.fd[0] = fd[1];
     m.session_open = (struct msg_session_open){
         calls_next_id(d->p->calls), r->account, r->service, r->session, r->user, r->tag, r->credential,
-        r->read_only, r->quota};
+        r->read_only, r->settings.quota, r->settings.subaddress};
     process_call(d->p, ROLE_ACCOUNTS, m.session_open.id, &m, OPEN_MS, true, on_opened, o);
     close(fd[1]);
 }
@@ -331,7 +331,7 @@ static void succeed(struct login *l)
     r.credential = str_of(credential, (size_t)n);
     d->logins_ok++;
     guess_right(l);
-    if (!account_quota(d, l->account, &r.quota, &err)) {
+    if (!account_settings(d, l->account, &r.settings, &err)) {
         fail(l, &err, err.text);
         return;
     }

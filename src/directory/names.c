@@ -2,6 +2,13 @@
 #include "directory/names.h"
 
 #include "base/limits.h"
+#include "base/utf8.h"
+
+#include <idn2.h>
+#include <stdlib.h>
+#include <unicase.h>
+#include <unictype.h>
+#include <uninorm.h>
 
 bool name_split(struct str address, struct str *local, struct str *domain)
 {
@@ -14,10 +21,62 @@ bool name_split(struct str address, struct str *local, struct str *domain)
     return true;
 }
 
-void name_fold(struct buf *out, struct str s)
+static bool is_ascii(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] > 127)
+            return false;
+    return true;
+}
+
+static void fold_ascii(struct buf *out, struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
         buf_char(out, ascii_lower(s.p[i]));
+}
+
+void name_fold(struct buf *out, struct str s)
+{
+    uint8_t *folded = NULL;
+    size_t n = 0;
+
+    if (!is_ascii(s) && utf8_valid(s))
+        folded = u8_casefold((const uint8_t *)s.p, s.n, NULL, UNINORM_NFC, NULL, &n);
+    if (folded)
+        buf_add(out, folded, n);
+    else
+        fold_ascii(out, s);
+    free(folded);
+}
+
+void name_fold_domain(struct buf *out, struct str s)
+{
+    char *name, *label = NULL;
+
+    if (is_ascii(s) || s.n > LIMIT_SMTP_DOMAIN || str_find_char(s, '\0') != SIZE_MAX) {
+        fold_ascii(out, s);
+        return;
+    }
+    name = str_dup_c(s);
+    if (idn2_to_ascii_8z(name, &label, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK)
+        fold_ascii(out, str_c(label));
+    else
+        buf_str(out, s);
+    idn2_free(label);
+    mem_free(name);
+}
+
+void name_fold_address(struct buf *out, struct str s)
+{
+    struct str local, domain;
+
+    if (!name_split(s, &local, &domain)) {
+        name_fold(out, s);
+        return;
+    }
+    name_fold(out, local);
+    buf_char(out, '@');
+    name_fold_domain(out, domain);
 }
 
 void name_detail(struct str local, struct str *base, struct str *detail)
@@ -51,7 +110,14 @@ static bool is_local(char c)
     return ascii_alpha(c) || ascii_digit(c) || str_find_char(STR("!#$%&'*-/=?^_`{|}~."), c) != SIZE_MAX;
 }
 
-bool name_check_domain(struct str domain, struct error *err)
+/* Letters, digits, marks and signs beyond ASCII; no spaces, controls, or formatting that nobody sees. */
+static bool is_name_beyond_ascii(int32_t code)
+{
+    return code > 127 && uc_is_general_category_withtable((ucs4_t)code, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_N |
+                                                                            UC_CATEGORY_MASK_M);
+}
+
+static bool check_ascii_domain(struct str domain, struct error *err)
 {
     size_t label = 0;
 
@@ -73,15 +139,33 @@ bool name_check_domain(struct str domain, struct error *err)
     return true;
 }
 
+bool name_check_domain(struct str domain, struct error *err)
+{
+    struct buf b;
+    bool ok;
+
+    buf_init(&b, LIMIT_SMTP_DOMAIN);
+    name_fold_domain(&b, domain);
+    ok = !b.overflow && check_ascii_domain(buf_view(&b), err);
+    if (b.overflow)
+        error_set(err, ERROR_SYNTAX, "a domain has 1 to %d characters", LIMIT_SMTP_DOMAIN);
+    buf_done(&b);
+    return ok;
+}
+
 bool name_check(struct str local, struct str domain, struct error *err)
 {
+    size_t at = 0;
+
     if (local.n == 0 || local.n > LIMIT_SMTP_LOCAL)
         return error_set(err, ERROR_SYNTAX, "what stands before the @ has 1 to %d characters",
                          LIMIT_SMTP_LOCAL);
-    for (size_t i = 0; i < local.n; i++) {
-        bool dot = local.p[i] == '.' && (i == 0 || i + 1 == local.n || local.p[i - 1] == '.');
+    while (at < local.n) {
+        size_t i = at;
+        int32_t code = utf8_next(local, &at);
+        bool dot = code == '.' && (i == 0 || i + 1 == local.n || local.p[i - 1] == '.');
 
-        if (!is_local(local.p[i]) || dot)
+        if ((code < 128 ? !is_local(local.p[i]) : !is_name_beyond_ascii(code)) || dot)
             return error_set(err, ERROR_SYNTAX, "\"%.*s\" can not stand before the @ of an address here",
                              STR_ARG(local));
     }

@@ -4,7 +4,7 @@
 static const char *const steps[] = {
     "CREATE TABLE domain ("
     " id INTEGER PRIMARY KEY,"
-    " name TEXT NOT NULL UNIQUE,"       /* lower case */
+    " name TEXT NOT NULL UNIQUE,"       /* lower case, A-labels (directory/names.h) */
     " created_us INTEGER NOT NULL) STRICT;"
 
     "CREATE TABLE account ("
@@ -47,6 +47,9 @@ static const char *const steps[] = {
     " SELECT RAISE(ABORT, 'the audit log is append-only'); END;"
     "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN"
     " SELECT RAISE(ABORT, 'the audit log is append-only'); END;",
+
+    /* 1: mail to name+folder goes to that folder of the account, where there is one */
+    "ALTER TABLE account ADD COLUMN subaddress INTEGER NOT NULL DEFAULT 0;",
 };
 
 const struct db_schema directory_schema = {"directory", steps, ARRAY_LEN(steps)};

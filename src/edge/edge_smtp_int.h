@@ -43,6 +43,7 @@ struct conn {
     struct buf asked; /* the one that is being asked for */
     size_t rcpts_n;
     bool counted;     /* as a message of this minute */
+    bool reserved;    /* the directory has reserved room for it */
     struct event *over_rate; /* the answer to a recipient that came too fast; NULL before the first */
     int fd;           /* the message, or -1 */
     uint64_t size;

@@ -45,8 +45,20 @@ static void drop_message(struct conn *c)
     c->size = 0;
 }
 
+/* What was reserved in accounts for this transaction is given back. */
+static void end_reservation(struct conn *c)
+{
+    struct chan *directory = process_peer(c->e->edge.p, ROLE_DIRECTORY);
+    struct msg m = {.type = MSG_RCPT_END, .rcpt_end = {id_of(c)}};
+
+    if ((c->reserved || (c->call && !c->handed)) && directory)
+        chan_send(directory, &m);
+    c->reserved = false;
+}
+
 void smtp_transaction_reset(struct conn *c)
 {
+    end_reservation(c);
     calls_forget(c->e->edge.p->calls, c->call);
     c->call = 0;
     c->handed = c->counted = false;
@@ -143,6 +155,7 @@ static void on_rcpt(void *arg, struct msg *m)
         error_set(&err, ERROR_TEMPORARY, "this address can not be looked up just now; try again");
     else if (m->rcpt_tell.kind)
         error_set(&err, (enum error_kind)m->rcpt_tell.kind, "%.*s", STR_ARG(m->rcpt_tell.text));
+    c->reserved = c->reserved || !m || m->rcpt_tell.reserved;
     if (err.kind) {
         log_refused(c, "recipient", &err);
     } else {
@@ -232,7 +245,8 @@ static void op_rcpt(void *arg, const struct smtp_path_view *to, uint64_t size)
         event_active(c->over_rate, EV_TIMEOUT, 0);
         return;
     }
-    m.rcpt_ask = (struct msg_rcpt_ask){c->call = calls_next_id(p->calls), to->local, domain, size};
+    m.rcpt_ask = (struct msg_rcpt_ask){c->call = calls_next_id(p->calls), id_of(c), to->local, domain,
+                                        size};
     process_call(p, ROLE_DIRECTORY, c->call, &m, ASK_MS, true, on_rcpt, c);
 }
 

@@ -20,6 +20,7 @@ static const char usage[] =
     "  posthus domain add NAME | list\n"
     "  posthus account add ADDRESS [--quota BYTES] [--app-password] [--many N, ADDRESS as user%04d@example.org]\n"
     "  posthus account list | show ADDRESS | remove ADDRESS | check ADDRESS [--repair]\n"
+    "  posthus account set ADDRESS [--quota BYTES] [--subaddress-folders yes|no]\n"
     "  posthus account password ADDRESS\n"
     "  posthus account app-password ADDRESS --name NAME [--scope \"imap ...\"] [--read-only] [--days N]\n"
     "  posthus alias add ALIAS ADDRESS | remove ALIAS | list\n"

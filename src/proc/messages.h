@@ -46,10 +46,10 @@
                                                                 F(str, tag) F(str, authzid) F(str, user) F(str, password)) \
     MSG(LOGIN_TELL,     login_tell,     DIRECTORY, EDGE_MAIL, 1, F(u64, id) F(u64, kind) F(str, text)) \
     MSG(SESSION_OPEN,   session_open,   DIRECTORY, ACCOUNTS, 1, F(u64, id) F(u64, account) F(str, service) F(str, session) F(str, user) \
-                                                               F(str, tag) F(str, credential) F(u64, read_only) F(u64, quota)) \
+                                                               F(str, tag) F(str, credential) F(u64, read_only) F(u64, quota) F(u64, subaddress)) \
     MSG(SESSION_OPENED, session_opened, ACCOUNTS, DIRECTORY, 0, F(u64, id) F(u64, kind) F(str, text)) \
     MSG(SESSION_START,  session_start,  ACCOUNTS, ACCOUNT, 1, F(str, service) F(str, session) F(str, user) F(str, tag) F(str, credential) \
-                                                             F(u64, read_only) F(u64, quota)) \
+                                                             F(u64, read_only) F(u64, quota) F(u64, subaddress)) \
     MSG(ACCOUNT_IDLE,   account_idle,   ACCOUNT, ACCOUNTS, 0, F(u64, started)) \
     MSG(ACCOUNT_STOP,   account_stop,   ACCOUNTS, ACCOUNT, 0, ) \
     MSG(ACCOUNT_FAILED, account_failed, ACCOUNT, ACCOUNTS, 0, F(u64, kind) F(str, text)) \
@@ -57,9 +57,14 @@
     MSG(ACCOUNT_REMOVED, account_removed, ACCOUNTS, DIRECTORY, 0, F(u64, id) F(u64, kind) F(str, text)) \
     MSG(ACCOUNTS_CHILD, accounts_child, ACCOUNTS | SUPERVISOR, SUPERVISOR | ACCOUNTS, 1, F(u64, account) F(u64, pid) F(u64, started)) \
     MSG(ACCOUNTS_ORPHAN, accounts_orphan, SUPERVISOR, ACCOUNTS, 0, F(u64, pid) F(u64, signal)) \
-    /* Arrival. */ \
-    MSG(RCPT_ASK,       rcpt_ask,       EDGE_SMTP, DIRECTORY, 0, F(u64, id) F(str, local) F(str, domain) F(u64, size)) \
-    MSG(RCPT_TELL,      rcpt_tell,      DIRECTORY, EDGE_SMTP, 0, F(u64, id) F(u64, kind) F(str, text)) \
+    /* Arrival: reserved is 1 where room was reserved in the account; RCPT_END gives back all that the session has. */ \
+    MSG(RCPT_ASK,       rcpt_ask,       EDGE_SMTP, DIRECTORY, 0, F(u64, id) F(str, session) F(str, local) F(str, domain) F(u64, size)) \
+    MSG(RCPT_TELL,      rcpt_tell,      DIRECTORY, EDGE_SMTP, 0, F(u64, id) F(u64, kind) F(str, text) F(u64, reserved)) \
+    MSG(RCPT_END,       rcpt_end,       EDGE_SMTP, DIRECTORY, 0, F(str, session)) \
+    /* The account's process counts what is reserved against its quota; on a socket made as for a delivery. */ \
+    MSG(RESERVE_ASK,    reserve_ask,    DIRECTORY, ACCOUNT, 0, F(u64, id) F(str, session) F(u64, size) F(u64, quota)) \
+    MSG(RESERVE_TELL,   reserve_tell,   ACCOUNT, DIRECTORY, 0, F(u64, id) F(u64, kind) F(str, text)) \
+    MSG(RESERVE_END,    reserve_end,    DIRECTORY, ACCOUNT, 0, F(str, session)) \
     MSG(INTAKE_RCPTS,   intake_rcpts,   EDGE_SMTP, INTAKE, 0, F(str, transaction) F(list, recipients)) \
     MSG(INTAKE_MESSAGE, intake_message, EDGE_SMTP, INTAKE, 1, F(u64, id) F(str, transaction) F(str, session) F(str, return_path) \
                                                              F(str, trace) F(u64, size) F(u64, received)) \

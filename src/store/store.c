@@ -145,6 +145,11 @@ bool store_usage(struct store *store, struct store_usage *out, struct error *err
     return true;
 }
 
+void store_set_quota(struct store *store, uint64_t quota)
+{
+    store->config.quota = quota;
+}
+
 bool store_quota_check(struct store *store, uint64_t n, struct error *err)
 {
     struct store_usage u;
