@@ -81,39 +81,6 @@ def talk(server, data):
             got += part
 
 
-def test_no_end_of_data_but_the_real_one_ends_a_message():
-    ends = [b"\r\n", b"\n", b"\r", b""]
-    smuggled = b"MAIL FROM:<evil@example.org>\r\nRCPT TO:<ada@%s>\r\nDATA\r\nSubject: smuggled\r\n\r\n.\r\n" % DOMAIN.encode()
-    with Server() as s:
-        for before in ends:
-            for after in ends:
-                if before == b"\r\n" and after == b"\r\n":
-                    continue
-                talk(s, b"EHLO x.test\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<ada@%s>\r\nDATA\r\nSubject: outer\r\n\r\n"
-                        b"text%s.%s%s\r\n.\r\nQUIT\r\n" % (DOMAIN.encode(), before, after, smuggled))
-        for m in s.messages():
-            assert not m.split(b"\r\n\r\n")[0].endswith(b"Subject: smuggled"), m
-        assert all(b"Subject: outer" in m for m in s.messages())
-
-
-def test_what_comes_in_the_clear_behind_starttls_is_dropped():
-    with Server() as s, socket.create_connection(("127.0.0.1", s.smtp)) as c:
-        c.settimeout(20)
-        c.recv(1000)
-        c.sendall(b"EHLO x.test\r\n")
-        c.recv(1000)
-        c.sendall(b"STARTTLS\r\nMAIL FROM:<injected@example.org>\r\n")
-        assert c.recv(1000).startswith(b"220")
-        t = tls().wrap_socket(c, server_hostname="localhost")
-        t.sendall(b"EHLO x.test\r\nRCPT TO:<ada@%s>\r\n" % DOMAIN.encode())
-        got = b""
-        while b"503" not in got and b"250 2.1.5" not in got:
-            got += t.recv(1000)
-        assert b"503" in got, got
-        counters = s.admin("status")
-        assert '"bytes-dropped-before-tls": 0' not in counters.split('"edge-smtp"')[1].split("}")[0], counters
-
-
 def test_another_protocol_or_host_is_refused_by_tls():
     import ssl
     for alpn, name in ((["http/1.1"], "localhost"), (["imap"], "elsewhere.test")):

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Debian's Postfix, with a configuration of its own on loopback, relays mail here, in the clear and over STARTTLS."""
+"""Debian's Postfix, with a configuration of its own on loopback, relays mail here by SMTP and LMTP, in the clear and over TLS."""
 import os
 import pwd
 import shutil
-import smtplib
 import tempfile
 
-from harness import DOMAIN, Server, free_port, main, run, until
+from harness import DOMAIN, Server, free_port, main, run
+from mta import relay, socket_folder
 
 
 class Postfix:
-    """Needs root: Postfix's processes change their users."""
+    """Needs root: Postfix's processes change their users. `transport` is the way to us."""
 
-    def __init__(self, relay_port, tls):
+    def __init__(self, transport, tls):
         self.dir = tempfile.mkdtemp(prefix="posthus-postfix-")
         os.chmod(self.dir, 0o755)
         self.port = free_port()
@@ -32,15 +32,16 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 relay_domains = {domain}
-transport_maps = inline:{{ {{ {domain} = smtp:[127.0.0.1]:{port} }} }}
+transport_maps = inline:{{ {{ {domain} = {transport} }} }}
 smtp_tls_security_level = {tls}
+lmtp_tls_security_level = {tls}
 smtp_dns_support_level = disabled
 smtp_host_lookup = native
 smtpd_recipient_restrictions = permit_mynetworks, reject
 alias_maps =
 alias_database =
 local_recipient_maps =
-""".format(d=self.dir, domain=DOMAIN, port=relay_port, tls="encrypt" if tls else "none"))
+""".format(d=self.dir, domain=DOMAIN, transport=transport, tls="encrypt" if tls else "none"))
         with open(self.conf + "/master.cf", "w") as f:
             f.write("127.0.0.1:%d inet n - n - - smtpd\n" % self.port)
             for line in ("pickup unix n - n 60 1 pickup", "cleanup unix n - n - 0 cleanup",
@@ -48,7 +49,7 @@ local_recipient_maps =
                          "rewrite unix - - n - - trivial-rewrite", "bounce unix - - n - 0 bounce",
                          "defer unix - - n - 0 bounce", "trace unix - - n - 0 bounce",
                          "flush unix n - n 1000? 0 flush", "proxymap unix - - n - - proxymap",
-                         "smtp unix - - n - - smtp", "relay unix - - n - - smtp",
+                         "smtp unix - - n - - smtp", "lmtp unix - - n - - lmtp", "relay unix - - n - - smtp",
                          "showq unix n - n - - showq", "error unix - - n - - error", "retry unix - - n - - error",
                          "discard unix - - n - - discard", "anvil unix - - n - 1 anvil",
                          "scache unix - - n - 1 scache", "postlog unix-dgram n - n - 1 postlogd"):
@@ -65,30 +66,38 @@ local_recipient_maps =
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-def relay_some(tls):
-    with Server() as s, Postfix(s.smtp, tls) as p:
-        for i in range(10):
-            with smtplib.SMTP("127.0.0.1", p.port) as c:
-                c.sendmail("sender@example.org", ["ada@" + DOMAIN, "ben@" + DOMAIN],
-                           "From: sender@example.org\r\nTo: ada@%s\r\nSubject: relayed %d\r\n\r\n.leading dot\r\n%s\r\n" %
-                           (DOMAIN, i, "text " * 1000 if i % 2 else ""))
-        for name in ("ada", "ben"):
-            got = until(lambda: (lambda m: m if len(m) == 10 else None)(s.messages(name)), 30)
-            assert all(b"\r\n.leading dot\r\n" in m for m in got)
-            assert all((b"with ESMTPS id" if tls else b"with ESMTP id") in m for m in got), got[0]
-        # A recipient that is not here comes back as a bounce with our words.
-        with smtplib.SMTP("127.0.0.1", p.port) as c:
-            c.sendmail("ada@" + DOMAIN, ["nobody@" + DOMAIN], "Subject: to nobody\r\n\r\nhello\r\n")
-        bounce = until(lambda: [m for m in s.messages("ada") if b"nobody here has this address" in m], 30)
-        assert b"550 5.1.1" in bounce[0] or b"550-5.1.1" in bounce[0], bounce[0]
+def postfix(server, transport, protocol, tls=False):
+    with Postfix(transport, tls) as p:
+        relay(server, p.port, protocol)
+        log = open(p.dir + "/lib/log").read()
+        assert "status=bounced" in log and "550 5.1.1 nobody here has this address" in log, log
+        assert "250 2.0.0 Message taken as" in log, log
+        assert "warning" not in log, log
 
 
 def test_postfix_relays_in_the_clear():
-    relay_some(False)
+    with Server() as s:
+        postfix(s, "smtp:[127.0.0.1]:%d" % s.smtp, b"ESMTP")
 
 
 def test_postfix_relays_over_starttls():
-    relay_some(True)
+    with Server() as s:
+        postfix(s, "smtp:[127.0.0.1]:%d" % s.smtp, b"ESMTPS", tls=True)
+
+
+def test_postfix_relays_by_lmtp_and_port():
+    with Server() as s:
+        postfix(s, "lmtp:inet:127.0.0.1:%d" % s.lmtp, b"LMTP")
+
+
+def test_postfix_relays_by_lmtp_and_starttls():
+    with Server() as s:
+        postfix(s, "lmtp:inet:127.0.0.1:%d" % s.lmtp, b"LMTPS", tls=True)
+
+
+def test_postfix_relays_by_lmtp_and_socket():
+    with socket_folder() as folder, Server(settings=["lmtp-socket = %s/lmtp" % folder]) as s:
+        postfix(s, "lmtp:unix:%s/lmtp" % folder, b"LMTP")
 
 
 main()
