@@ -27,7 +27,7 @@ def build(folder):
                if not f.endswith(("_test.c", "_fuzz.c", "_check.c", "/test.c", "/replay.c"))]
     subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-I", ROOT + "/src", "-o", program,
                     ROOT + "/tests/mime_build_dump.c", ROOT + "/src/mime/build_check.c"] + sources +
-                   ["-lunistring"] * os.path.exists(ROOT + "/src/mime/fold.c"), check=True)
+                   ["-lunistring"], check=True)
     return program
 
 

@@ -59,7 +59,7 @@ def build(folder):
     sources = [f for f in glob.glob(ROOT + "/src/mime/*.c") + glob.glob(ROOT + "/src/base/*.c")
                if not f.endswith(("_test.c", "_fuzz.c", "_check.c", "/test.c", "/replay.c"))]
     subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-I", ROOT + "/src",
-                    "-o", program, ROOT + "/tests/mime_dump.c"] + sources, check=True)
+                    "-o", program, ROOT + "/tests/mime_dump.c"] + sources + ["-lunistring"], check=True)
     return program
 
 

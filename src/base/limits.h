@@ -42,6 +42,11 @@
 #define LIMIT_WRITE_ID 900         /* bytes of a message id: it can not be folded, and a line has 998 */
 #define LIMIT_WRITE_DEPTH 8        /* multiparts in one another */
 
+/* Searching (mime/text.h). */
+#define LIMIT_SEARCH_TEXT (1 << 20)    /* bytes of folded text of one message */
+#define LIMIT_SEARCH_PENDING (4 << 20) /* decoded bytes that wait for their charset: memory */
+#define LIMIT_SEARCH_TNEF (16 << 20)   /* bytes of one winmail.dat that are looked at: memory */
+
 /* IMAP: one budget a command (CVE-2025-61600, CVE-2026-42006). */
 #define LIMIT_IMAP_LINE 65536         /* a command without its literals */
 #define LIMIT_IMAP_COMMAND 131072     /* a command with its literals, APPEND's message aside */

@@ -273,6 +273,19 @@ bool mime_charset_known(struct str charset)
            (which < CHARSETS && (charsets[which].table || charsets[which].open));
 }
 
+enum mime_charset_form mime_charset_form(struct str charset)
+{
+    enum charset which = find(charset);
+
+    if (which >= CHARSETS || !(charsets[which].table || charsets[which].open))
+        return MIME_CHARSET_UTF8;
+    if (which < FIRST_WIDE)
+        return MIME_CHARSET_SINGLE;
+    return which == GB18030 || which == BIG5 || which == EUCJP || which == CP932 || which == CP949
+               ? MIME_CHARSET_MULTI
+               : MIME_CHARSET_SHIFTS;
+}
+
 static void convert_table(struct buf *out, const uint16_t *table, struct str in)
 {
     for (size_t i = 0; i < in.n;) {

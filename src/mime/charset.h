@@ -15,6 +15,14 @@
 
 /* Appends `in` as UTF-8, always valid. The name may be in any case; empty or unknown is UTF-8. */
 void mime_charset_convert(struct buf *out, struct str charset, struct str in);
+/* How bytes of this charset may be cut before they are converted. */
+enum mime_charset_form {
+    MIME_CHARSET_UTF8,   /* as it is; what is not known is taken for it */
+    MIME_CHARSET_SINGLE, /* anywhere */
+    MIME_CHARSET_MULTI,  /* behind a byte below 0x30, which never is a part of a longer character */
+    MIME_CHARSET_SHIFTS  /* nowhere: what a byte means depends on those before it */
+};
+enum mime_charset_form mime_charset_form(struct str charset);
 /* True when this name is known and its table or descriptor is there. */
 bool mime_charset_known(struct str charset);
 

@@ -1,0 +1,196 @@
+/* mime/html_stream.c: see html_stream.h. A machine of states, one byte at a time but for runs of
+ * text; character references are decoded by html.c. */
+#include "mime/html_stream.h"
+
+#include "mime/html.h"
+
+#include <string.h>
+
+#define REFERENCE_MAX 12 /* with its "&", as in html.c */
+
+/* Elements whose content is no text, as in html.c. */
+static const char *const hidden[] = {"style", "script", "head", "title", "template", "noscript"};
+
+static bool is_name(char ch)
+{
+    return ascii_alpha(ch) || ascii_digit(ch) || ch == '#';
+}
+
+void mime_html_stream_init(struct mime_html_stream *h)
+{
+    *h = (struct mime_html_stream){.state = MIME_HTML_TEXT};
+}
+
+/* Text up to the next "<" or "&". Returns how much. */
+static size_t text(struct mime_html_stream *h, struct str in, struct buf *out)
+{
+    size_t n = 0;
+
+    while (n < in.n && in.p[n] != '<' && in.p[n] != '&')
+        n++;
+    buf_add(out, in.p, n);
+    if (n == in.n)
+        return n;
+    h->state = in.p[n] == '<' ? MIME_HTML_OPEN : MIME_HTML_REFERENCE;
+    h->word_n = 0;
+    return n + 1;
+}
+
+/* "<" is text unless a tag begins there. Uses the byte when it does. */
+static bool open(struct mime_html_stream *h, char ch, struct buf *out)
+{
+    if (!ascii_alpha(ch) && ch != '/' && ch != '!' && ch != '?') {
+        buf_char(out, '<');
+        h->state = MIME_HTML_TEXT;
+        return false;
+    }
+    buf_char(out, ' ');
+    h->state = MIME_HTML_NAME;
+    h->quote = 0;
+    h->hidden = NULL;
+    return false; /* the name begins with it */
+}
+
+/* What was read of a reference, as it stands in a whole document: followed by what follows. */
+static void end_reference(struct mime_html_stream *h, struct buf *out, bool semicolon)
+{
+    char whole[sizeof h->word + 2];
+    size_t n = h->word_n + 1;
+
+    whole[0] = '&';
+    memcpy(whole + 1, h->word, h->word_n);
+    if (semicolon)
+        whole[n++] = ';';
+    mime_html_text(out, str_of(whole, n), SIZE_MAX);
+    h->state = MIME_HTML_TEXT;
+}
+
+static bool reference(struct mime_html_stream *h, char ch, struct buf *out)
+{
+    if (is_name(ch) && h->word_n + 1 < REFERENCE_MAX) {
+        h->word[h->word_n++] = ch;
+        return true;
+    }
+    end_reference(h, out, ch == ';');
+    return ch == ';';
+}
+
+/* The element that this tag opens, when its content is hidden. */
+static const char *hidden_element(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(hidden); i++)
+        if (str_equal_nocase(name, str_c(hidden[i])))
+            return hidden[i];
+    return NULL;
+}
+
+static bool is_comment_start(const struct mime_html_stream *h, char ch)
+{
+    return ch == "!--"[h->word_n] && memcmp(h->word, "!--", h->word_n) == 0;
+}
+
+/* The name of a tag, or "!--". What is longer than `word` is no name that is looked for. */
+static bool name(struct mime_html_stream *h, char ch)
+{
+    if (h->word_n < 3 && is_comment_start(h, ch)) {
+        h->word[h->word_n++] = ch;
+        if (h->word_n == 3) {
+            h->state = MIME_HTML_COMMENT;
+            h->matched = 0;
+        }
+        return true;
+    }
+    if (is_name(ch) && (h->word_n == 0 || h->word[0] != '!')) {
+        if (h->word_n < sizeof h->word)
+            h->word[h->word_n++] = ch;
+        return true;
+    }
+    h->hidden = hidden_element(str_of(h->word, h->word_n));
+    h->state = MIME_HTML_TAG;
+    return false;
+}
+
+static void tag(struct mime_html_stream *h, char ch)
+{
+    if (h->quote) {
+        h->quote = ch == h->quote ? 0 : h->quote;
+    } else if (ch == '"' || ch == '\'') {
+        h->quote = ch;
+    } else if (ch == '>') {
+        h->state = h->hidden ? MIME_HTML_HIDDEN : MIME_HTML_TEXT;
+        h->matched = 0;
+    }
+}
+
+static void comment(struct mime_html_stream *h, char ch)
+{
+    if (ch == '-') {
+        h->matched += h->matched < 2;
+    } else if (ch == '>' && h->matched == 2) {
+        h->state = MIME_HTML_TEXT;
+    } else {
+        h->matched = 0;
+    }
+}
+
+/* "</name" ends it; what follows up to ">" is a tag. */
+static void hidden_text(struct mime_html_stream *h, char ch, struct buf *out)
+{
+    size_t at = h->matched;
+    char wanted = at == 0 ? '<' : at == 1 ? '/' : h->hidden[at - 2];
+
+    if (ascii_lower(ch) != wanted) {
+        h->matched = ch == '<';
+        return;
+    }
+    h->matched++;
+    if (at < 2 || h->hidden[at - 1])
+        return;
+    buf_char(out, ' ');
+    h->state = MIME_HTML_TAG;
+    h->hidden = NULL;
+    h->quote = 0;
+}
+
+/* True when the byte was used. */
+static bool step(struct mime_html_stream *h, char ch, struct buf *out)
+{
+    switch (h->state) {
+    case MIME_HTML_OPEN:
+        return open(h, ch, out);
+    case MIME_HTML_REFERENCE:
+        return reference(h, ch, out);
+    case MIME_HTML_NAME:
+        return name(h, ch);
+    case MIME_HTML_TAG:
+        tag(h, ch);
+        return true;
+    case MIME_HTML_COMMENT:
+        comment(h, ch);
+        return true;
+    default:
+        hidden_text(h, ch, out);
+        return true;
+    }
+}
+
+void mime_html_stream_feed(struct mime_html_stream *h, struct str in, struct buf *out)
+{
+    size_t at = 0;
+
+    while (at < in.n && !out->overflow) {
+        if (h->state == MIME_HTML_TEXT)
+            at += text(h, str_skip(in, at), out);
+        else
+            at += step(h, in.p[at], out);
+    }
+}
+
+void mime_html_stream_end(struct mime_html_stream *h, struct buf *out)
+{
+    if (h->state == MIME_HTML_OPEN)
+        buf_char(out, '<');
+    else if (h->state == MIME_HTML_REFERENCE)
+        end_reference(h, out, false);
+    mime_html_stream_init(h);
+}

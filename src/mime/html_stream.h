@@ -1,0 +1,33 @@
+/* mime/html_stream.h: mime_html_text (html.h) for a document that comes in pieces: the same text,
+ * however it is cut and however large it is. */
+#ifndef MIME_HTML_STREAM_H
+#define MIME_HTML_STREAM_H
+
+#include "base/buf.h"
+
+/* Embedded object without memory of its own. */
+struct mime_html_stream {
+    enum {
+        MIME_HTML_TEXT,
+        MIME_HTML_OPEN,      /* behind "<" */
+        MIME_HTML_REFERENCE, /* behind "&" */
+        MIME_HTML_NAME,      /* in the name of a tag, or of what begins with "<!--" */
+        MIME_HTML_TAG,
+        MIME_HTML_COMMENT,
+        MIME_HTML_HIDDEN /* in an element without text */
+    } state;
+    char word[16]; /* what was read of a reference, or of a name */
+    size_t word_n;
+    size_t matched;     /* of "-->", or of "</name" */
+    char quote;         /* of an attribute's value; 0: none */
+    const char *hidden; /* the element that is left out at the end of this tag, or that it is in;
+                           NULL: none */
+};
+
+void mime_html_stream_init(struct mime_html_stream *h);
+/* Appends the text of the next piece, UTF-8 or anything else that is ASCII where HTML is. */
+void mime_html_stream_feed(struct mime_html_stream *h, struct str in, struct buf *out);
+/* Appends what was held back. */
+void mime_html_stream_end(struct mime_html_stream *h, struct buf *out);
+
+#endif
