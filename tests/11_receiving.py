@@ -250,4 +250,20 @@ def test_a_silent_connection_ends_with_words():
             assert code == "421" and "silent" in words, words
 
 
+def test_a_busy_connection_does_not_last_for_ever():
+    with Server(settings=["smtp-session-time = 5"]) as s:
+        with Raw(("127.0.0.1", s.smtp)) as c:
+            assert c.transaction(ADA) == ["250"] and c.say("DATA")[0] == "354"
+            began = time.monotonic()
+            try:
+                while time.monotonic() - began < 20:        # a byte now and then
+                    c.s.sendall(b"x")
+                    time.sleep(0.3)
+            except OSError:
+                pass
+            took = time.monotonic() - began
+            assert 4 < took < 12, took
+        assert s.messages() == []
+
+
 main()

@@ -60,7 +60,7 @@
             "Refused commands and unknown recipients a minute; beyond, connections are turned away.")  \
     SETTING(NUMBER, messages_connection, "messages-per-connection", "10000", 0, 1000000000, LIVE,  \
             "The most messages of one SMTP connection; 0: no limit.")                              \
-    SETTING(NUMBER, smtp_session_time, "smtp-session-time", "7200", 60, 1000000, LIVE,             \
+    SETTING(NUMBER, smtp_session_time, "smtp-session-time", "7200", 5, 1000000, LIVE,             \
             "Seconds that one SMTP connection may last, however busy it is.")                      \
     SETTING(NUMBER, smtp_timeout, "smtp-timeout", "300", 5, 3600, LIVE,                            \
             "Seconds that an SMTP client may be silent (RFC 5321 section 4.5.3.2).")               \

@@ -4,6 +4,8 @@
  * LINGER_SECONDS or LINGER_BYTES and frees itself. */
 #include "net/stream.h"
 
+#include "base/clock.h"
+
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
@@ -13,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LINGER_SECONDS 2
+#define LINGER_SECONDS 2LL
 #define LINGER_BYTES (1 << 20)
 #define READ_HIGH ((size_t)256 * 1024)
 
@@ -26,6 +28,7 @@ struct stream {
     SSL_CTX *starting; /* STARTTLS waits for the output to drain */
     bool lingering, half_closed;
     size_t swallowed;
+    int64_t half_closed_us;
     uint64_t timeout_s;
 };
 
@@ -49,6 +52,7 @@ static void linger_step(struct stream *s)
     ERR_clear_error();
     shutdown(bufferevent_getfd(s->bev), SHUT_WR);
     s->half_closed = true;
+    s->half_closed_us = clock_boot_us();
     finishing--;
 }
 
@@ -63,7 +67,9 @@ static void on_read(struct bufferevent *bev, void *arg)
     }
     s->swallowed += evbuffer_get_length(in);
     evbuffer_drain(in, evbuffer_get_length(in));
-    if (s->swallowed > LINGER_BYTES)
+    /* The timeout is one of silence: who goes on talking, byte by byte, is not listened to for ever. */
+    if (s->swallowed > LINGER_BYTES ||
+        (s->half_closed && clock_boot_us() - s->half_closed_us > LINGER_SECONDS * 1000000))
         stream_destroy(s);
 }
 
