@@ -71,6 +71,33 @@ static void an_arena_refuses_once_it_is_full(void)
     arena_done(&a);
 }
 
+static void an_arena_resizes_and_keeps_to_the_maximum_of_the_heap(void)
+{
+    struct arena a;
+    char *p = NULL, *q;
+
+    arena_init(&a, 1 << 20);
+    for (size_t n = 10; n < 5000; n *= 2) {
+        q = arena_resize(&a, p, n);
+        if (!CHECK(q && q[n / 2] == 0 && q[n - 1] == 0 && (n == 10 || q[0] == 'a')))
+            break;
+        memset(q, 'a', n / 2);
+        p = q;
+        CHECK(arena_alloc(&a, 700));
+    }
+    CHECK(!arena_resize(&a, p, 1 << 20) && !a.full && p[0] == 'a');
+    arena_done(&a);
+
+    arena_init(&a, 1 << 20);
+    a.heap_max = 20000;
+    for (size_t n = 1; arena_alloc(&a, n); n = n % 3000 + 97)
+        CHECK(a.heap <= a.heap_max);
+    CHECK(a.full && a.used > 10000);
+    arena_hold(&a, 30000);
+    CHECK(arena_room(&a) < 1000 && !arena_resize(&a, NULL, 1000));
+    arena_done(&a);
+}
+
 static void a_cursor_remembers_its_first_failure(void)
 {
     struct cursor c;
@@ -141,9 +168,9 @@ static void base64_is_strict(void)
     static const struct {
         const char *text, *want; /* want NULL: refused */
     } rows[] = {
-        {"", ""},          {"Zg==", "f"},     {"Zm8=", "fo"}, {"Zm9v", "foo"}, {"Zm9vYg==", "foob"},
-        {"Zh==", NULL},    {"Zm9=", NULL},    {"Z===", NULL}, {"Zg", NULL},    {"Zg==Zg==", NULL},
-        {"Zm 9v", NULL},   {"====", NULL},    {"Zm9v\n", NULL},
+        {"", ""},        {"Zg==", "f"},  {"Zm8=", "fo"},   {"Zm9v", "foo"}, {"Zm9vYg==", "foob"},
+        {"Zh==", NULL},  {"Zm9=", NULL}, {"Z===", NULL},   {"Zg", NULL},    {"Zg==Zg==", NULL},
+        {"Zm 9v", NULL}, {"====", NULL}, {"Zm9v\n", NULL},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -185,9 +212,9 @@ static void utf8_is_that_of_rfc_3629(void)
         const char *text;
         bool valid;
     } rows[] = {
-        {"plain", true},          {"\xc3\xa6", true},          {"\xf0\x9f\x93\xae", true},
-        {"\xc0\x80", false},      {"\xed\xa0\x80", false},     {"\xf4\x90\x80\x80", false},
-        {"\xe2\x82", false},      {"\xff", false},             {"a\x80z", false},
+        {"plain", true},     {"\xc3\xa6", true},      {"\xf0\x9f\x93\xae", true},
+        {"\xc0\x80", false}, {"\xed\xa0\x80", false}, {"\xf4\x90\x80\x80", false},
+        {"\xe2\x82", false}, {"\xff", false},         {"a\x80z", false},
     };
     struct buf b;
 
@@ -243,6 +270,7 @@ int main(void)
     RUN(slices_compare_and_cut);
     RUN(a_buffer_keeps_its_maximum);
     RUN(an_arena_refuses_once_it_is_full);
+    RUN(an_arena_resizes_and_keeps_to_the_maximum_of_the_heap);
     RUN(a_cursor_remembers_its_first_failure);
     RUN(a_map_finds_what_was_put_and_only_that);
     RUN(siphash_agrees_with_its_paper);

@@ -57,7 +57,8 @@ struct mime_message {
 void mime_process_init(void);
 
 /* bytes are borrowed as long as *out is used; everything else is in the arena (give it at least
- * half the message plus 64 KiB; without room for one part it panics). When the arena fills up, or
+ * half the message plus 64 KiB, and never less than 512 bytes). More than that is taken of the heap
+ * at no time. When the arena fills up, or
  * LIMIT_MIME_PARTS is reached, the last part takes the rest of the message: still no failure. */
 void mime_parse(struct str bytes, struct arena *arena, struct mime_message *out);
 

@@ -189,7 +189,7 @@ static struct str join(struct piece *pieces, uint32_t n, uint32_t first, struct 
     const struct piece *order[LIMIT_MIME_PARAMETERS + 1] = {NULL};
     struct str charset = STR_NULL, language, result;
     struct buf bytes, text;
-    size_t total = 0;
+    size_t total = 0, room = arena_room(arena) / 4; /* for three of them at once */
 
     for (uint32_t i = first; i < n; i++) {
         if (!pieces[i].starred || !str_equal_nocase(pieces[i].base, pieces[first].base))
@@ -199,7 +199,7 @@ static struct str join(struct piece *pieces, uint32_t n, uint32_t first, struct 
         if (!order[pieces[i].index])
             order[pieces[i].index] = &pieces[i];
     }
-    buf_init(&bytes, total + 1);
+    buf_init(&bytes, size_min(total + 1, room));
     for (size_t i = 0; i < ARRAY_LEN(order); i++) {
         struct str part, after;
 
@@ -214,9 +214,11 @@ static struct str join(struct piece *pieces, uint32_t n, uint32_t first, struct 
         else
             buf_str(&bytes, part);
     }
-    buf_init(&text, total * 4 + 16);
+    buf_init(&text, size_min(total * 4 + 16, room));
     mime_charset_convert(&text, charset, buf_view(&bytes));
+    arena_hold(arena, text.cap + bytes.cap);
     result = arena_str(arena, buf_view(&text));
+    arena_let_go(arena, text.cap + bytes.cap);
     buf_done(&bytes);
     buf_done(&text);
     return result;

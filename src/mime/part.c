@@ -8,7 +8,6 @@
  * A boundary line is "--", the boundary, "--" or nothing, and white space: not a mere prefix,
  * because clients number their boundaries, and "--Apple-Mail-10" is no line of "Apple-Mail-1". */
 #include "base/limits.h"
-#include "base/vec.h"
 #include "mime/date.h"
 #include "mime/header.h"
 #include "mime/param.h"
@@ -17,6 +16,7 @@
 #include <string.h>
 
 #define BOUNDARY_MAX 256 /* 70 by RFC 2046 section 5.1.1 */
+#define ROOM_LEAST 448   /* message.h says 512: some is for the arena itself */
 
 struct frame {
     struct str boundary;
@@ -29,7 +29,8 @@ struct scan {
     size_t at;      /* the line that is looked at */
     uint64_t lines; /* line ends before `at` */
     uint64_t fields;
-    struct vec parts;
+    struct mime_part *parts; /* in the arena; they move when there are more of them */
+    uint32_t parts_n, parts_cap;
     uint32_t current;
     struct frame frames[LIMIT_MIME_DEPTH];
     uint32_t frames_n;
@@ -38,7 +39,7 @@ struct scan {
 
 static struct mime_part *part_at(const struct scan *s, uint32_t i)
 {
-    return vec_at(&s->parts, i);
+    return &s->parts[i];
 }
 
 /* Which frame has this line as its boundary? Innermost first. */
@@ -192,7 +193,7 @@ static void read_header(struct scan *s, struct mime_part *part)
 /* RFC 2046 section 5.1.5: in a multipart/digest the default is message/rfc822. */
 static void set_default_type(const struct scan *s, struct mime_part *part, uint32_t parent)
 {
-    const struct mime_part *outer = s->parts.n > 1 ? part_at(s, parent) : NULL;
+    const struct mime_part *outer = s->parts_n > 1 ? part_at(s, parent) : NULL;
     bool digest = outer && outer->multipart && str_equal_nocase(outer->subtype, STR("digest")) &&
                   part->body_at > part->header_at;
 
@@ -202,12 +203,21 @@ static void set_default_type(const struct scan *s, struct mime_part *part, uint3
     part->subtype = digest ? STR("RFC822") : STR("PLAIN");
 }
 
-/* Memory for the array of parts is taken at the end; until then it is kept free by lowering the
- * arena's maximum. */
-static bool room_for_part(const struct scan *s)
+/* Makes room for one part more, and for half as many again where the arena has it. */
+static bool room_for_part(struct scan *s)
 {
-    return s->parts.n < LIMIT_MIME_PARTS && !s->arena->full &&
-           s->arena->max - s->arena->used >= sizeof(struct mime_part);
+    if (s->parts_n == LIMIT_MIME_PARTS || s->arena->full)
+        return false;
+    for (uint32_t more = s->parts_n / 2 + 4; s->parts_n == s->parts_cap && more; more /= 2) {
+        struct mime_part *parts =
+            arena_resize(s->arena, s->parts, (s->parts_n + more) * sizeof *parts);
+
+        if (parts) {
+            s->parts = parts;
+            s->parts_cap = s->parts_n + more;
+        }
+    }
+    return s->parts_n < s->parts_cap;
 }
 
 static void make_opaque(struct mime_part *part, const char *type, const char *subtype)
@@ -236,6 +246,7 @@ static struct str find_boundary(const struct mime_part *part, struct arena *aren
 /* Decides whether the part is looked into. */
 static void classify(struct scan *s, uint32_t index)
 {
+    bool room = room_for_part(s);
     struct mime_part *part = part_at(s, index);
     bool multipart = str_equal_nocase(part->type, STR("multipart"));
     bool message = str_equal_nocase(part->type, STR("message")) &&
@@ -247,7 +258,7 @@ static void classify(struct scan *s, uint32_t index)
         return;
     if (multipart && boundary.n == 0) {
         make_opaque(part, "TEXT", "PLAIN");
-    } else if (part->depth + 1 >= LIMIT_MIME_DEPTH || !room_for_part(s) ||
+    } else if (part->depth + 1 >= LIMIT_MIME_DEPTH || !room || s->arena->full ||
                part->body_at == part->header_at) {
         make_opaque(part, "APPLICATION", "OCTET-STREAM");
     } else if (message) {
@@ -261,10 +272,9 @@ static void classify(struct scan *s, uint32_t index)
 /* Begins the part whose header is at s->at, and reads that header. */
 static uint32_t begin_part(struct scan *s, uint32_t parent)
 {
-    uint32_t index = (uint32_t)s->parts.n;
-    struct mime_part *part = vec_add(&s->parts);
+    uint32_t index = s->parts_n++;
+    struct mime_part *part = part_at(s, index);
 
-    s->arena->max -= sizeof *part;
     part->parent = parent;
     part->header_at = s->at;
     if (index != 0) {
@@ -442,20 +452,17 @@ static void read_message_fields(struct mime_message *m, struct arena *arena)
 void mime_parse(struct str bytes, struct arena *arena, struct mime_message *out)
 {
     struct scan s = {.in = bytes, .cr = mime_line_is_cr(bytes), .arena = arena};
-    size_t arena_max = arena->max;
+    size_t heap_max = arena->heap_max;
 
-    if (arena->max - arena->used < sizeof(struct mime_part))
+    /* What is taken of the heap keeps to the same maximum, with all that is taken for a time. */
+    arena->heap_max = size_min(heap_max, arena->heap + (arena->max - arena->used));
+    if (arena_room(arena) < ROOM_LEAST || !room_for_part(&s))
         panic("mime_parse needs an arena with room for one part");
     *out = (struct mime_message){.bytes = bytes};
-    vec_init(&s.parts, sizeof(struct mime_part));
     begin_parts(&s, 0);
     scan_body(&s);
-    arena->max = arena_max;
-    out->parts_n = (uint32_t)s.parts.n;
-    out->parts = arena_array(arena, s.parts.n, sizeof(struct mime_part));
-    if (!out->parts)
-        panic("mime_parse kept too little room for its parts");
-    memcpy(out->parts, s.parts.p, s.parts.n * sizeof(struct mime_part));
-    vec_done(&s.parts);
+    out->parts_n = s.parts_n;
+    out->parts = s.parts;
     read_message_fields(out, arena);
+    arena->heap_max = heap_max;
 }

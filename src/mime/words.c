@@ -142,7 +142,7 @@ static void decode(struct words *w, struct str in)
     size_t plain = 0; /* where text that is no encoded word begins */
     bool after_word = false;
 
-    for (size_t at = 0; at < in.n;) {
+    for (size_t at = 0; at < in.n && !w->text.overflow && !w->bytes.overflow;) {
         const char *next = memchr(in.p + at, '=', in.n - at);
         struct word word;
 
@@ -210,10 +210,13 @@ struct str mime_decode_words(struct str raw, struct arena *arena)
     max = plain.n * 4 + 16; /* U+FFFD is three bytes, and the longest that a byte becomes */
     if (str_find(plain, STR("=?")) == SIZE_MAX && utf8_valid(plain))
         return without_controls(plain, arena);
+    max = size_min(max, arena_room(arena) / 4); /* three of them at once, at the end */
     buf_init(&w.text, max);
     buf_init(&w.bytes, max);
     decode(&w, plain);
+    arena_hold(arena, w.text.cap + w.bytes.cap);
     result = without_controls(buf_view(&w.text), arena);
+    arena_let_go(arena, w.text.cap + w.bytes.cap);
     buf_done(&w.text);
     buf_done(&w.bytes);
     return result;
