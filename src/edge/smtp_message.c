@@ -364,7 +364,7 @@ static void print_trace(struct conn *c, const struct smtp_mail *mail, struct buf
     if (c->peer.sa.ss_family == AF_UNIX)
         buf_c(out, " (local)");
     else
-        buf_printf(out, " (%s[%.*s])", str_find_char(buf_view(&ip), ':') != SIZE_MAX ? "IPv6:" : "",
+        buf_printf(out, " ([%s%.*s])", str_find_char(buf_view(&ip), ':') != SIZE_MAX ? "IPv6:" : "",
                    STR_ARG(buf_view(&ip)));
     buf_printf(out, "\r\n\tby %s with %s%s%s id %s", c->e->edge.p->config.hostname, mail->smtputf8 ? "UTF8" : "",
                protocol, tls && ehlo ? "S" : "", c->id);
