@@ -558,7 +558,7 @@ void mime_sample_check(const struct mime_sample *sample)
     struct arena arena;
 
     arena_init(&arena, 64 << 20);
-    s.arena = (struct arena){.max = 64 << 20};
+    arena_init(&s.arena, 64 << 20);
     check_lines(buf_view(&s.out));
     mime_parse(buf_view(&s.out), &arena, &m);
     if (!str_equal(m.subject, s.subject) || m.date_us != s.date_us ||
