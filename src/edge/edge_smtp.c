@@ -88,10 +88,12 @@ static void end_if_over(struct conn *c)
 {
     uint64_t most = c->e->edge.p->config.smtp_session_time;
 
-    if (c->too_many)
+    if (c->too_many) {
         smtp_server_end(c->server, "too many errors from your address; come back in some minutes");
-    else if (clock_boot_us() - c->began_us > (int64_t)most * 1000000 && !c->handed)
+    } else if (clock_boot_us() - c->began_us > (int64_t)most * 1000000 && !c->handed && !c->closing) {
+        c->e->too_long++;
         smtp_server_end(c->server, "this connection has lasted long enough; make another");
+    }
 }
 
 static bool begin(struct conn *c, bool within);
@@ -319,6 +321,7 @@ static bool start(void *arg, struct process *p, bool *ready, struct error *err)
         e->memory_most = (uint64_t)pages * (uint64_t)size / 4;
     e->smtp.hostname = e->lmtp.hostname = str_c(p->config.hostname);
     e->lmtp.lmtp = true;
+    e->smtp.counters = e->lmtp.counters = &e->counters;
     net_rates_init(&e->rates);
     e->edge.p = p;
     set_rates(e);
@@ -370,6 +373,15 @@ static void status(void *arg, struct process_status *s)
     process_status_add(s, "refused-without-proxy", e->proxy_refused);
     for (size_t i = 0; i < NET_RATE_KINDS; i++)
         process_status_add(s, rate_names[i], e->rates.refused[i]);
+    process_status_add(s, "refused-too-large", e->counters.sizes);
+    process_status_add(s, "refused-bare-line-end", e->counters.bare);
+    process_status_add(s, "refused-recipients", e->counters.recipients);
+    process_status_add(s, "ended-for-errors", e->counters.errors);
+    process_status_add(s, "ended-for-idle-commands", e->counters.idle);
+    process_status_add(s, "ended-for-unknown-recipients", e->counters.strangers);
+    process_status_add(s, "ended-after-messages", e->counters.messages);
+    process_status_add(s, "ended-for-other-protocol", e->counters.protocols);
+    process_status_add(s, "ended-after-time", e->too_long);
 }
 
 NORETURN void edge_smtp_main(unsigned instance)

@@ -17,9 +17,10 @@ struct smtp_edge {
     struct conn *conns;
     uint64_t memory, memory_most; /* of messages in flight, bytes */
     struct smtp_config smtp, lmtp;
+    struct smtp_counters counters;
     struct net_rates rates;
     struct unheard *unheard; /* a ring of messages whose answer nobody heard; NULL before the first */
-    uint64_t accepted, refused, proxy_refused, repeated;
+    uint64_t accepted, refused, proxy_refused, repeated, too_long;
 };
 
 struct conn {

@@ -44,6 +44,7 @@ static void chunk_done(struct smtp_server *s)
     } else if (s->data.bare || s->size > s->config.size_max || s->data_failed) {
         smtp_message_end(s, 1); /* it is refused now, and chunks that follow are swallowed */
     } else if (s->chunk_size == 0 && ++s->idle > LIMIT_SMTP_IDLE_COMMANDS) {
+        s->config.counters->idle++;
         smtp_reply(s, "421 4.7.0 Too many empty chunks");
         smtp_close(s);
     } else {

@@ -117,6 +117,7 @@ static void cmd_mail(struct smtp_server *s, struct str argument)
     bool ok;
 
     if (s->config.messages_max && s->messages >= s->config.messages_max) {
+        s->config.counters->messages++;
         smtp_reply(s, "421 4.7.0 That were all messages of one connection; make another");
         smtp_close(s);
         return;
@@ -162,6 +163,7 @@ static void cmd_rcpt(struct smtp_server *s, struct str argument)
     } else if (path.utf8 && !s->mail.smtputf8) { /* RFC 6531 section 3.5 */
         smtp_refuse(s, "553 5.6.7 This address needs SMTPUTF8 in MAIL");
     } else if (s->recipients >= s->config.recipients_max) {
+        s->config.counters->recipients++;
         smtp_reply(s, "452 4.5.3 Too many recipients, send the rest in another transaction");
     } else {
         view = view_of(&path, &arena);
@@ -344,6 +346,7 @@ static bool is_too_idle(struct smtp_server *s, const struct smtp_command *comman
     if (command->argument == SMTP_ARG_TO || command->run == smtp_chunk_command ||
         ++s->idle <= LIMIT_SMTP_IDLE_COMMANDS)
         return false;
+    s->config.counters->idle++;
     smtp_reply(s, "421 4.7.0 Too many commands without a message");
     smtp_close(s);
     return true;
@@ -355,6 +358,7 @@ void smtp_command_run(struct smtp_server *s, struct str line)
     struct str word, argument = STR_NULL;
 
     if (is_other_protocol(line)) {
+        s->config.counters->protocols++;
         smtp_reply(s, "421 4.7.0 This is a mail server");
         smtp_close(s);
         return;

@@ -188,7 +188,7 @@ static void a_connection_has_its_measure(void)
         owner_feed(&o, STR("NOOP\r\n"), 1000);
     CHECK(!o.closed);
     owner_feed(&o, STR("NOOP\r\n"), 1000);
-    CHECK(o.closed && o.refusals == 0);
+    CHECK(o.closed && o.refusals == 0 && o.counters.idle == 1);
     owner_done(&o);
 
     begin(&o, &config);
@@ -197,7 +197,7 @@ static void a_connection_has_its_measure(void)
         owner_feed(&o, STR("RCPT TO:<nobody@c.test>\r\n"), 1000);
     CHECK(!o.closed);
     owner_feed(&o, STR("RCPT TO:<nobody@c.test>\r\n"), 1000);
-    CHECK(o.closed && o.refusals == LIMIT_SMTP_STRANGERS);
+    CHECK(o.closed && o.refusals == LIMIT_SMTP_STRANGERS && o.counters.strangers == 1);
     owner_done(&o);
 }
 

@@ -36,6 +36,7 @@ static bool take_size(struct smtp_server *s, struct str value, struct smtp_mail 
         return false;
     }
     if (!str_to_u64(value, s->config.size_max, &size)) {
+        s->config.counters->sizes++;
         smtp_reply(s, "552 5.3.4 A message may have %llu bytes here",
                    (unsigned long long)s->config.size_max);
         return false;

@@ -50,7 +50,13 @@ static const struct path_case {
     {"text after a quoted part", "<\"a\"b@c.test>", NULL, NULL, 4},
     {"no domain", "<ada>", NULL, NULL, 4},
     {"two at signs", "<a@b@c.test>", NULL, NULL, 4},
-    {"UTF-8", "<j\xc3\xb6rg@b\xc3\xbc" "cher.test>", "j\xc3\xb6rg", "b\xc3\xbc" "cher.test", -1},
+    {"UTF-8",
+     "<j\xc3\xb6rg@b\xc3\xbc"
+     "cher.test>",
+     "j\xc3\xb6rg",
+     "b\xc3\xbc"
+     "cher.test",
+     -1},
     {"8-bit that is no UTF-8", "<\xe4@c.test>", NULL, NULL, 10},
     {"an overlong form", "<\xc0\xae@c.test>", NULL, NULL, 11},
     {"an underscore in a domain", "<a@b_c.test>", NULL, NULL, 4},

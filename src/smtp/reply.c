@@ -74,6 +74,7 @@ void smtp_refuse(struct smtp_server *s, const char *words)
     s->ops->refused(s->arg);
     if (++s->bad < LIMIT_SMTP_BAD_COMMANDS && s->unknown < LIMIT_SMTP_UNKNOWN_COMMANDS)
         return;
+    s->config.counters->errors++;
     smtp_reply(s, "421 4.7.0 Too many errors");
     smtp_close(s);
 }

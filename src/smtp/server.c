@@ -153,10 +153,12 @@ void smtp_message_bytes(struct smtp_server *s, struct str bytes)
 void smtp_message_end(struct smtp_server *s, uint32_t lines)
 {
     if (s->data.bare) {
+        s->config.counters->bare++;
         smtp_transaction_end(s);
         smtp_reply_times(s, lines,
                          "554 5.6.0 A line ends with CR or LF alone; RFC 5321 section 2.3.8");
     } else if (s->size > s->config.size_max) {
+        s->config.counters->sizes++;
         smtp_transaction_end(s);
         smtp_reply_times(s, lines, "552 5.3.4 A message may have %llu bytes here",
                          (unsigned long long)s->config.size_max);
@@ -214,6 +216,7 @@ static void rcpt_answered(struct smtp_server *s, const struct error *err)
     s->ops->refused(s->arg);
     if (++s->strangers < LIMIT_SMTP_STRANGERS)
         return;
+    s->config.counters->strangers++;
     smtp_reply(s, "421 4.7.0 Too many recipients are not here");
     smtp_close(s);
 }

@@ -12,6 +12,18 @@
 
 struct smtp_server;
 
+/* How often a limit was met; for `posthus status`. */
+struct smtp_counters {
+    uint64_t errors;     /* connections ended for errors in a row, or words that are no command */
+    uint64_t idle;       /* ... for commands without a message */
+    uint64_t strangers;  /* ... for recipients that are not here */
+    uint64_t messages;   /* ... after messages_max */
+    uint64_t protocols;  /* ... because another protocol was spoken */
+    uint64_t recipients; /* recipients refused beyond recipients_max */
+    uint64_t sizes;      /* messages refused beyond size_max */
+    uint64_t bare;       /* messages refused for a CR or LF alone */
+};
+
 struct smtp_config {
     struct str hostname;     /* in the greeting and EHLO; borrowed for the server's life */
     uint64_t size_max;       /* SIZE (RFC 1870), bytes */
@@ -20,6 +32,7 @@ struct smtp_config {
     bool starttls;           /* offered while the stream is plain */
     bool submission;         /* own users' clients: a space before a path is let through */
     bool lmtp;               /* LMTP: LHLO, and an answer for each recipient after the data */
+    struct smtp_counters *counters; /* the owner's, of all its dialogues */
 };
 
 struct smtp_path_view {       /* an address as the dialogue parsed it; valid during the call */

@@ -114,7 +114,10 @@ void owner_init(struct owner *o, const struct smtp_config *config)
     buf_init(&o->events, (size_t)8 << 20);
     buf_init(&o->message, (size_t)64 << 20);
     buf_init(&o->all, (size_t)64 << 20);
-    o->server = smtp_server_create(config, &ops, o, &o->out);
+    struct smtp_config own = *config;
+
+    own.counters = &o->counters;
+    o->server = smtp_server_create(&own, &ops, o, &o->out);
 }
 
 void owner_done(struct owner *o)

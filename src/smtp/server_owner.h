@@ -13,6 +13,7 @@
 
 struct owner {
     struct smtp_server *server;
+    struct smtp_counters counters;
     struct buf out;     /* replies */
     struct buf events;  /* one line each: "rcpt a@b size 0", "begin", "end a@b 12" with what
                            MAIL said of BODY and SMTPUTF8, "reset", "starttls", "close" */
