@@ -228,21 +228,26 @@ def is_undecodable(c):
     return ("\ufffd" in c.a or "?" in c.b) and solid(c.a) == solid(c.b)
 
 
+def ascii_only(text):
+    return re.sub(r"%[01][0-9a-f]|%7f|[^\x21-\x7e]|\?", "", text)
+
+
 def is_superset(c):
-    """C1 controls, or what GMime could not read, where the larger charset has letters."""
+    """C1 controls, or other letters, where the larger charset has letters; what is ASCII is the same."""
     def western(text):
         return "".join(ch.encode("latin-1").decode("cp1252", "ignore") if "\x80" <= ch <= "\x9f" else ch for ch in text)
     if not (c.text or c.decoded):
         return False
     if solid(western(c.b)) == solid(c.a):
         return True
-    labels = b"gb2312|gbk|big5|euc-kr|ks_c_5601-1987|shift_jis|euc-jp|iso-2022-jp|iso-8859-[189]|windows-12..|utf-7"
+    labels = b"gb2312|gbk|gb18030|big5|euc-kr|ks_c_5601-1987|shift_jis|euc-jp|iso-2022-jp|iso-8859-[189]|windows-12.."
     pattern = rb"(?i)=\?(%s)[?*]" % labels if c.decoded else rb"(?i)^(%s)$" % labels
-    return bool(re.search(pattern, c.raw() if c.what in FIELDS else c.data if c.decoded else c.part("charset").encode()))
+    where = c.raw() if c.what in FIELDS else c.data if c.decoded else c.part("charset").encode()
+    return bool(re.search(pattern, where)) and ascii_only(c.a) == ascii_only(c.b)
 
 
 def is_raw_in_word(c):
-    return c.decoded and bool(re.search(rb"=\?[^?\s]+\?[qQbB]\?[^?]*[\x80-\xff]", c.data))
+    return c.decoded and bool(re.search(rb"=\?[^?\s]+\?[qQbB]\?[^?]*[\x80-\xff]", c.raw() if c.what in FIELDS else c.data))
 
 
 def is_8bit_structure(c):
@@ -354,8 +359,14 @@ def is_quoted_printable(c):
 
 
 def is_base64(c):
-    """Damaged base64: the two differ in the last octets, or where its signs are."""
-    return c.what == "content" and c.part("encoding") == "base64"
+    """The two differ in the last octets, or in what comes behind an "="."""
+    if c.what != "content" or c.part("encoding") != "base64":
+        return False
+    if c.text:
+        return c.a.startswith(c.b) or solid(c.a).startswith(solid(c.b)[:-3])
+    if re.search(rb"(?m)^[A-Za-z0-9+/]+=+[A-Za-z0-9+/]{2}", c.data):
+        return True                             # an "=" where no end can be
+    return 0 < int(c.a.split(":")[0]) - int(c.b.split(":")[0]) <= 2
 
 
 def is_uuencode(c):
@@ -395,6 +406,8 @@ CLASSES = {
     "comment": ("RFC 5322 section 3.2.2, RFC 2045 section 5.1: comments may stand between any two words, and are no text", is_comment),
     "backslash": ("RFC 2045 section 5.1: only quotes and backslashes are quoted in a parameter, else Windows paths are lost",
                   lambda c: c.what in ("filename", "name") and c.a.replace("\\", "") == c.b.replace("\\", "")),
+    "control": ("RFC 5322 section 3.2.5: a control is no text; in what is shown it becomes a space",
+                lambda c: c.decoded and re.sub("%[01][0-9a-f]|%7f| ", "", c.a) == re.sub("%[01][0-9a-f]|%7f| ", "", c.b)),
     "leap second": ("RFC 5322 section 3.3: second 60", is_leap_second),
     "zone": ("RFC 5322 section 4.3: military and unknown zones are -0000; CET and CEST, +1 and +01:00 as they are meant", is_zone),
     "three-digit year": ("RFC 5322 section 4.3: added to 1900", is_year),
@@ -408,7 +421,7 @@ CLASSES = {
                    "wins over the plain one, what is not closed ends with the field", is_param),
     "quoted-printable": ("RFC 2045 section 6.7 (3), (5): white space at the end of a line is deleted, also behind '='; an '=' that "
                          "begins nothing stays, with what follows", is_quoted_printable),
-    "cut base64": ("RFC 2045 section 6.8: the whole octets of a group that was cut are kept", is_base64),
+    "cut base64": ("RFC 2045 section 6.8: the whole octets of a group that was cut are kept, and an '=' that can not be the end is skipped", is_base64),
     "uuencode": ("no RFC; a cut group is kept as in base64", is_uuencode),
 }
 

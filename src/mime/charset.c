@@ -109,110 +109,83 @@ static struct {
     [UTF32] = {.iconv_name = "UTF-32"},
 };
 
-/* What senders write, lower case. */
+/* What senders write: lower case, letters and digits alone, without "x-". */
 static const struct {
     const char *name;
     enum charset charset;
 } names[] = {
-    {"utf-8", UNICODE},
-    {"us-ascii", UNICODE},
-    {"iso-8859-1", WIN1252},
-    {"utf8", UNICODE},
-    {"ascii", UNICODE},
-    {"ansi_x3.4-1968", UNICODE},
-    {"windows-1252", WIN1252},
-    {"latin1", WIN1252},
-    {"iso8859-1", WIN1252},
-    {"iso_8859-1", WIN1252},
-    {"cp1252", WIN1252},
-    {"cp-1252", WIN1252},
-    {"iso-8859-2", LATIN2},
-    {"iso-8859-3", LATIN3},
-    {"iso-8859-4", LATIN4},
-    {"iso8859-2", LATIN2},
-    {"latin2", LATIN2},
-    {"iso-8859-5", CYRILLIC},
-    {"iso-8859-6", ARABIC},
-    {"iso-8859-6-i", ARABIC},
-    {"iso-8859-7", GREEK},
-    {"iso-8859-8", HEBREW},
-    {"iso-8859-8-i", HEBREW},
-    {"iso-8859-8-e", HEBREW},
-    {"iso-8859-9", WIN1254},
-    {"latin5", WIN1254},
-    {"iso-8859-10", LATIN6},
-    {"iso-8859-11", WIN874},
-    {"tis-620", WIN874},
-    {"windows-874", WIN874},
-    {"iso-8859-13", LATIN7},
-    {"iso-8859-14", LATIN8},
-    {"iso-8859-15", LATIN9},
-    {"iso8859-15", LATIN9},
-    {"latin-9", LATIN9},
-    {"latin9", LATIN9},
-    {"iso-8859-16", LATIN10},
-    {"windows-1250", WIN1250},
-    {"cp1250", WIN1250},
-    {"windows-1251", WIN1251},
-    {"cp1251", WIN1251},
-    {"windows-1253", WIN1253},
-    {"cp1253", WIN1253},
-    {"windows-1254", WIN1254},
-    {"cp1254", WIN1254},
-    {"windows-1255", WIN1255},
-    {"cp1255", WIN1255},
-    {"windows-1256", WIN1256},
-    {"cp1256", WIN1256},
-    {"windows-1257", WIN1257},
-    {"cp1257", WIN1257},
-    {"windows-1258", WIN1258},
-    {"cp1258", WIN1258},
-    {"koi8-r", KOI8R},
-    {"koi8-u", KOI8U},
-    {"koi8-ru", KOI8U},
-    {"ibm437", IBM437},
-    {"cp437", IBM437},
-    {"ibm850", IBM850},
-    {"cp850", IBM850},
-    {"ibm852", IBM852},
-    {"cp852", IBM852},
-    {"ibm866", IBM866},
-    {"cp866", IBM866},
-    {"macintosh", MACINTOSH},
-    {"x-mac-roman", MACINTOSH},
-    {"gb2312", GB18030},
-    {"gbk", GB18030},
-    {"gb18030", GB18030},
-    {"gb_2312-80", GB18030},
-    {"x-gbk", GB18030},
-    {"cp936", GB18030},
-    {"big5", BIG5},
-    {"x-big5", BIG5},
-    {"big5-hkscs", BIG5},
-    {"cp950", BIG5},
-    {"euc-jp", EUCJP},
-    {"x-euc-jp", EUCJP},
-    {"iso-2022-jp", ISO2022JP},
-    {"csiso2022jp", ISO2022JP},
-    {"shift_jis", CP932},
-    {"shift-jis", CP932},
-    {"sjis", CP932},
-    {"x-sjis", CP932},
-    {"windows-31j", CP932},
-    {"cp932", CP932},
-    {"euc-kr", CP949},
-    {"ks_c_5601-1987", CP949},
-    {"ks_c_5601", CP949},
-    {"ksc5601", CP949},
-    {"cp949", CP949},
-    {"windows-949", CP949},
-    {"iso-2022-kr", ISO2022KR},
-    {"utf-7", UTF7},
-    {"unicode-1-1-utf-7", UTF7},
-    {"utf-16", UTF16},
-    {"utf-16le", UTF16LE},
-    {"utf-16be", UTF16BE},
-    {"utf-32", UTF32},
+    {"utf8", UNICODE},        {"usascii", UNICODE},
+    {"iso88591", WIN1252},    {"ascii", UNICODE},
+    {"ansix341968", UNICODE}, {"windows1252", WIN1252},
+    {"latin1", WIN1252},      {"cp1252", WIN1252},
+    {"iso88592", LATIN2},     {"iso88593", LATIN3},
+    {"iso88594", LATIN4},     {"latin2", LATIN2},
+    {"iso88595", CYRILLIC},   {"iso88596", ARABIC},
+    {"iso88596i", ARABIC},    {"iso88597", GREEK},
+    {"iso88598", HEBREW},     {"iso88598i", HEBREW},
+    {"iso88598e", HEBREW},    {"iso88599", WIN1254},
+    {"latin5", WIN1254},      {"iso885910", LATIN6},
+    {"iso885911", WIN874},    {"tis620", WIN874},
+    {"windows874", WIN874},   {"iso885913", LATIN7},
+    {"iso885914", LATIN8},    {"iso885915", LATIN9},
+    {"latin9", LATIN9},       {"iso885916", LATIN10},
+    {"windows1250", WIN1250}, {"cp1250", WIN1250},
+    {"windows1251", WIN1251}, {"cp1251", WIN1251},
+    {"windows1253", WIN1253}, {"cp1253", WIN1253},
+    {"windows1254", WIN1254}, {"cp1254", WIN1254},
+    {"windows1255", WIN1255}, {"cp1255", WIN1255},
+    {"windows1256", WIN1256}, {"cp1256", WIN1256},
+    {"windows1257", WIN1257}, {"cp1257", WIN1257},
+    {"windows1258", WIN1258}, {"cp1258", WIN1258},
+    {"koi8r", KOI8R},         {"koi8u", KOI8U},
+    {"koi8ru", KOI8U},        {"ibm437", IBM437},
+    {"cp437", IBM437},        {"ibm850", IBM850},
+    {"cp850", IBM850},        {"ibm852", IBM852},
+    {"cp852", IBM852},        {"ibm866", IBM866},
+    {"cp866", IBM866},        {"macintosh", MACINTOSH},
+    {"macroman", MACINTOSH},  {"gb2312", GB18030},
+    {"gbk", GB18030},         {"gb18030", GB18030},
+    {"gb231280", GB18030},    {"cp936", GB18030},
+    {"big5", BIG5},           {"big5hkscs", BIG5},
+    {"cp950", BIG5},          {"eucjp", EUCJP},
+    {"iso2022jp", ISO2022JP}, {"csiso2022jp", ISO2022JP},
+    {"shiftjis", CP932},      {"sjis", CP932},
+    {"windows31j", CP932},    {"cp932", CP932},
+    {"euckr", CP949},         {"ksc56011987", CP949},
+    {"ksc5601", CP949},       {"cp949", CP949},
+    {"windows949", CP949},    {"iso2022kr", ISO2022KR},
+    {"utf7", UTF7},           {"unicode11utf7", UTF7},
+    {"utf16", UTF16},         {"utf16le", UTF16LE},
+    {"utf16be", UTF16BE},     {"utf32", UTF32},
+    {"isoir100", WIN1252},    {"iso885911987", WIN1252},
+    {"csisolatin1", WIN1252}, {"l1", WIN1252},
+    {"cp819", WIN1252},       {"ansi", WIN1252},
+    {"win1252", WIN1252},     {"unicode11utf8", UNICODE},
+    {"utf8mb4", UNICODE},     {"646", UNICODE},
+    {"iso646us", UNICODE},    {"usascii7", UNICODE},
+    {"win1250", WIN1250},     {"win1251", WIN1251},
+    {"win1253", WIN1253},     {"win1254", WIN1254},
+    {"win1255", WIN1255},     {"win1256", WIN1256},
+    {"win1257", WIN1257},     {"win1258", WIN1258},
+    {"koi8", KOI8R},          {"cskoi8r", KOI8R},
+    {"dos866", IBM866},       {"csisolatin2", LATIN2},
+    {"l2", LATIN2},           {"csisolatincyrillic", CYRILLIC},
+    {"cyrillic", CYRILLIC},   {"arabic", ARABIC},
+    {"greek", GREEK},         {"hebrew", HEBREW},
+    {"logical", HEBREW},      {"visual", HEBREW},
+    {"latin3", LATIN3},       {"latin4", LATIN4},
+    {"latin6", LATIN6},       {"latin10", LATIN10},
+    {"mac", MACINTOSH},       {"csgb2312", GB18030},
+    {"chinese", GB18030},     {"euccn", GB18030},
+    {"ms936", GB18030},       {"csbig5", BIG5},
+    {"cnbig5", BIG5},         {"ujis", EUCJP},
+    {"mskanji", CP932},       {"ms932", CP932},
+    {"csshiftjis", CP932},    {"iso2022jp1", ISO2022JP},
+    {"ksc56011989", CP949},   {"korean", CP949},
+    {"cseuckr", CP949},       {"uhc", CP949},
+    {"ms949", CP949},         {"csiso2022kr", ISO2022KR},
+    {"iso10646ucs2", UTF16},  {"ucs2", UTF16},
+    {"unicode", UTF16},
 };
 
 /* Asks iconv for each byte above 127 alone. */
@@ -258,9 +231,21 @@ void mime_process_init(void)
 
 static enum charset find(struct str name)
 {
-    name = str_trim(name);
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_equal_nocase(name, str_c(names[i].name)))
+    char plain[32];
+    size_t n = 0;
+
+    for (size_t i = 0; i < name.n; i++) {
+        if (!ascii_alpha(name.p[i]) && !ascii_digit(name.p[i])) {
+            if (n == 1 && plain[0] == 'x') /* "x-": somebody's own name of what is known by now */
+                n = 0;
+            continue;
+        }
+        if (n == sizeof plain)
+            return CHARSETS;
+        plain[n++] = ascii_lower(name.p[i]);
+    }
+    for (size_t i = 0; n && i < ARRAY_LEN(names); i++)
+        if (plain[0] == names[i].name[0] && str_equal(str_of(plain, n), str_c(names[i].name)))
             return names[i].charset;
     return CHARSETS;
 }
@@ -316,7 +301,8 @@ static void convert_iconv(struct buf *out, iconv_t cd, struct str in)
             continue;
         utf8_print(out, 0xfffd);
         if (errno != EILSEQ || left == 0)
-            break; /* EINVAL: it ends within a character; glibc's CP949 complains behind the end, too */
+            break; /* EINVAL: it ends within a character; glibc's CP949 complains behind the end,
+                      too */
         from++;
         left--;
     }

@@ -13,7 +13,8 @@
 
 #include "base/buf.h"
 
-/* Appends `in` as UTF-8, always valid. The name may be in any case; empty or unknown is UTF-8. */
+/* Appends `in` as UTF-8, always valid. Of the name only letters and digits count, without case and
+ * without "x-" before it; empty or unknown is UTF-8. */
 void mime_charset_convert(struct buf *out, struct str charset, struct str in);
 /* How bytes of this charset may be cut before they are converted. */
 enum mime_charset_form {

@@ -7,6 +7,9 @@
 /* The fuzzer's entry; the test links or includes the file that defines it. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* The folder of its corpus, where replayed by corpus_test.c. */
+extern const char mime_corpus[];
+
 /* Gives each file of tests/data/fuzz/<name> to it, in blocks of their exact size;
  * $POSTHUS_TEST_DATA stands for tests/data. Returns how many there were. */
 size_t mime_replay(const char *name);

@@ -514,6 +514,10 @@ static const struct {
 
 static void charsets_become_utf8(void)
 {
+    static const char *const labels[] = {"utf_8",       "UTF8",     "ISO_8859-1:1987", "iso8859_15",
+                                         "win-1251",    "x-cp1251", "koi8r",           "X-GBK",
+                                         "eucJP",       "MS932",    "ks_c_5601-1989",  "Big5",
+                                         "x-mac-roman", "\"utf-8\""};
     struct buf out;
 
     buf_init(&out, 10000);
@@ -526,6 +530,8 @@ static void charsets_become_utf8(void)
             CHECK_ROW(false, charset_rows[i].charset);
     }
     CHECK(!mime_charset_known(STR("x-none")));
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++)
+        CHECK_ROW(mime_charset_known(str_c(labels[i])), labels[i]);
     buf_done(&out);
 }
 

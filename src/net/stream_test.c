@@ -89,7 +89,7 @@ static void bytes_go_both_ways(void)
     stream_write(e.stream, STR("answer"));
     turn(&e, 5);
     CHECK_U64(read(e.peer, got, sizeof got), 6);
-    CHECK(memcmp(got, "answer", 6) == 0 && e.drained == 1 && stream_pending(e.stream) == 0);
+    CHECK(memcmp(got, "answer", 6) == 0 && e.drained >= 1 && stream_pending(e.stream) == 0);
     CHECK(!stream_is_tls(e.stream));
     end(&e);
 }
