@@ -227,6 +227,11 @@ static void html_in_pieces_is_the_same_text(void)
     }
 }
 
+static void the_corpus_of_text_fuzz_holds(void)
+{
+    CHECK(mime_replay("text") >= 90);
+}
+
 int main(void)
 {
     mime_process_init();
@@ -235,6 +240,7 @@ int main(void)
     RUN(large_texts_are_cut_at_a_character);
     RUN(text_behind_a_large_picture_is_found);
     RUN(html_in_pieces_is_the_same_text);
+    RUN(the_corpus_of_text_fuzz_holds);
     arena_done(&arena);
     return test_end();
 }
