@@ -63,8 +63,8 @@ static const struct text_case {
     {"HTML without tags, scripts and styles",
      "Content-Type: text/html\r\n\r\n<html><head><title>t</title><style>p{}</style></head><body>"
      "<p class=\"a>b\">Fish&amp;Chips &eacute;<!-- no --><script>var x = '</p>';</script> 1 &lt; 2"
-     "<br>end</body></html>\r\n",
-     "fish&chips e 1 < 2 end"},
+     "<br>end of W<b>or</b>ds<!-- -->.</body></html>\r\n",
+     "fish&chips e 1 < 2 end of words."},
     {"both of an alternative, names of attachments, text attachments",
      "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: multipart/alternative;"
      " boundary=c\r\n\r\n--c\r\n\r\none\r\n--c\r\nContent-Type: "
@@ -168,6 +168,19 @@ static void text_behind_a_large_picture_is_found(void)
 }
 
 static const char *const documents[] = {
+    "a<b>c</b>d<i",
+    "a</i",
+    "a</",
+    "a<!",
+    "a<!-",
+    "a<!--",
+    "a<o:p>b",
+    "a</span >b<br>c<wbr>d",
+    "a<SPAN x='>'>b",
+    "a</script>b",
+    "a<//b>c",
+    "a<b/>c",
+    "a<b#>c",
     "a<b>c</b>d",
     "a < b <",
     "<",
@@ -200,6 +213,12 @@ static const char *const documents[] = {
     "&#;",
     "<<b>>",
     "&lt<b>",
+    "&#0000000228;x",
+    "&#00000000228;x",
+    "&#000000228;x",
+    "&#xe4;x",
+    "&#146;x",
+    "&thetasym;x",
 };
 
 static void html_in_pieces_is_the_same_text(void)
