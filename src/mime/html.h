@@ -1,6 +1,7 @@
-/* mime/html.h: the text of an HTML document, for previews and searching; not for showing. Tags
- * become spaces, what stands in head, style, script and comments is left out, character references
- * are decoded. One pass, no memory of its own. */
+/* mime/html.h: the text of an HTML document, for previews and searching; not for showing. A tag
+ * becomes a space, or nothing where it stands within a word as <b> does; what stands in head,
+ * style, script and comments is left out, character references are decoded. One pass, no memory of
+ * its own. */
 #ifndef MIME_HTML_H
 #define MIME_HTML_H
 

@@ -3,13 +3,11 @@
 #include "mime/html_stream.h"
 
 #include "mime/html.h"
+#include "mime/html_words.h"
 
 #include <string.h>
 
 #define REFERENCE_MAX 12 /* with its "&", as in html.c */
-
-/* Elements whose content is no text, as in html.c. */
-static const char *const hidden[] = {"style", "script", "head", "title", "template", "noscript"};
 
 static bool is_name(char ch)
 {
@@ -44,8 +42,8 @@ static bool open(struct mime_html_stream *h, char ch, struct buf *out)
         h->state = MIME_HTML_TEXT;
         return false;
     }
-    buf_char(out, ' ');
     h->state = MIME_HTML_NAME;
+    h->word_n = 0;
     h->quote = 0;
     h->hidden = NULL;
     return false; /* the name begins with it */
@@ -75,22 +73,25 @@ static bool reference(struct mime_html_stream *h, char ch, struct buf *out)
     return ch == ';';
 }
 
-/* The element that this tag opens, when its content is hidden. */
-static const char *hidden_element(struct str name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(hidden); i++)
-        if (str_equal_nocase(name, str_c(hidden[i])))
-            return hidden[i];
-    return NULL;
-}
-
 static bool is_comment_start(const struct mime_html_stream *h, char ch)
 {
     return ch == "!--"[h->word_n] && memcmp(h->word, "!--", h->word_n) == 0;
 }
 
-/* The name of a tag, or "!--". What is longer than `word` is no name that is looked for. */
-static bool name(struct mime_html_stream *h, char ch)
+/* The name is whole, or the document ends. */
+static void end_name(struct mime_html_stream *h, struct buf *out)
+{
+    struct str word = str_of(h->word, h->word_n);
+
+    if (!mime_html_inline(str_starts(word, STR("/")) ? str_skip(word, 1) : word))
+        buf_char(out, ' ');
+    h->hidden = mime_html_hidden(word);
+    h->state = MIME_HTML_TAG;
+}
+
+/* The name of a tag, with its slash, or "!--". What is longer than `word` is no name that is looked
+ * for. */
+static bool name(struct mime_html_stream *h, char ch, struct buf *out)
 {
     if (h->word_n < 3 && is_comment_start(h, ch)) {
         h->word[h->word_n++] = ch;
@@ -100,13 +101,12 @@ static bool name(struct mime_html_stream *h, char ch)
         }
         return true;
     }
-    if (is_name(ch) && (h->word_n == 0 || h->word[0] != '!')) {
+    if ((is_name(ch) || (ch == '/' && h->word_n == 0)) && (h->word_n == 0 || h->word[0] != '!')) {
         if (h->word_n < sizeof h->word)
             h->word[h->word_n++] = ch;
         return true;
     }
-    h->hidden = hidden_element(str_of(h->word, h->word_n));
-    h->state = MIME_HTML_TAG;
+    end_name(h, out);
     return false;
 }
 
@@ -161,7 +161,7 @@ static bool step(struct mime_html_stream *h, char ch, struct buf *out)
     case MIME_HTML_REFERENCE:
         return reference(h, ch, out);
     case MIME_HTML_NAME:
-        return name(h, ch);
+        return name(h, ch, out);
     case MIME_HTML_TAG:
         tag(h, ch);
         return true;
@@ -190,6 +190,8 @@ void mime_html_stream_end(struct mime_html_stream *h, struct buf *out)
 {
     if (h->state == MIME_HTML_OPEN)
         buf_char(out, '<');
+    else if (h->state == MIME_HTML_NAME)
+        end_name(h, out);
     else if (h->state == MIME_HTML_REFERENCE)
         end_reference(h, out, false);
     mime_html_stream_init(h);

@@ -678,15 +678,19 @@ static void references_are_read_oldest_first(void)
 }
 
 static const struct row htmls[] = {
-    {"tags", "<p>Hello <b>there</b></p>", " Hello  there  "},
+    {"tags", "<p>Hello <b>there</b></p>", " Hello there "},
+    {"tags within a word", "H<sub>2</sub>O<br>x<o:p></o:p><td>y", "H2O x y"},
     {"hidden elements", "<head><title>x</title></head>a<style>b</style>c<SCRIPT>d</SCRIPT>e",
      "  a  c  e"},
-    {"comments", "a<!-- <b> -- > -->b<!---->c", "a b c"},
+    {"comments", "a<!-- <b> -- > -->b<!---->c", "abc"},
+    {"every name of HTML 4", "&iacute;&Iacute;&thetasym;&aacute;&AElig;&iacut;", "íÍϑáÆ&iacut;"},
+    {"hexadecimal numbers, and those of Windows-1252", "&#xe4;&#XE4;&#x20AC;&#146;&#x;&#xg;&#12a;",
+     "ää€’&#x;&#xg;&#12a;"},
     {"references", "&lt;&#228;&amp;amp;&euro;&none;&", "<ä&amp;€&none;&"},
-    {"quotes in tags", "<a title=\"x>y\">z</a>", " z "},
+    {"quotes in tags", "<a title=\"x>y\">z</a>", "z"},
     {"a less-than sign", "1 < 2 <3", "1 < 2 <3"},
-    {"a tag that is not closed", "a<b", "a "},
-    {"a comment that is not closed", "a<!-- b", "a "},
+    {"a tag that is not closed", "a<b", "a"},
+    {"a comment that is not closed", "a<!-- b", "a"},
 };
 
 static void html_is_reduced_to_its_text(void)

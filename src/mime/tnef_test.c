@@ -249,6 +249,11 @@ static void only_so_many_parts_are_listed(void)
     CHECK_U64(n, LIMIT_MIME_PARTS);
 }
 
+static void the_corpus_of_tnef_fuzz_holds(void)
+{
+    CHECK(mime_replay("tnef") >= 40);
+}
+
 int main(void)
 {
     mime_process_init();
@@ -261,6 +266,7 @@ int main(void)
     RUN(lengths_that_lie_are_not_believed);
     RUN(names_hold_no_controls_and_types_are_types);
     RUN(only_so_many_parts_are_listed);
+    RUN(the_corpus_of_tnef_fuzz_holds);
     buf_done(&stream);
     buf_done(&props);
     arena_done(&arena);

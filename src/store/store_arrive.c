@@ -5,6 +5,8 @@
 
 #include "base/clock.h"
 
+#define JOIN_MOST 2000 /* emails and references that are looked at to join conversations */
+
 /* A message on its way in. */
 struct arrival {
     struct str bytes, prefix, keywords;
@@ -14,22 +16,50 @@ struct arrival {
     struct content_new *content;
 };
 
+/* The oldest conversation that shares a reference with the message; 0: none. *several: there are
+ * more. */
 static bool find_thread(struct store *store, const struct store_parsed *p, int64_t *thread,
-                        struct error *err)
+                        bool *several, struct error *err)
 {
     *thread = 0;
+    *several = false;
     for (size_t i = 0; i < p->refs_n; i++) {
         AUTO_STMT sqlite3_stmt *s =
-            db_stmt(store->db, "SELECT min(e.thread) FROM email_ref r"
+            db_stmt(store->db, "SELECT min(e.thread), max(e.thread) FROM email_ref r"
                                " JOIN email e ON e.id = r.email WHERE r.ref = ?");
         db_bind_int(s, 1, p->refs[i]);
-        int64_t found = 0;
-        if (!db_one_int(store->db, s, &found, NULL, err))
+        enum db_step step = db_next(store->db, s, err);
+        if (step == DB_FAIL)
             return false;
-        if (found > 0 && (*thread == 0 || found < *thread))
-            *thread = found;
+        int64_t first = step == DB_ROW ? db_col_int(s, 0) : 0;
+        if (first == 0) /* the minimum of nothing */
+            continue;
+        *several = *several || db_col_int(s, 1) != first || (*thread && *thread != first);
+        if (*thread == 0 || first < *thread)
+            *thread = first;
     }
     return true;
+}
+
+/* A message that came late ties conversations together that had nothing in common before it (RFC
+ * 8621 section 3): all that it is connected with, by references over any number of emails, becomes
+ * the oldest one of them. A conversation that is larger than JOIN_MOST is joined in part: nobody
+ * may make deliveries slow by his messages. A thread is known to nobody outside of the store; who
+ * is told of it one day is told of these emails as new ones, as that section asks. */
+static bool join_threads(struct store *store, int64_t email, int64_t thread, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(store->db, "UPDATE email SET thread = ?1 WHERE thread <> ?1 AND id IN ("
+                           "WITH RECURSIVE walk (is_ref, v) AS (SELECT 0, ?2"
+                           " UNION SELECT 1, r.ref FROM walk"
+                           " JOIN email_ref r ON r.email = walk.v WHERE walk.is_ref = 0"
+                           " UNION SELECT 0, r.email FROM walk"
+                           " JOIN email_ref r ON r.ref = walk.v WHERE walk.is_ref = 1 LIMIT ?3)"
+                           " SELECT v FROM walk WHERE is_ref = 0)");
+    db_bind_int(s, 1, thread);
+    db_bind_int(s, 2, email);
+    db_bind_int(s, 3, JOIN_MOST);
+    return db_run(store->db, s, err);
 }
 
 bool store_insert_refs(struct store *store, int64_t email, const struct store_parsed *p,
@@ -63,8 +93,9 @@ static bool insert_email(struct store_tx *t, struct arrival *a, int64_t *email, 
 {
     struct db *db = t->store->db;
     int64_t content, thread;
+    bool several;
     if (!content_add(&a->content, db, &content, err) ||
-        !find_thread(t->store, &a->parsed, &thread, err))
+        !find_thread(t->store, &a->parsed, &thread, &several, err))
         return false;
     AUTO_STMT sqlite3_stmt *s = db_stmt(
         db, "INSERT INTO email (content, prefix, size, received_us, created, places, graves,"
@@ -82,6 +113,8 @@ static bool insert_email(struct store_tx *t, struct arrival *a, int64_t *email, 
     *email = sqlite3_last_insert_rowid(db_sqlite(db));
     if (!store_insert_refs(t->store, *email, &a->parsed, err))
         return false;
+    if (several)
+        return join_threads(t->store, *email, thread, err);
     if (thread != 0)
         return true;
     AUTO_STMT sqlite3_stmt *first = db_stmt(db, "UPDATE email SET thread = id WHERE id = ?");

@@ -342,6 +342,61 @@ static void a_conversation_has_one_thread(void)
     end();
 }
 
+/* Delivers the mails and gives the threads of all of them as they are at the end. */
+static void threads_of(const char *const *mails, size_t n, int64_t *threads)
+{
+    struct store_message m[8];
+    test_store_open(&one, 0);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t uid = test_deliver(&one, "INBOX", str_c(mails[i]));
+        CHECK(store_message_get(one.store, mailbox("INBOX").id, uid, &arena, &m[i], NULL));
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct store_email e;
+        CHECK(store_email_get(one.store, m[i].email, &arena, &e, NULL));
+        threads[i] = e.thread;
+    }
+    end();
+}
+
+static void a_late_message_joins_two_conversations(void)
+{
+    static const char *const references[] = {
+        "Subject: Trip\r\nMessage-ID: <a@a>\r\n\r\n",
+        "Subject: Re: Trip\r\nMessage-ID: <b@a>\r\nReferences: <lost@a>\r\n\r\n",
+        "Subject: Re: Trip\r\nMessage-ID: <c@a>\r\nIn-Reply-To: <b@a>\r\n\r\n",
+        "Subject: Fwd: Trip\r\nMessage-ID: <d@a>\r\n\r\n",
+        "Subject: Re: Trip\r\nMessage-ID: <lost@a>\r\nReferences: <a@a>\r\n\r\n",
+    };
+    static const char *const in_reply_to[] = {
+        "Subject: Trip\r\nMessage-ID: <a@a>\r\n\r\n",
+        "Subject: Trip\r\nMessage-ID: <b@a>\r\n\r\n",
+        "Subject: Re: Trip\r\nMessage-ID: <c@a>\r\nIn-Reply-To: <b@a> <a@a>\r\n\r\n",
+        "Subject: Re: Trip\r\nMessage-ID: <d@a>\r\nReferences: <b@a>\r\n\r\n",
+    };
+    int64_t t[8];
+    threads_of(references, ARRAY_LEN(references), t);
+    CHECK_U64(t[1], t[0]);
+    CHECK_U64(t[2], t[0]); /* which shares nothing with the late one itself */
+    CHECK(t[3] != t[0]);   /* the subject alone is no reason (RFC 8621 section 3) */
+    CHECK_U64(t[4], t[0]);
+    threads_of(in_reply_to, ARRAY_LEN(in_reply_to), t);
+    for (size_t i = 1; i < ARRAY_LEN(in_reply_to); i++)
+        CHECK_U64(t[i], t[0]);
+}
+
+static void another_subject_joins_nothing(void)
+{
+    static const char *const mails[] = {
+        "Subject: Trip\r\nMessage-ID: <a@a>\r\n\r\n",
+        "Subject: Trip\r\nMessage-ID: <b@a>\r\n\r\n",
+        "Subject: Bill\r\nMessage-ID: <c@a>\r\nReferences: <a@a> <b@a>\r\n\r\n",
+    };
+    int64_t t[8];
+    threads_of(mails, ARRAY_LEN(mails), t);
+    CHECK(t[0] != t[1] && t[1] != t[2] && t[0] != t[2]);
+}
+
 static void keywords_are_sorted_and_counted(void)
 {
     struct str words[] = {STR("b"), STR("$A"), STR("B"), STR("a")}, out;
@@ -582,6 +637,8 @@ int main(void)
     RUN(names_are_checked);
     RUN(a_batch_is_one_commit_and_each_part_its_own);
     RUN(a_conversation_has_one_thread);
+    RUN(a_late_message_joins_two_conversations);
+    RUN(another_subject_joins_nothing);
     RUN(keywords_are_sorted_and_counted);
     RUN(whatever_is_derived_can_be_made_again);
     RUN(a_random_history_stays_sound);
