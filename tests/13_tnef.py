@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 
-from mime_build_compare import ROOT
+from compiling import compile_with_mime
+
 
 CODEPAGES = {1252: "cp1252", 1250: "cp1250", 932: "cp932", 65001: "utf-8", 1251: "cp1251", 850: "cp850", 949: "cp949"}
 WORDS = {1252: "grüße", 1250: "žluť", 932: "日本語", 65001: "日本é", 1251: "Привет", 850: "café", 949: "한국"}
@@ -87,12 +88,7 @@ def stream(rng, ascii_names):
 
 
 def build(folder):
-    program = os.path.join(folder, "tnef_dump")
-    sources = [f for f in glob.glob(ROOT + "/src/mime/*.c") + glob.glob(ROOT + "/src/base/*.c")
-               if not f.endswith(("_test.c", "_fuzz.c", "_check.c", "/test.c", "/replay.c"))]
-    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-I", ROOT + "/src", "-o", program,
-                    ROOT + "/tests/tnef_dump.c"] + sources + ["-lunistring"], check=True)
-    return program
+    return compile_with_mime(folder + "/tnef_dump", "tests/tnef_dump.c")
 
 
 def ours(program, path):

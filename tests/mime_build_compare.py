@@ -11,24 +11,17 @@ import argparse
 import email
 import email.policy
 import email.utils
-import glob
-import os
 import re
 import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+from compiling import compile_with_mime
+
 
 
 def build(folder):
-    program = os.path.join(folder, "mime_build_dump")
-    sources = [f for f in glob.glob(ROOT + "/src/mime/*.c") + glob.glob(ROOT + "/src/base/*.c")
-               if not f.endswith(("_test.c", "_fuzz.c", "_check.c", "/test.c", "/replay.c"))]
-    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-I", ROOT + "/src", "-o", program,
-                    ROOT + "/tests/mime_build_dump.c", ROOT + "/src/mime/build_check.c"] + sources +
-                   ["-lunistring"], check=True)
-    return program
+    return compile_with_mime(folder + "/mime_build_dump", "tests/mime_build_dump.c", "src/mime/build_check.c")
 
 
 def samples(program, seed, count):

@@ -20,6 +20,8 @@ import sys
 import tempfile
 import zlib
 
+from compiling import compile_with_mime
+
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 
 # Files on which the two differ, and why ours is kept.
@@ -55,12 +57,7 @@ EXPECTED = {
 
 
 def build(folder):
-    program = os.path.join(folder, "mime_dump")
-    sources = [f for f in glob.glob(ROOT + "/src/mime/*.c") + glob.glob(ROOT + "/src/base/*.c")
-               if not f.endswith(("_test.c", "_fuzz.c", "_check.c", "/test.c", "/replay.c", "/samples.c", "/count.c"))]
-    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-I", ROOT + "/src",
-                    "-o", program, ROOT + "/tests/mime_dump.c"] + sources + ["-lunistring"], check=True)
-    return program
+    return compile_with_mime(folder + "/mime_dump", "tests/mime_dump.c")
 
 
 def escape(text):
