@@ -17,7 +17,8 @@ struct arrival {
 };
 
 /* The oldest conversation that shares a reference with the message; 0: none. *several: there are
- * more. */
+ * more. All emails of one reference are in one conversation, so that the first of them tells: work
+ * does not grow with it. */
 static bool find_thread(struct store *store, const struct store_parsed *p, int64_t *thread,
                         bool *several, struct error *err)
 {
@@ -25,18 +26,17 @@ static bool find_thread(struct store *store, const struct store_parsed *p, int64
     *several = false;
     for (size_t i = 0; i < p->refs_n; i++) {
         AUTO_STMT sqlite3_stmt *s =
-            db_stmt(store->db, "SELECT min(e.thread), max(e.thread) FROM email_ref r"
-                               " JOIN email e ON e.id = r.email WHERE r.ref = ?");
+            db_stmt(store->db, "SELECT e.thread FROM email_ref r JOIN email e ON e.id = r.email"
+                               " WHERE r.ref = ? ORDER BY r.email LIMIT 1");
         db_bind_int(s, 1, p->refs[i]);
-        enum db_step step = db_next(store->db, s, err);
-        if (step == DB_FAIL)
+        int64_t found = 0;
+        if (!db_one_int(store->db, s, &found, NULL, err))
             return false;
-        int64_t first = step == DB_ROW ? db_col_int(s, 0) : 0;
-        if (first == 0) /* the minimum of nothing */
+        if (found == 0)
             continue;
-        *several = *several || db_col_int(s, 1) != first || (*thread && *thread != first);
-        if (*thread == 0 || first < *thread)
-            *thread = first;
+        *several = *several || (*thread && *thread != found);
+        if (*thread == 0 || found < *thread)
+            *thread = found;
     }
     return true;
 }
