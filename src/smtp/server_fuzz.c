@@ -61,10 +61,31 @@ static void check_path(struct str in)
 
 static void begin(struct owner *o, uint8_t mood)
 {
+    struct error busy = {.kind = ERROR_LIMIT, .text = "too many connections"};
+
     owner_init(o, &configs[(mood >> 3) % ARRAY_LEN(configs)]);
     o->begin_fails = (mood & 3) == 3;
     o->room = mood & 4 ? 100 : SIZE_MAX;
-    smtp_server_greet(o->server, NULL);
+    o->each = (mood & 0x80) && (mood >> 3) % ARRAY_LEN(configs) == 2;
+    smtp_server_greet(o->server, (mood & 0xc3) == 0xc2 ? &busy : NULL);
+}
+
+/* The owner ends it wherever it stands, and answers and handshakes come too late. */
+static void end(struct owner *o)
+{
+    bool ehlo;
+
+    (void)smtp_server_helo(o->server, &ehlo);
+    smtp_server_end(o->server, "the end");
+    smtp_server_end(o->server, "twice");
+    smtp_server_answer(o->server, NULL, STR_NULL);
+    smtp_server_answer_each(o->server, NULL, 0, STR_NULL);
+    smtp_server_tls_ready(o->server);
+    if (!o->closed || smtp_server_waiting(o->server) ||
+        smtp_server_input(o->server, STR("NOOP\r\n")))
+        panic("it goes on behind its end");
+    owner_done(o);
+    smtp_server_destroy(NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -87,8 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
          !str_equal(buf_view(&whole.events), buf_view(&pieces.events)) ||
          !str_equal(buf_view(&whole.all), buf_view(&pieces.all))))
         panic("the pieces change the dialogue");
-    owner_done(&whole);
-    owner_done(&pieces);
+    end(&whole);
+    end(&pieces);
     check_path(bytes);
     return 0;
 }

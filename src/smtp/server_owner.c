@@ -81,6 +81,7 @@ static void on_end(void *arg, const struct smtp_mail *mail, uint64_t size)
 static void on_reset(void *arg)
 {
     buf_c(&((struct owner *)arg)->events, "reset\n");
+    ((struct owner *)arg)->taken = 0;
 }
 
 static void on_starttls(void *arg)
@@ -129,12 +130,31 @@ void owner_done(struct owner *o)
     buf_done(&o->all);
 }
 
+static void answer_each(struct owner *o)
+{
+    struct error *err = mem_zalloc(o->taken * sizeof *err + 1);
+
+    for (uint32_t i = 1; i < o->taken; i += 2)
+        error_set(&err[i], ERROR_TEMPORARY, "later");
+    smtp_server_answer_each(o->server, err, o->taken, STR("m1"));
+    mem_free(err);
+}
+
 static void answer(struct owner *o)
 {
+    bool rcpt = o->asked_rcpt;
+
     if (o->asked_rcpt == o->asked_data)
         panic("it waits, and asked nothing");
     o->asked_rcpt = o->asked_data = false;
-    smtp_server_answer(o->server, o->answer.kind ? &o->answer : NULL, STR("m1"));
+    if (rcpt && o->answer.kind == ERROR_NONE)
+        o->taken++;
+    if (!rcpt && o->each)
+        answer_each(o);
+    else
+        smtp_server_answer(o->server, o->answer.kind ? &o->answer : NULL, STR("m1"));
+    if (!rcpt)
+        o->taken = 0;
 }
 
 size_t owner_feed_piece(struct owner *o, struct str bytes)

@@ -21,6 +21,8 @@ struct owner {
     struct buf all;     /* every message that was taken, each with "--" and a line end behind it */
     size_t room;        /* ops->data says no beyond that many bytes */
     bool begin_fails;
+    bool each;      /* in LMTP every second recipient of a message is put off */
+    uint32_t taken; /* recipients of the running transaction */
     bool starttls, closed, asked_rcpt, asked_data;
     struct error answer; /* to what was asked; kind ERROR_NONE: yes */
     unsigned data_calls, slices_lost, refusals;
