@@ -167,6 +167,8 @@ static const struct row addresses[] = {
     {"a comment as name", "ada@c.test (Ada \\(L\\))", "Ada (L)||ada|c.test;"},
     {"a comment behind brackets", "<ada@c.test> (Ada)", "Ada||ada|c.test;"},
     {"comments inside an address are no name", "a (x) @ (y) b (z) . test", "||a|b.test;"},
+    {"no comma behind brackets", "Ada <a@b.test> =?utf-8?q?=2C?= Ben <c@d.test> x",
+     "Ada||a|b.test;=?utf-8?q?=2C?= Ben||c|d.test;"},
     {"a route of two", "<@a.test, @b.test : c@d.test>", "|@a.test,@b.test|c|d.test;"},
     {"a local part in quotes", "\"a b\"@c.test", "||a b|c.test;"},
     {"a local part with spaces around dots", "a . b . c @ d . test", "||a.b.c|d.test;"},
@@ -517,10 +519,10 @@ static const struct {
 
 static void charsets_become_utf8(void)
 {
-    static const char *const labels[] = {"utf_8",       "UTF8",     "ISO_8859-1:1987", "iso8859_15",
-                                         "win-1251",    "x-cp1251", "koi8r",           "X-GBK",
-                                         "eucJP",       "MS932",    "ks_c_5601-1989",  "Big5",
-                                         "x-mac-roman", "\"utf-8\""};
+    static const char *const labels[] = {
+        "utf_8",       "UTF8",      "ISO_8859-1:1987", "iso8859_15",  "win-1251",       "x-cp1251",
+        "koi8r",       "X-GBK",     "eucJP",           "MS932",       "ks_c_5601-1989", "Big5",
+        "x-mac-roman", "\"utf-8\"", "big5_tw",         "eucgb2312_cn"};
     struct buf out;
 
     buf_init(&out, 10000);
@@ -672,6 +674,12 @@ static void references_are_read_oldest_first(void)
     CHECK_STR(mime_message_id(STR(" <1234   @   local.machine .example>"), &arena),
               STR("1234@local.machine.example"));
     CHECK_STR(mime_message_id(STR("<\"a b\r\n c\"@x . y>"), &arena), STR("\"a b c\"@x.y"));
+    mime_references(STR("=?utf-8?q?=3Ca=40x=3E_=3Cb?=\r\n =?utf-8?q?=40x=3E?="), STR_NULL, &arena,
+                    &list, &n);
+    if (CHECK(n == 2))
+        CHECK_STR(list[1], STR("b@x"));
+    CHECK_STR(mime_message_id(STR("=?utf-8?q?=3Ca=40x=3E?="), &arena), STR("a@x"));
+    CHECK_STR(mime_message_id(STR("<a=?b@x>"), &arena), STR("a=?b@x"));
     CHECK_STR(mime_message_id(STR(" <not.closed@x"), &arena), STR("not.closed@x"));
     CHECK_STR(mime_message_id(STR("not.opened@x>"), &arena), STR("not.opened@x"));
     CHECK_STR(mime_message_id(STR(" no-brackets@x y"), &arena), STR("no-brackets@x"));
