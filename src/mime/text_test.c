@@ -135,6 +135,20 @@ static void encoded_words_become_utf8(void)
     }
 }
 
+static void decoded_words_take_a_quarter_of_the_arena(void)
+{
+    char raw[5000];
+    struct arena arena;
+
+    memset(raw, 0xfc, sizeof raw);
+    arena_init(&arena, 16 * sizeof raw + 4096);
+    CHECK_U64(mime_decode_words(str_of(raw, sizeof raw), &arena).n, 2 * sizeof raw);
+    arena_done(&arena);
+    arena_init(&arena, 8192);
+    CHECK(mime_decode_words(str_of(raw, sizeof raw), &arena).n < 3000 && !arena.full);
+    arena_done(&arena);
+}
+
 /* Each address as name|route|local|domain; "{name" begins a group, "}" ends it. RFC 5322 appendix A
  * first. */
 static const struct row addresses[] = {
@@ -739,6 +753,7 @@ int main(void)
     RUN(fields_are_found_and_keep_their_bytes);
     RUN(a_field_is_found_by_its_name);
     RUN(encoded_words_become_utf8);
+    RUN(decoded_words_take_a_quarter_of_the_arena);
     RUN(addresses_are_read_as_they_come);
     RUN(dates_are_read_with_all_that_is_obsolete);
     RUN(content_types_and_their_parameters_are_read);
