@@ -395,6 +395,8 @@ CLASSES = {
                                  is_raw_in_word),
     "no meaning in the charset": ("RFC 2047 section 6.3, RFC 2046 section 4.1.2: U+FFFD stands for it, in GMime nothing or '?'",
                                   is_undecodable),
+    "charset label": ("RFC 2047 section 2 with the leniency of deviations.md: names of Python's that GMime does not know",
+                      lambda c: c.decoded and re.search(rb"(?i)=\?(big5_tw|eucgb2312_cn)\?", c.data)),
     "larger charset": ("RFC 2046 section 4.1.2 with the WHATWG Encoding Standard, section 4.2: labels mean the superset that senders "
                        "use", is_superset),
     "8-bit in a structured field": ("RFC 6532 section 3.2: UTF-8 is kept as it is, other bytes too; GMime guesses", is_8bit_structure),

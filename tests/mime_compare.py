@@ -40,7 +40,7 @@ EXPECTED = {
            # An address that is the name of an address, UTF-8, comments within an address.
            "addresses-unquoted-specials", "addresses-utf8", "comments-everywhere", "header-junk-lines",
            "header-spaces-before-colon"},
-    "id": {"comments-everywhere"},
+    "id": {"comments-everywhere", "python-encoded-references"},
     # Comments; CEST is two hours; years of three digits; "+1" is an hour.
     "date": {"comments-everywhere", "date-cest", "date-three-digit-year", "date-zone-short"},
     # Raw Latin-1 in a file's name (016, 023, 026); message/external-body has a body and no message inside, RFC 9051 section 7.5.2 (001),

@@ -55,4 +55,4 @@ static void *counted_realloc(void *p, size_t n)
 #define calloc counted_calloc
 #define realloc counted_realloc
 #define free counted_free
-#include "base/base.c"
+#include "base/base.c" // NOLINT(bugprone-suspicious-include): it is what is counted

@@ -90,7 +90,7 @@ static bool contains(struct candidate *c, struct str text, struct str needle)
 static bool field_contains(struct candidate *c, const struct mime_field *field, struct str needle)
 {
     struct arena arena;
-    arena_init(&arena, 4 * field->value.n + 4096);
+    arena_init(&arena, 16 * field->value.n + 4096); /* a quarter is what decoded words may be */
     bool yes = contains(c, mime_decode_words(field->value, &arena), needle);
     arena_done(&arena);
     return yes;

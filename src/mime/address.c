@@ -158,16 +158,22 @@ static struct str name_before(struct mime_addresses *list, const struct phrase *
     return str_trim(name);
 }
 
-/* Goes to what ends an address; with `angle` a "<" ends it too. */
+/* Goes to what ends an address; with `angle` a "<" ends it too. Without it a "<" means that a comma
+ * is missing (Python's email encodes some): then nothing is passed. */
 static void skip_junk(struct mime_addresses *list, bool angle, struct str *comment)
 {
     struct cursor *c = &list->in;
+    size_t from = c->at;
 
     while (c->at < c->in.n) {
         char ch = c->in.p[c->at];
 
         if (ch == ',' || ch == ';' || (angle && ch == '<'))
             return;
+        if (ch == '<') {
+            c->at = from;
+            return;
+        }
         if (ch == '"')
             mime_lex_quoted(c);
         else if (ch == '(')

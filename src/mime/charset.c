@@ -178,6 +178,8 @@ static const struct {
     {"mac", MACINTOSH},       {"csgb2312", GB18030},
     {"chinese", GB18030},     {"euccn", GB18030},
     {"ms936", GB18030},       {"csbig5", BIG5},
+    {"big5tw", BIG5}, /* this one and the next are Python's */
+    {"eucgb2312cn", GB18030},
     {"cnbig5", BIG5},         {"ujis", EUCJP},
     {"mskanji", CP932},       {"ms932", CP932},
     {"csshiftjis", CP932},    {"iso2022jp1", ISO2022JP},

@@ -92,12 +92,12 @@ static void time_of_day(struct cursor *c, struct date *d)
     }
 }
 
-/* zone = ("+" / "-") 4DIGIT / obs-zone; missing is UTC. */
+/* zone = ("+" / "-") 4DIGIT / obs-zone; missing, or none that can be read, is UTC. */
 static int64_t zone(struct cursor *c)
 {
     bool west = cursor_peek(c) == '-';
 
-    if (cursor_accept(c, '+') || cursor_accept(c, '-')) {
+    if ((cursor_accept(c, '+') || cursor_accept(c, '-')) && ascii_digit((char)cursor_peek(c))) {
         size_t from = c->at;
         int64_t n = (int64_t)cursor_number(c, 9959);
         int64_t minutes = c->at - from <= 2 ? n * 60 : n / 100 * 60 + n % 100;
@@ -118,12 +118,13 @@ static int64_t zone(struct cursor *c)
  */
 static void day_of_week(struct cursor *c)
 {
-    size_t at = c->at;
+    size_t behind = 0;
 
-    while (at < c->in.n && c->in.p[at] != ',' && !ascii_digit(c->in.p[at]))
-        at++;
-    if (at < c->in.n && c->in.p[at] == ',') {
-        c->at = at + 1;
+    for (size_t i = c->at; i < c->in.n && !ascii_digit(c->in.p[i]); i++)
+        if (c->in.p[i] == ',')
+            behind = i + 1;
+    if (behind) {
+        c->at = behind;
     } else if (ascii_alpha((char)cursor_peek(c))) {
         cursor_while(c, is_letter, SIZE_MAX);
         cursor_accept(c, '.');

@@ -85,7 +85,8 @@ struct mime_field {
 bool mime_next_field(struct str header, size_t *at, struct mime_field *out);
 /* RFC 2047: decodes encoded words to UTF-8, unfolds. Raw text without one character of UTF-8 is
  * read as Windows-1252, else repaired; controls but tabs become spaces. raw itself where that
- * changes nothing, else in the arena. */
+ * changes nothing, else in the arena; cut where a quarter of what the arena has left is not enough
+ * (so that no more is taken of the heap than the arena may hold). */
 struct str mime_decode_words(struct str raw, struct arena *arena);
 
 #endif

@@ -11,6 +11,7 @@
 
 const struct mime_shape mime_shapes[MIME_SHAPES] = {
     {"addresses", FIELD, "To: ", "a@b, "},
+    {"addresses without commas", FIELD, "To: ", "<a@b> \"x\" (y) "},
     {"groups", FIELD, "To: ", "a:b@c;,"},
     {"groups that are not closed", FIELD, "To: ", "a:"},
     {"comments in comments", FIELD, "To: ", "("},

@@ -8,7 +8,7 @@
 /* Bytes of one field, four times of which are looked at (LIMIT_MIME_FIELD), and of a message. */
 #define MIME_SHAPE_FIELD 15000
 #define MIME_SHAPE_WHOLE 250000
-#define MIME_SHAPES 64
+#define MIME_SHAPES 65
 
 /* What comes first, and a piece that is repeated up to n bytes; "%d" in it is a number that counts.
  */

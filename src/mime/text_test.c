@@ -135,6 +135,20 @@ static void encoded_words_become_utf8(void)
     }
 }
 
+static void decoded_words_take_a_quarter_of_the_arena(void)
+{
+    char raw[5000];
+    struct arena arena;
+
+    memset(raw, 0xfc, sizeof raw);
+    arena_init(&arena, 16 * sizeof raw + 4096);
+    CHECK_U64(mime_decode_words(str_of(raw, sizeof raw), &arena).n, 2 * sizeof raw);
+    arena_done(&arena);
+    arena_init(&arena, 8192);
+    CHECK(mime_decode_words(str_of(raw, sizeof raw), &arena).n < 3000 && !arena.full);
+    arena_done(&arena);
+}
+
 /* Each address as name|route|local|domain; "{name" begins a group, "}" ends it. RFC 5322 appendix A
  * first. */
 static const struct row addresses[] = {
@@ -167,6 +181,8 @@ static const struct row addresses[] = {
     {"a comment as name", "ada@c.test (Ada \\(L\\))", "Ada (L)||ada|c.test;"},
     {"a comment behind brackets", "<ada@c.test> (Ada)", "Ada||ada|c.test;"},
     {"comments inside an address are no name", "a (x) @ (y) b (z) . test", "||a|b.test;"},
+    {"no comma behind brackets", "Ada <a@b.test> =?utf-8?q?=2C?= Ben <c@d.test> x",
+     "Ada||a|b.test;=?utf-8?q?=2C?= Ben||c|d.test;"},
     {"a route of two", "<@a.test, @b.test : c@d.test>", "|@a.test,@b.test|c|d.test;"},
     {"a local part in quotes", "\"a b\"@c.test", "||a b|c.test;"},
     {"a local part with spaces around dots", "a . b . c @ d . test", "||a.b.c|d.test;"},
@@ -252,6 +268,9 @@ static const struct {
     {"Sat, 1 Jan 2000", 946684800}, /* a day alone */
     {"Sat, 1 Jan 2000 (x)", 946684800},
     {"1 Jan 2000 x", -1},
+    {",Sat, 1 Jan 2000 00:00:00 +0000", 946684800},
+    {"1 Jan 2000 00:00:00 +=100", 946684800}, /* a zone that is none says nothing */
+    {"1 Jan 2000 00:00:00 -", 946684800},
     {"29 Feb 1900 00:00:00 +0000", -1},
     {"31 Apr 2000 00:00:00 +0000", -1},
     {"0 Jan 2000 00:00:00 +0000", -1},
@@ -514,10 +533,10 @@ static const struct {
 
 static void charsets_become_utf8(void)
 {
-    static const char *const labels[] = {"utf_8",       "UTF8",     "ISO_8859-1:1987", "iso8859_15",
-                                         "win-1251",    "x-cp1251", "koi8r",           "X-GBK",
-                                         "eucJP",       "MS932",    "ks_c_5601-1989",  "Big5",
-                                         "x-mac-roman", "\"utf-8\""};
+    static const char *const labels[] = {
+        "utf_8",       "UTF8",      "ISO_8859-1:1987", "iso8859_15",  "win-1251",       "x-cp1251",
+        "koi8r",       "X-GBK",     "eucJP",           "MS932",       "ks_c_5601-1989", "Big5",
+        "x-mac-roman", "\"utf-8\"", "big5_tw",         "eucgb2312_cn"};
     struct buf out;
 
     buf_init(&out, 10000);
@@ -669,6 +688,12 @@ static void references_are_read_oldest_first(void)
     CHECK_STR(mime_message_id(STR(" <1234   @   local.machine .example>"), &arena),
               STR("1234@local.machine.example"));
     CHECK_STR(mime_message_id(STR("<\"a b\r\n c\"@x . y>"), &arena), STR("\"a b c\"@x.y"));
+    mime_references(STR("=?utf-8?q?=3Ca=40x=3E_=3Cb?=\r\n =?utf-8?q?=40x=3E?="), STR_NULL, &arena,
+                    &list, &n);
+    if (CHECK(n == 2))
+        CHECK_STR(list[1], STR("b@x"));
+    CHECK_STR(mime_message_id(STR("=?utf-8?q?=3Ca=40x=3E?="), &arena), STR("a@x"));
+    CHECK_STR(mime_message_id(STR("<a=?b@x>"), &arena), STR("a=?b@x"));
     CHECK_STR(mime_message_id(STR(" <not.closed@x"), &arena), STR("not.closed@x"));
     CHECK_STR(mime_message_id(STR("not.opened@x>"), &arena), STR("not.opened@x"));
     CHECK_STR(mime_message_id(STR(" no-brackets@x y"), &arena), STR("no-brackets@x"));
@@ -732,6 +757,7 @@ int main(void)
     RUN(fields_are_found_and_keep_their_bytes);
     RUN(a_field_is_found_by_its_name);
     RUN(encoded_words_become_utf8);
+    RUN(decoded_words_take_a_quarter_of_the_arena);
     RUN(addresses_are_read_as_they_come);
     RUN(dates_are_read_with_all_that_is_obsolete);
     RUN(content_types_and_their_parameters_are_read);

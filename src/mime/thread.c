@@ -45,11 +45,18 @@ static struct str without_blanks(struct str raw, struct arena *arena)
     return str_of(to, n);
 }
 
+/* Some programs encode a msg-id that is too long for a line, against RFC 2047 section 5. */
+static struct str without_words(struct str value, struct arena *arena)
+{
+    return str_find(value, STR("=?")) == SIZE_MAX ? value : mime_decode_words(value, arena);
+}
+
 struct str mime_message_id(struct str value, struct arena *arena)
 {
     struct str id;
     size_t at = 0;
 
+    value = without_words(value, arena);
     if (next_id(value, &at, &id))
         return without_blanks(id, arena);
     value = str_trim(value);
@@ -96,6 +103,8 @@ void mime_references(struct str references, struct str in_reply_to, struct arena
     struct str id, *list;
     uint32_t n = 0;
 
+    references = without_words(references, arena);
+    in_reply_to = without_words(in_reply_to, arena);
     for (size_t at = 0; next_id(references, &at, &id);)
         add_id(&ids, without_blanks(id, arena));
     for (size_t at = 0, tries = 0; tries < LIMIT_MIME_REFERENCES && next_id(in_reply_to, &at, &id);
