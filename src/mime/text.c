@@ -97,7 +97,10 @@ static void text_feed(struct search *s, struct text *t, size_t from)
 
 static void text_end(struct search *s, struct text *t)
 {
-    convert(s, t, s->bytes.n);
+    if (t->form == MIME_CHARSET_UTF8)
+        add_utf8(s, t, buf_view(&s->bytes));
+    else
+        convert(s, t, s->bytes.n);
     buf_reset(&s->plain);
     mime_html_stream_end(&t->tags, &s->plain);
     mime_fold_feed(&s->fold, buf_view(&s->plain));

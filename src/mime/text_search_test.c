@@ -49,6 +49,8 @@ static const struct text_case {
      PLAIN "utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
            "U3RyYcOf\r\nZSDml6XmnKw=\r\n",
      "strasse \xe6\x97\xa5\xe6\x9c\xac"},
+    {"base64 without its padding, which ends within a character",
+     PLAIN "utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\nYWHDqQ", "aae"},
     {"ISO-8859-1", PLAIN "ISO-8859-1\r\n\r\n\xc9t\xe9\r\n", "ete"},
     {"Shift_JIS without an ASCII byte", PLAIN "shift_jis\r\n\r\n\x93\xfa\x96\x7b\x8c\xea",
      "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e"},
