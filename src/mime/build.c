@@ -638,7 +638,8 @@ static bool put_plain(struct field *f, const struct mime_param *param, bool more
 {
     char text[LINE];
     size_t n = 0;
-    bool quoted = !mime_is_token(param->value);
+    /* A token may hold an apostrophe, but some readers take it for a quote. */
+    bool quoted = !mime_is_token(param->value) || str_find_char(param->value, '\'') != SIZE_MAX;
 
     if (param->name.n + 2 * param->value.n + 5 > sizeof text || !is_quotable(param->value))
         return false;

@@ -41,17 +41,16 @@
 /* One multipart that is open. Offsets are into the buffer. */
 struct mime_writer_level {
     size_t header_at; /* its Content-Type field */
-    size_t
-        checked; /* behind the last delimiter: up to here the boundary is ours wherever it stands */
-    bool eightbit; /* something in it is 8bit */
+    size_t checked;   /* behind the last delimiter: before it the boundary is ours wherever it is */
+    bool eightbit;    /* something in it is 8bit */
     char boundary[MIME_BOUNDARY_LEN + 1];
 };
 
 /* Embedded object without memory of its own. */
 struct mime_writer {
     struct buf *out;  /* borrowed */
-    bool smtputf8;    /* set by the caller after init: addresses and ids may be UTF-8 (RFC 6532),
-                         because the    message goes out by SMTPUTF8 only */
+    bool smtputf8;    /* set by the caller after init: it goes out by SMTPUTF8 only, so addresses
+                         and ids may be UTF-8 (RFC 6532) */
     size_t begin;     /* where the message begins in out */
     struct error err; /* the first error; kind ERROR_NONE by default */
     enum { MIME_WRITER_HEADER, MIME_WRITER_STATUS, MIME_WRITER_PARTS, MIME_WRITER_DONE } state;

@@ -81,15 +81,13 @@ static void header_end(struct mime_writer *w)
 }
 
 /* "type/subtype" from a subtype. The words that are too long for text are no token either. */
-static struct str full_type(char text[], size_t max, const char *type, struct str subtype)
+static struct str full_type(char text[], size_t max, struct str type, struct str subtype)
 {
-    size_t n = strlen(type);
-
-    if (!mime_is_token(subtype) || n + subtype.n > max)
+    if (!mime_is_token(subtype) || type.n + subtype.n > max)
         return STR_NULL;
-    memcpy(text, type, n);
-    memcpy(text + n, subtype.p, subtype.n);
-    return str_of(text, n + subtype.n);
+    memcpy(text, type.p, type.n);
+    memcpy(text + type.n, subtype.p, subtype.n);
+    return str_of(text, type.n + subtype.n);
 }
 
 /* ---- encodings ---- */
@@ -201,7 +199,7 @@ void mime_body_text(struct mime_writer *w, struct str subtype, const struct mime
     enum encoding encoding;
     struct buf lines;
 
-    body_begin(w, full_type(type, sizeof type, "text/", subtype), params, n, &charset);
+    body_begin(w, full_type(type, sizeof type, STR("text/"), subtype), params, n, &charset);
     if (str_find_char(text, '\0') != SIZE_MAX || !utf8_valid(text))
         mime_writer_fail(w, ERROR_SYNTAX, "a text is not UTF-8, or holds NUL");
     buf_init(&lines, 2 * text.n + 2);
@@ -368,7 +366,7 @@ void mime_multipart_begin(struct mime_writer *w, struct str subtype,
         mime_write_text(w, STR("MIME-Version"), STR("1.0"));
     w->versioned = true;
     level->header_at = w->out->n;
-    body_begin(w, full_type(type, sizeof type, "multipart/", subtype), params, n, &boundary);
+    body_begin(w, full_type(type, sizeof type, STR("multipart/"), subtype), params, n, &boundary);
     header_end(w);
     level->checked = w->out->n;
     w->depth++;

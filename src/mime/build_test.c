@@ -111,6 +111,7 @@ static const struct param_case {
 } param_cases[] = {
     {"a token stands alone", "a.txt", "X: attachment; f=a.txt\r\n"},
     {"other ASCII is quoted", "a \"b\\\".txt", "X: attachment; f=\"a \\\"b\\\\\\\".txt\"\r\n"},
+    {"an apostrophe is quoted", "'", "X: attachment; f=\"'\"\r\n"},
     {"nothing is quoted too", "", "X: attachment; f=\"\"\r\n"},
     {"UTF-8 is extended", "\xe2\x82\xac 5.txt", "X: attachment; f*=utf-8''%E2%82%AC%205.txt\r\n"},
     {"an encoded word is no encoded word",

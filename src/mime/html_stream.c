@@ -35,7 +35,7 @@ static size_t text(struct mime_html_stream *h, struct str in, struct buf *out)
 }
 
 /* "<" is text unless a tag begins there. Uses the byte when it does. */
-static bool open(struct mime_html_stream *h, char ch, struct buf *out)
+static bool open_tag(struct mime_html_stream *h, char ch, struct buf *out)
 {
     if (!ascii_alpha(ch) && ch != '/' && ch != '!' && ch != '?') {
         buf_char(out, '<');
@@ -157,7 +157,7 @@ static bool step(struct mime_html_stream *h, char ch, struct buf *out)
 {
     switch (h->state) {
     case MIME_HTML_OPEN:
-        return open(h, ch, out);
+        return open_tag(h, ch, out);
     case MIME_HTML_REFERENCE:
         return reference(h, ch, out);
     case MIME_HTML_NAME:

@@ -1,6 +1,6 @@
 /* mime/text.c: see text.h. A part goes through a pipe in pieces: transfer decoding, charset, HTML,
  * folding. Each stage holds back what it can not yet decide. */
-#include "mime/text.h"
+#include "mime/text_int.h"
 
 #include "base/limits.h"
 #include "mime/address.h"
@@ -12,13 +12,12 @@
 #include "mime/tnef.h"
 #include "mime/transfer.h"
 
-#ifndef PIECE
 #define PIECE 16384 /* encoded bytes that go through the pipe at once */
-#endif
 #define TNEF_DEPTH 4
 #define FIELD_ARENA (16 * LIMIT_MIME_FIELD)
 
 struct search {
+    size_t piece; /* encoded bytes that go through the pipe at once */
     struct mime_fold fold;
     struct buf bytes; /* decoded, not yet UTF-8 */
     struct buf utf8;
@@ -46,16 +45,25 @@ static void add_utf8(struct search *s, struct text *t, struct str utf8)
     mime_fold_feed(&s->fold, buf_view(&s->plain));
 }
 
-/* How many of the bytes that wait can be converted alone: those up to the last one that is a
- * character in itself. Before `from` there is none. In none of these charsets is a byte below 0x30
- * a part of a longer character. */
+/* True when the text may be cut behind its first n bytes: the last one is a character in itself, as
+ * all below 0x30 are in these charsets, and no broken character before it could still want it, as
+ * three bytes ("\x81", a digit, and this one) of GB18030 do or the third byte of EUC-JP. */
+static bool may_cut(const char *p, size_t n)
+{
+    if ((unsigned char)p[n - 1] >= 0x30 || (n > 1 && (unsigned char)p[n - 2] >= 0x80))
+        return false;
+    return n < 3 || !ascii_digit(p[n - 2]) || (unsigned char)p[n - 3] < 0x80;
+}
+
+/* How many of the bytes that wait can be converted alone. Behind the first `from` or before there
+ * is no place to cut. */
 static size_t convertible(const struct search *s, size_t from)
 {
     size_t n = s->bytes.n;
 
     if (n >= LIMIT_SEARCH_PENDING)
         return n;
-    while (n > from && (unsigned char)s->bytes.p[n - 1] >= 0x30)
+    while (n > from && !may_cut(s->bytes.p, n))
         n--;
     return n > from ? n : 0;
 }
@@ -97,7 +105,10 @@ static void text_feed(struct search *s, struct text *t, size_t from)
 
 static void text_end(struct search *s, struct text *t)
 {
-    convert(s, t, s->bytes.n);
+    if (t->form == MIME_CHARSET_UTF8)
+        add_utf8(s, t, buf_view(&s->bytes));
+    else
+        convert(s, t, s->bytes.n);
     buf_reset(&s->plain);
     mime_html_stream_end(&t->tags, &s->plain);
     mime_fold_feed(&s->fold, buf_view(&s->plain));
@@ -113,10 +124,10 @@ static void add_encoded(struct search *s, struct str in, enum mime_transfer enco
 
     text_begin(s, &t, charset, html);
     mime_decoder_init(&decoder, encoding);
-    for (size_t at = 0; at < in.n && !s->fold.full && !t.stopped; at += PIECE) {
+    for (size_t at = 0; at < in.n && !s->fold.full && !t.stopped; at += s->piece) {
         size_t from = s->bytes.n;
 
-        mime_decoder_feed(&decoder, str_sub(in, at, PIECE), &s->bytes);
+        mime_decoder_feed(&decoder, str_sub(in, at, s->piece), &s->bytes);
         text_feed(s, &t, from);
     }
     if (!t.stopped)
@@ -242,14 +253,14 @@ static void add_part(struct search *s, const struct mime_message *m, const struc
         add_winmail(s, body, encoding);
 }
 
-void mime_search_text(struct buf *out, const struct mime_message *m)
+void mime_search_text_by(struct buf *out, const struct mime_message *m, size_t piece)
 {
-    struct search s;
+    struct search s = {.piece = piece};
 
     mime_fold_begin(&s.fold, out, LIMIT_SEARCH_TEXT);
-    buf_init(&s.bytes, LIMIT_SEARCH_PENDING + 2 * PIECE);
-    buf_init(&s.utf8, 4 * (LIMIT_SEARCH_PENDING + 2 * PIECE));
-    buf_init(&s.plain, 4 * (LIMIT_SEARCH_PENDING + 2 * PIECE) + 64);
+    buf_init(&s.bytes, LIMIT_SEARCH_PENDING + 2 * piece);
+    buf_init(&s.utf8, 4 * (LIMIT_SEARCH_PENDING + 2 * piece));
+    buf_init(&s.plain, 4 * (LIMIT_SEARCH_PENDING + 2 * piece) + 64);
     for (uint32_t i = 0; i < m->parts_n && !s.fold.full; i++) {
         const struct mime_part *part = &m->parts[i];
 
@@ -261,4 +272,9 @@ void mime_search_text(struct buf *out, const struct mime_message *m)
     buf_done(&s.bytes);
     buf_done(&s.utf8);
     buf_done(&s.plain);
+}
+
+void mime_search_text(struct buf *out, const struct mime_message *m)
+{
+    mime_search_text_by(out, m, PIECE);
 }

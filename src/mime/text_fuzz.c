@@ -3,7 +3,7 @@
 #include "mime/fold.h"
 #include "mime/html.h"
 #include "mime/html_stream.h"
-#include "mime/text.h"
+#include "mime/text_int.h"
 
 #include "base/limits.h"
 #include "base/utf8.h"
@@ -40,20 +40,25 @@ static void check_folded(struct str text)
     buf_done(&again);
 }
 
-static void message_text(struct str bytes)
+static void message_text(struct str bytes, size_t cut)
 {
     struct mime_message m;
     struct arena arena;
-    struct buf out;
+    struct buf out, pieces;
 
     arena_init(&arena, bytes.n / 2 + 65536);
     buf_init(&out, LIMIT_SEARCH_TEXT + 1);
+    buf_init(&pieces, LIMIT_SEARCH_TEXT + 1);
     mime_parse(bytes, &arena, &m);
     mime_search_text(&out, &m);
+    mime_search_text_by(&pieces, &m, cut);
     if (out.n > LIMIT_SEARCH_TEXT || out.overflow)
         panic("too much text");
+    if (!str_equal(buf_view(&out), buf_view(&pieces)))
+        panic("the text depends on the pieces");
     check_folded(buf_view(&out));
     buf_done(&out);
+    buf_done(&pieces);
     arena_done(&arena);
 }
 
@@ -107,6 +112,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else if (data[0] % 4 == 2)
         fold(bytes, 1 + data[0] / 4);
     else
-        message_text(bytes);
+        message_text(bytes, 1 + data[0] / 4);
     return 0;
 }

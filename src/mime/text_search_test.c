@@ -1,9 +1,4 @@
 /* mime/text_search_test.c: what of a message is found when it is searched. */
-#include "base/base.h"
-
-static size_t piece = 16384;
-#define PIECE piece
-
 #include "mime/text.c"
 
 #include "base/test.h"
@@ -14,6 +9,7 @@ static size_t piece = 16384;
 #include <string.h>
 
 static struct arena arena;
+static size_t piece = PIECE;
 
 static struct str text_of_message(struct str bytes)
 {
@@ -25,7 +21,7 @@ static struct str text_of_message(struct str bytes)
     arena_init(&arena, 64 << 20);
     buf_init(&out, 2 * LIMIT_SEARCH_TEXT);
     mime_parse(bytes, &arena, &m);
-    mime_search_text(&out, &m);
+    mime_search_text_by(&out, &m, piece);
     text = arena_str(&arena, buf_view(&out));
     buf_done(&out);
     return text;
@@ -49,12 +45,20 @@ static const struct text_case {
      PLAIN "utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
            "U3RyYcOf\r\nZSDml6XmnKw=\r\n",
      "strasse \xe6\x97\xa5\xe6\x9c\xac"},
+    {"base64 without its padding, which ends within a character",
+     PLAIN "utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\nYWHDqQ", "aae"},
     {"ISO-8859-1", PLAIN "ISO-8859-1\r\n\r\n\xc9t\xe9\r\n", "ete"},
     {"Shift_JIS without an ASCII byte", PLAIN "shift_jis\r\n\r\n\x93\xfa\x96\x7b\x8c\xea",
      "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e"},
     {"GB18030, with characters of two and of four bytes",
      PLAIN "gb2312\r\n\r\n\xd6\xd0 \xce\xc4\r\n\x81\x30\x81\x34\xd6\xd0",
      "\xe4\xb8\xad \xe6\x96\x87 \xe4\xb8\xad"},
+    {"GB18030 with characters that are none",
+     PLAIN "gb2312\r\n\r\n\x81\x30\x20\xd6 \xd4\r\n\x81\x30\r\n\xc8\x31G, \xd6\xd0",
+     "\xef\xbf\xbd"
+     "0 \xef\xbf\xbd \xef\xbf\xbd \xef\xbf\xbd"
+     "0 \xef\xbf\xbd"
+     "1g, \xe4\xb8\xad"},
     {"ISO-2022-JP", PLAIN "iso-2022-jp\r\n\r\na \x1b$BF|K\\\x1b(B b\r\n",
      "a \xe6\x97\xa5\xe6\x9c\xac b"},
     {"UTF-16 in base64", PLAIN "utf-16le\r\nContent-Transfer-Encoding: base64\r\n\r\nYQDpAC0=\r\n",
@@ -117,7 +121,7 @@ static void every_cut_gives_the_same_text(void)
                 CHECK_STR(got, str_c(text_cases[i].want));
         }
     }
-    piece = 16384;
+    piece = PIECE;
 }
 
 static struct str repeated(struct buf *out, const char *head, struct str unit, size_t n)

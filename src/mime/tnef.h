@@ -10,8 +10,9 @@
  * size, data are slices of the input whose offsets strictly increase, at most LIMIT_MIME_PARTS are
  * listed.
  *
- * Bodies in compressed RTF are not listed. Exchange sends the same text beside them, in another
- * part of the message or as one of those that are listed here. */
+ * Bodies in compressed RTF are not listed: they would have to be decompressed and read as RTF. Most
+ * senders have the same text beside them, as text/plain in the message around or as a body that is
+ * listed here. */
 #ifndef MIME_TNEF_H
 #define MIME_TNEF_H
 
@@ -19,8 +20,7 @@
 
 enum mime_tnef_kind {
     MIME_TNEF_ATTACHMENT,
-    MIME_TNEF_MESSAGE, /* an attached message: its data is TNEF again; the caller bounds the depth
-                        */
+    MIME_TNEF_MESSAGE, /* an attached message: its data is TNEF again; bound the depth */
     MIME_TNEF_TEXT,    /* the body as plain text */
     MIME_TNEF_HTML     /* the body as HTML */
 };
@@ -34,8 +34,7 @@ struct mime_tnef_part {
     struct str data;    /* may be empty */
 };
 
-/* A property list or the message: where it is being read. Plain data, set by the functions below.
- */
+/* Where a stream is being read. Plain data, set by the functions below. */
 struct mime_tnef {
     struct str in;
     size_t at;   /* the next attribute */
