@@ -130,15 +130,15 @@ def data_row(before, dot, after):
     return sent, [answer], ada, []
 
 
-def each_row(rows, hello=b"EHLO x.test", lmtp=False, settings=()):
-    """Sends each row in one write and byte by byte behind `hello`; `rows` yields (name, bytes, codes, ada's, ben's), where the
-    codes are those between the answers to hello and to QUIT. A row whose last code is 421 is closed there. Returns how many were
-    sent."""
+def each_row(rows, hello=b"EHLO x.test", lmtp=False, settings=(), ways=(False, True)):
+    """Sends each row in one write and byte by byte (or only one of these) behind `hello`; `rows` yields (name, bytes, codes, ada's,
+    ben's), where the codes are those between the answers to hello and to QUIT. A row whose last code is 421 is closed there. Returns
+    how many were sent."""
     count = 0
     with Server(settings=settings) as s:
         ada, ben = Box(s, "ada"), Box(s, "ben")
         for name, sent, wanted, for_ada, for_ben in rows:
-            for bytewise in (False, True):
+            for bytewise in ways:
                 where = (name, "byte by byte" if bytewise and len(sent) < 10000 else "in one write")
                 with Client(s, lmtp) as c:
                     c.send(hello + b"\r\n" + sent + b"QUIT\r\n", bytewise and len(sent) < 10000)
@@ -208,15 +208,17 @@ def chunk_rows(body):
 
 
 def test_nothing_ends_a_chunk_and_only_a_binary_one_may_hold_bare_line_ends():
-    for body in (b"", b" BODY=7BIT", b" BODY=8BITMIME", b" BODY=BINARYMIME"):
+    for body in (b"", b" BODY=BINARYMIME"):
         assert each_row(chunk_rows(body)) == 2 * ENDS
-    assert each_row(chunk_rows(b" BODY=BINARYMIME"), b"LHLO x.test", True) == 2 * ENDS
+    for body in (b" BODY=7BIT", b" BODY=8BITMIME"):
+        assert each_row(chunk_rows(body), ways=(False,)) == ENDS
+    assert each_row(chunk_rows(b" BODY=BINARYMIME"), b"LHLO x.test", True, ways=(False,)) == ENDS
 
 
 def test_a_message_may_be_cut_into_chunks_anywhere():
     text = b"Subject: outer\r\n\r\ntext\r\n.\r\n..\r\n" + SMUGGLED_COMMANDS + b".\r\n\r\n"
     whole = [(at, outer() + bdat(text[:at], b"") + bdat(text[at:]), [250] * 4, [text], []) for at in range(len(text) + 1)]
-    assert each_row(whole) == 2 * (len(text) + 1)
+    assert each_row(whole, ways=(False,)) == len(text) + 1
     single = b"".join(bdat(text[i:i + 1], b"") for i in range(len(text))) + bdat(b"")
     assert each_row([("one by one", outer() + single, [250] * (len(text) + 3), [text], [])]) == 2
     # A bare LF or CR is found wherever the cuts are: it is refused at the chunk that shows it. What follows is swallowed.
@@ -226,11 +228,11 @@ def test_a_message_may_be_cut_into_chunks_anywhere():
         for at in range(len(wrong) + 1):
             answers = [554, 503] if bare(wrong[:at].removesuffix(b"\r")) else [250, 554]
             rows.append((at, outer() + bdat(wrong[:at], b"") + bdat(wrong[at:]), [250, 250] + answers, [], []))
-        assert each_row(rows) == 2 * (len(wrong) + 1)
+        assert each_row(rows, ways=(False,)) == len(wrong) + 1
         binary = outer(b" BODY=BINARYMIME")
         rows = [(at, binary + bdat(wrong[:at], b"") + bdat(wrong[at:]), [250] * 4, [wrong], [])
                 for at in range(len(wrong) + 1)]
-        assert each_row(rows) == 2 * (len(wrong) + 1)
+        assert each_row(rows, ways=(False,)) == len(wrong) + 1
 
 
 TEXT = b"A: b\r\n\r\nc\r\n"
@@ -332,6 +334,8 @@ INJECTED = [
     ("MAIL and RCPT", TO_BEN, b"HELP NOOP\r\n", [214]),
     ("up to DATA, so that what TLS brings would be the message", TO_BEN + b"DATA\r\n", b"HELP NOOP\r\n", [214]),
     ("half a message", TO_BEN + b"DATA\r\nSubject: injected\r\n\r\n", b"\r\n.\r\nHELP NOOP\r\n", [500, 500, 214]),
+    ("half a chunk", TO_BEN + b"BDAT 100 LAST\r\nSubject: injected\r\n", b"HELP NOOP\r\n", [214]),
+    ("a whole chunk", TO_BEN + b"BDAT 100\r\n" + b"x" * 100, b"BDAT 0 LAST\r\n", [503]),
     ("a whole message", WHOLE, b"HELP NOOP\r\n", [214]),
     ("EHLO and a whole message", b"EHLO injected.test\r\n" + WHOLE, b"HELP NOOP\r\n", [214]),
     ("two messages and QUIT", b"EHLO injected.test\r\n" + WHOLE + WHOLE + b"QUIT\r\n", b"HELP NOOP\r\n", [214]),
@@ -357,11 +361,11 @@ INJECTED = [
 ]
 
 
-def honest_message(c, i):
+def honest_message(c, i, hello=b"EHLO"):
     """What is said within TLS after the first answer: nothing from before is known any more. Returns the message."""
     message = b"Subject: honest %d\r\n\r\nover TLS\r\n" % i
     assert c.ask(b"MAIL FROM:<a@example.org>").startswith(b"503")           # EHLO is forgotten
-    features = c.ask(b"EHLO inside.test")
+    features = c.ask(hello + b" inside.test")
     assert features.startswith(b"250-") and b"STARTTLS" not in features, features
     assert c.ask(b"RCPT TO:<ben@%s>" % OURS).startswith(b"503")             # and MAIL
     assert c.ask(b"DATA").startswith(b"503")
@@ -375,27 +379,35 @@ def honest_message(c, i):
     return message
 
 
-def test_what_comes_in_the_clear_behind_starttls_is_never_answered_nor_done():
+def injections(hello, lmtp, protocol):
     with Server() as s:
         ada, ben = Box(s, "ada"), Box(s, "ben")
         for i, (name, injected, first, wanted) in enumerate(INJECTED):
             before = counter(s, "edge-smtp", "bytes-dropped-before-tls")
-            with Client(s) as c:
-                c.ask(b"EHLO clear.test")
+            with Client(s, lmtp) as c:
+                c.ask(hello + b" clear.test")
                 c.send(b"STARTTLS\r\n" + injected)
                 assert c.reply().startswith(b"220 "), name
                 c.start_tls()
                 c.send(first)
                 got = [c.reply() for _ in wanted]
                 assert codes(got) == wanted and all(r.count(b"\n") == 1 for r in got), (name, got)
-                message = honest_message(c, i)
+                message = honest_message(c, i, hello)
             assert counter(s, "edge-smtp", "bytes-dropped-before-tls") - before == len(injected), name
             assert ben.new() == [], name
             whole = ada.new_whole()
             assert [behind_trace(m) for m in whole] == [message], (name, whole)
-            assert b"from inside.test (" in whole[0] and b"with ESMTPS id" in whole[0], whole[0]
+            assert b"from inside.test (" in whole[0] and b"with %s id" % protocol in whole[0], whole[0]
             assert b"injected" not in whole[0] and b"clear.test" not in whole[0], whole[0]
         assert_nothing_queued(s)
+
+
+def test_what_comes_in_the_clear_behind_starttls_is_never_answered_nor_done():
+    injections(b"EHLO", False, b"ESMTPS")
+
+
+def test_nor_in_LMTP_behind_starttls():
+    injections(b"LHLO", True, b"LMTPS")
 
 
 def test_what_comes_in_the_clear_later_than_starttls_ends_the_handshake():
