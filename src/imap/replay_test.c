@@ -2,11 +2,11 @@
  * holds. */
 #include "base/clock.h"
 #include "base/test.h"
-#include "mime/replay.h"
+#include "base/replay.h"
 
 static void the_corpus_of_imap_fuzz_holds(void)
 {
-    CHECK(mime_replay("imap") >= 100);
+    CHECK(fuzz_replay("imap") >= 100);
     clock_set_source(NULL);
 }
 

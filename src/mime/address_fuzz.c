@@ -1,7 +1,7 @@
 /* mime/address_fuzz.c: any bytes are a list of addresses; what was read is read again when it is
  * written as RFC 5322 section 3.4 has it. */
 #include "mime/address.h"
-#include "mime/replay.h"
+#include "base/replay.h"
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -10,7 +10,7 @@
 
 #define REQUIRE(condition) ((condition) ? (void)0 : panic("%s", #condition))
 
-const char mime_corpus[] = "mime_address";
+const char fuzz_corpus[] = "mime_address";
 
 static void check_word(struct str word, size_t size)
 {

@@ -1,7 +1,7 @@
 /* mime/date_fuzz.c: any bytes are a date or none; one that was read is the same when it is written
  * as RFC 5322 section 3.3 has it. */
 #include "mime/date.h"
-#include "mime/replay.h"
+#include "base/replay.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #define REQUIRE(condition) ((condition) ? (void)0 : panic("%s", #condition))
 
-const char mime_corpus[] = "mime_date";
+const char fuzz_corpus[] = "mime_date";
 
 static void check_again(int64_t us, const char *format)
 {

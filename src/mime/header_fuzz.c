@@ -2,7 +2,7 @@
  * Content-Disposition. */
 #include "mime/header.h"
 #include "mime/param.h"
-#include "mime/replay.h"
+#include "base/replay.h"
 
 #include "base/limits.h"
 #include "base/utf8.h"
@@ -11,7 +11,7 @@
 
 #define REQUIRE(condition) ((condition) ? (void)0 : panic("%s", #condition))
 
-const char mime_corpus[] = "mime_header";
+const char fuzz_corpus[] = "mime_header";
 
 static bool is_inside(struct str part, struct str whole)
 {

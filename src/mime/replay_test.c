@@ -1,12 +1,12 @@
-/* mime/replay_test.c: what fuzzing reached is reached again, and every invariant of the fuzzer
+/* base/replay_test.c: what fuzzing reached is reached again, and every invariant of the fuzzer
  * holds. */
-#include "mime/replay.h"
+#include "base/replay.h"
 
 #include "base/test.h"
 
 static void the_corpus_of_message_fuzz_holds(void)
 {
-    CHECK(mime_replay("mime") >= 200);
+    CHECK(fuzz_replay("mime") >= 200);
 }
 
 int main(void)

@@ -4,7 +4,7 @@
 
 #include "base/test.h"
 #include "mime/message.h"
-#include "mime/replay.h"
+#include "base/replay.h"
 
 static struct buf stream, props;
 static struct arena arena;
@@ -251,7 +251,7 @@ static void only_so_many_parts_are_listed(void)
 
 static void the_corpus_of_tnef_fuzz_holds(void)
 {
-    CHECK(mime_replay("tnef") >= 40);
+    CHECK(fuzz_replay("tnef") >= 40);
 }
 
 int main(void)

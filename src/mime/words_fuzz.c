@@ -3,14 +3,14 @@
  * chooses the charset, the second how an encoded word is made of the rest. */
 #include "mime/charset.h"
 #include "mime/message.h"
-#include "mime/replay.h"
+#include "base/replay.h"
 
 #include "base/encode.h"
 #include "base/utf8.h"
 
 #define REQUIRE(condition) ((condition) ? (void)0 : panic("%s", #condition))
 
-const char mime_corpus[] = "mime_words";
+const char fuzz_corpus[] = "mime_words";
 
 static const char *const charsets[] = {
     "",           "utf-8",       "US-ASCII",     "iso-8859-1", "iso-8859-2",   "koi8-r",

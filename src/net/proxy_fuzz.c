@@ -3,10 +3,11 @@
 #include "net/proxy.h"
 
 #include "base/limits.h"
+#include "base/replay.h"
 
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+const char fuzz_corpus[] = "net_proxy";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,9 +1,11 @@
 /* proc/msg_fuzz.c: whatever a peer sends is refused, or is a message that prints as the same bytes. */
 #include "proc/msg.h"
 
+#include "base/replay.h"
+
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+const char fuzz_corpus[] = "proc_msg";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

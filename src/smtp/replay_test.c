@@ -1,12 +1,12 @@
 /* smtp/replay_test.c: what fuzzing reached is reached again, and every invariant of the fuzzer
  * holds. */
-#include "mime/replay.h"
+#include "base/replay.h"
 
 #include "base/test.h"
 
 static void the_corpus_of_server_fuzz_holds(void)
 {
-    CHECK(mime_replay("smtp") >= 100);
+    CHECK(fuzz_replay("smtp") >= 100);
 }
 
 int main(void)

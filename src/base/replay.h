@@ -1,6 +1,6 @@
-/* mime/replay.h: replays the corpus of a fuzzer in a unit test. */
-#ifndef MIME_REPLAY_H
-#define MIME_REPLAY_H
+/* base/replay.h: replays the corpus of a fuzzer in a unit test. */
+#ifndef BASE_REPLAY_H
+#define BASE_REPLAY_H
 
 #include "base/base.h"
 
@@ -8,10 +8,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The folder of its corpus, where replayed by corpus_test.c. */
-extern const char mime_corpus[];
+extern const char fuzz_corpus[];
 
 /* Gives each file of tests/data/fuzz/<name> to it, in blocks of their exact size;
  * $POSTHUS_TEST_DATA stands for tests/data. Returns how many there were. */
-size_t mime_replay(const char *name);
+size_t fuzz_replay(const char *name);
 
 #endif

@@ -1,5 +1,5 @@
-/* mime/replay.c: see replay.h. */
-#include "mime/replay.h"
+/* base/replay.c: see replay.h. */
+#include "base/replay.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static void replay_file(const char *path)
     mem_free(exact);
 }
 
-size_t mime_replay(const char *name)
+size_t fuzz_replay(const char *name)
 {
     const char *given = getenv("POSTHUS_TEST_DATA"), *slash = strrchr(__FILE__, '/');
     char folder[1000], path[1400];

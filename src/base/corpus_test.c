@@ -1,12 +1,12 @@
-/* mime/corpus_test.c: what fuzzing reached is reached again, and every invariant of the fuzzer
+/* base/corpus_test.c: what fuzzing reached is reached again, and every invariant of the fuzzer
  * holds. Linked with one fuzzer, which names its corpus. */
-#include "mime/replay.h"
+#include "base/replay.h"
 
 #include "base/test.h"
 
 static void the_corpus_of_the_fuzzer_holds(void)
 {
-    CHECK(mime_replay(mime_corpus) >= 20);
+    CHECK(fuzz_replay(fuzz_corpus) >= 20);
 }
 
 int main(void)
