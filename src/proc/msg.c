@@ -120,6 +120,13 @@ static uint16_t get_u16(struct reader *r)
     return v;
 }
 
+#define F(type, name) put_##type(out, x->name);
+#define MSG(NAME, name, from, to, fds, fields)                                                     \
+    case MSG_##NAME: {                                                                             \
+        const struct msg_##name *x UNUSED = &m->name;                                              \
+        fields break;                                                                              \
+    }
+
 bool msg_print(struct buf *out, const struct msg *m, struct error *err)
 {
     uint16_t head[2] = {(uint16_t)m->type, (uint16_t)m->nfds};
@@ -128,21 +135,22 @@ bool msg_print(struct buf *out, const struct msg *m, struct error *err)
         panic("message %d with %u descriptors", m->type, m->nfds);
     buf_add(out, head, sizeof head);
     switch (m->type) {
-#define F(type, name) put_##type(out, x->name);
-#define MSG(NAME, name, from, to, fds, fields)                                                     \
-    case MSG_##NAME: {                                                                             \
-        const struct msg_##name *x UNUSED = &m->name;                                              \
-        fields break;                                                                              \
-    }
         MESSAGES(MSG)
-#undef MSG
-#undef F
     default:
         break;
     }
     return !out->overflow || error_set(err, ERROR_LIMIT, "a message %s that is too large",
                                        table[m->type].name);
 }
+
+#undef MSG
+#undef F
+#define F(type, name) x->name = get_##type(&r);
+#define MSG(NAME, name, from, to, fds, fields)                                                     \
+    case MSG_##NAME: {                                                                             \
+        struct msg_##name *x UNUSED = &m.name;                                                     \
+        fields break;                                                                              \
+    }
 
 bool msg_parse(struct str bytes, struct arena *arena, struct msg *out, struct error *err)
 {
@@ -153,15 +161,7 @@ bool msg_parse(struct str bytes, struct arena *arena, struct msg *out, struct er
     if (r.bad || m.type <= MSG_NONE || m.type >= MSG_TYPES || m.nfds > table[m.type].fds)
         return error_set(err, ERROR_SYNTAX, "no message begins like this");
     switch (m.type) {
-#define F(type, name) x->name = get_##type(&r);
-#define MSG(NAME, name, from, to, fds, fields)                                                     \
-    case MSG_##NAME: {                                                                             \
-        struct msg_##name *x UNUSED = &m.name;                                                     \
-        fields break;                                                                              \
-    }
         MESSAGES(MSG)
-#undef MSG
-#undef F
     default:
         break;
     }
@@ -171,6 +171,9 @@ bool msg_parse(struct str bytes, struct arena *arena, struct msg *out, struct er
     *out = m;
     return true;
 }
+
+#undef MSG
+#undef F
 
 const char *msg_name(enum msg_type type)
 {

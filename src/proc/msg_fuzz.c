@@ -1,11 +1,33 @@
 /* proc/msg_fuzz.c: whatever a peer sends is refused, or is a message that prints as the same bytes. */
 #include "proc/msg.h"
+#include "proc/roles.h"
 
 #include "base/replay.h"
 
 #include <string.h>
 
 const char fuzz_corpus[] = "proc_msg";
+
+/* Somebody may send it to somebody; it has a name; numbers in lists are read; and where there is no room it is refused. */
+static void check_more(const struct msg *m, struct str bytes)
+{
+    unsigned ways = 0;
+    struct error err;
+    struct buf little;
+
+    for (unsigned from = 0; from < ROLE_COUNT; from++)
+        for (unsigned to = 0; to < ROLE_COUNT; to++)
+            ways += msg_allowed(m->type, 1U << from, 1U << to);
+    if (ways == 0 || msg_name(m->type)[0] == '?' || msg_allowed(MSG_TYPES, ROLE_EDGE_SMTP, ROLE_DIRECTORY))
+        panic("a message that nobody sends");
+    for (size_t i = 0; m->type == MSG_INTAKE_DONE && i < m->intake_done.kinds.n; i++)
+        if (m->intake_done.kinds.v[i].n != sizeof(uint64_t) && msg_u64_item(m->intake_done.kinds.v[i]) != 0)
+            panic("a number of another size");
+    buf_init(&little, bytes.n - 1);
+    if (msg_print(&little, m, &err))
+        panic("a message in less room than it has");
+    buf_done(&little);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -20,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         buf_init(&b, LIMIT_MSG_BYTES);
         if (msg_print(&b, &m, &err) && !str_equal(buf_view(&b), str_of(data, size)))
             panic("a message that prints as another");
+        check_more(&m, str_of(data, size));
         buf_done(&b);
     }
     arena_done(&arena);
