@@ -305,6 +305,9 @@ def test_chunks_that_lie_or_come_when_they_may_not():
     for size in BAD_SIZES:
         for last in (b"", b" LAST"):
             rows.append((size, outer() + b"BDAT " + size + last + b"\r\n" + BEN, [250, 250, 501, 421], [], []))
+    # And lines that are none, or too long: what follows them is a chunk all the same to whoever reads them otherwise.
+    for end in (b"\n", b"\r\r\n", b" x" * 1100 + b"\r\n", b"\0\r\n", b"\r\0\n"):
+        rows.append((end[:8], outer() + b"BDAT %d LAST" % len(BEN) + end + BEN, [250, 250, 501, 421], [], []))
     assert each_row(rows, settings=["message-size = 100000"]) == 2 * len(rows)
 
 

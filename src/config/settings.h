@@ -22,7 +22,9 @@
     SETTING(ADDRESSES, listen_lmtp, "listen-lmtp", "", 0, 1000, START,              \
             "Where LMTP is received, for a mail server in front of this one; keep it on loopback.")  \
     SETTING(TEXT, lmtp_socket, "lmtp-socket", "lmtp.sock", 0, 100, START,                          \
-            "A Unix socket for LMTP; a path is taken from the data folder; empty: none.")          \
+            "A Unix socket for LMTP; a path is taken from the data folder; empty: none. Every user may "  \
+            "connect to it, but only root passes the data folder of a server that root started: "     \
+            "for a mail server with a user of its own name a path such as /run/posthus-lmtp.sock.")   \
     SETTING(ADDRESSES, listen_imaps, "listen-imaps", "127.0.0.1:10993", 0, 1000, START,            \
             "Where IMAP is served over TLS from the first byte.")                                  \
     SETTING(ADDRESSES, listen_imap, "listen-imap", "127.0.0.1:10143", 0, 1000, START,              \

@@ -49,15 +49,25 @@ int command_serve(const struct options *o, int argc, char **argv)
     supervisor_main(o->data, fd ? (int)n : -1);
 }
 
-/* --set KEY=VALUE ... as lines of the settings, checked before anything is made. */
-static bool collect_settings(int argc, char **argv, struct buf *out, struct error *err)
+/* --set KEY=VALUE ... as lines of the settings, checked before anything is made. The hostname stands on a line of its own: it is
+ * kept apart. */
+static bool collect_settings(int argc, char **argv, struct buf *out, struct buf *hostname, struct error *err)
 {
     struct config c;
     bool ok;
 
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], "--set") == 0)
-            buf_printf(out, "%s\n", argv[++i]);
+    for (int i = 1; i + 1 < argc; i++) {
+        struct str key = STR_NULL, value = STR_NULL;
+
+        if (strcmp(argv[i], "--set") != 0)
+            continue;
+        if (str_cut(str_c(argv[++i]), '=', &key, &value) && str_equal(str_trim(key), STR("hostname"))) {
+            buf_reset(hostname);
+            buf_str(hostname, str_trim(value));
+        } else {
+            buf_printf(out, "%s\n", argv[i]);
+        }
+    }
     config_init(&c);
     ok = config_parse(&c, buf_view(out), err);
     config_done(&c);
@@ -67,14 +77,17 @@ static bool collect_settings(int argc, char **argv, struct buf *out, struct erro
 int command_init(const struct options *o, int argc, char **argv)
 {
     const char *hostname = command_option(argc, argv, "--hostname", NULL);
-    struct buf settings;
+    struct buf settings, name;
     struct error err = {0};
     bool ok;
 
     buf_init(&settings, LIMIT_CONFIG_FILE);
-    ok = collect_settings(argc, argv, &settings, &err) &&
-         datadir_init(o->data, str_c(hostname ? hostname : "localhost"), buf_view(&settings), &err);
+    buf_init(&name, LIMIT_SMTP_DOMAIN);
+    buf_c(&name, hostname ? hostname : "localhost");
+    ok = collect_settings(argc, argv, &settings, &name, &err) &&
+         datadir_init(o->data, buf_view(&name), buf_view(&settings), &err);
     buf_done(&settings);
+    buf_done(&name);
     if (!ok)
         return command_failed("%s", err.text);
     if (o->json)

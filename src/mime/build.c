@@ -542,6 +542,8 @@ bool mime_id_writable(struct str id, bool smtputf8)
     for (size_t i = 0; i < id.n; i++)
         if ((unsigned char)id.p[i] <= ' ' || id.p[i] == 127 || id.p[i] == '<' || id.p[i] == '>')
             return false;
+    if (str_find(id, STR("=?")) != SIZE_MAX) /* readers take it for an encoded word */
+        return false;
     return id.n > 0 && id.n <= LIMIT_WRITE_ID && (smtputf8 ? utf8_valid(id) : is_ascii(id));
 }
 

@@ -84,7 +84,7 @@ void mime_write_addresses(struct mime_writer *w, struct str name, const struct m
 void mime_write_address(struct mime_writer *w, struct str name, const struct mime_address *one);
 /* A date-time in UTC (RFC 5322 section 3.3); the seconds are rounded down. Years 1900 to 9999. */
 void mime_write_date(struct mime_writer *w, struct str name, int64_t us);
-/* True when id, without < >, can be written: no white space, control character, < or >, at most
+/* True when id, without < >, can be written: no white space, control character, <, > or "=?", at most
  * LIMIT_WRITE_ID bytes; ASCII, or UTF-8 with smtputf8. The ids of received messages are not always
  * so. */
 bool mime_id_writable(struct str id, bool smtputf8);

@@ -233,7 +233,7 @@ static size_t addresses(struct mime_sample *s, struct mime_address *list, size_t
 
 static struct str message_id(struct mime_sample *s)
 {
-    return without(s, text(s, 4, !s->smtputf8), " \t<>", LIMIT_WRITE_ID);
+    return without(s, text(s, 4, !s->smtputf8), " \t<>=", LIMIT_WRITE_ID);
 }
 
 static int64_t date(struct mime_sample *s)

@@ -53,6 +53,16 @@ static void chunk_done(struct smtp_server *s)
     }
 }
 
+void smtp_chunk_unclear(struct smtp_server *s)
+{
+    smtp_reply(s, "501 5.5.4 Syntax: BDAT size [LAST], of at most %llu octets",
+               (unsigned long long)s->config.size_max);
+    smtp_reply(s, "421 4.7.0 It can not be told where the chunk ends");
+    s->config.counters->errors++;
+    s->ops->refused(s->arg);
+    smtp_close(s);
+}
+
 void smtp_chunk_command(struct smtp_server *s, struct str argument)
 {
     uint64_t size = 0;
@@ -60,11 +70,7 @@ void smtp_chunk_command(struct smtp_server *s, struct str argument)
 
     if (!read_size(argument, &size, &last) ||
         size > s->config.size_max + LIMIT_SMTP_CHUNK_SWALLOWED) {
-        smtp_reply(s, "501 5.5.4 Syntax: BDAT size [LAST], of at most %llu octets",
-                   (unsigned long long)s->config.size_max);
-        smtp_reply(s, "421 4.7.0 It can not be told where the chunk ends");
-        s->ops->refused(s->arg);
-        smtp_close(s);
+        smtp_chunk_unclear(s);
         return;
     }
     s->chunk_left = s->chunk_size = size;

@@ -329,6 +329,13 @@ static bool is_clean(struct str line)
     return true;
 }
 
+/* BDAT, however broken the rest of the line is. */
+static bool is_chunk(struct str line)
+{
+    line = str_trim(line);
+    return str_starts_nocase(line, STR("BDAT")) && (line.n == 4 || !ascii_alpha(line.p[4]));
+}
+
 static const char *state_words(const struct smtp_server *s, const struct smtp_command *command)
 {
     if (s->state == SMTP_STATE_START)
@@ -361,6 +368,10 @@ void smtp_command_run(struct smtp_server *s, struct str line)
         s->config.counters->protocols++;
         smtp_reply(s, "421 4.7.0 This is a mail server");
         smtp_close(s);
+        return;
+    }
+    if ((s->line_overflow || !is_clean(line)) && is_chunk(line)) {
+        smtp_chunk_unclear(s);
         return;
     }
     if (s->line_overflow) {

@@ -2,6 +2,8 @@
  * 6531), LMTP (RFC 2033), and the measures of a connection (RFC 9422). */
 #include "smtp/test_dialogue.h"
 
+#include <string.h>
+
 #define LIES                                                                                       \
     "501 5.5.4 Syntax: BDAT size [LAST], of at most 1000 octets\r\n"                               \
     "421 4.7.0 It can not be told where the chunk ends\r\n"
@@ -60,6 +62,9 @@ static const struct row chunk_rows[] = {
      GREETED LIES, "close\n"},
     {"sizes that lie: beyond all measure", EHLO "BDAT 99999999 LAST\r\nNOOP\r\n", GREETED LIES,
      "close\n"},
+    {"a bare LF behind it", EHLO "BDAT 6 LAST\nNOOP\r\n", GREETED LIES, "close\n"},
+    {"CR CR LF behind it", EHLO "bdat 6 LAST\r\r\nNOOP\r\n", GREETED LIES, "close\n"},
+    {"a control in it", EHLO " BDAT 6\001LAST\r\nNOOP\r\n", GREETED LIES, "close\n"},
     {"another word than LAST", EHLO "BDAT 5 FIRST\r\nNOOP\r\n", GREETED LIES, "close\n"},
 };
 
@@ -114,6 +119,21 @@ static const struct row utf8_rows[] = {
      EHLO "MAIL FROM:<a@b> SMTPUTF8=1\r\nMAIL FROM:<a@b> smtputf8\r\n",
      GREETED "501 5.5.4 SMTPUTF8 has no value\r\n" NOTED, ""},
 };
+
+static void a_chunk_command_that_is_too_long_ends_the_connection(void)
+{
+    static char line[LIMIT_SMTP_LINE + 100];
+    struct owner o;
+
+    memset(line, ' ', sizeof line);
+    memcpy(line, "BDAT 6", 6);
+    begin(&o, &config);
+    owner_feed(&o, str_of(line, sizeof line), 1000);
+    owner_feed(&o, STR("\r\nNOOP\r\n"), 3);
+    CHECK_STR(buf_view(&o.out), STR(LIES));
+    CHECK(o.closed);
+    owner_done(&o);
+}
 
 static void addresses_may_be_in_utf8(void)
 {
@@ -205,6 +225,7 @@ int main(void)
 {
     RUN(chunks_end_by_their_count);
     RUN(chunks_over_the_size_are_swallowed_and_refused);
+    RUN(a_chunk_command_that_is_too_long_ends_the_connection);
     RUN(addresses_may_be_in_utf8);
     RUN(lmtp_answers_for_each_recipient);
     RUN(a_connection_has_its_measure);

@@ -85,6 +85,9 @@ void smtp_message_end(struct smtp_server *s, uint32_t lines);
 bool smtp_message_begin(struct smtp_server *s);
 /* BDAT (RFC 3030 section 2), in any state. */
 void smtp_chunk_command(struct smtp_server *s, struct str argument);
+/* A BDAT that can not be read: octets follow it whose number nobody knows, and which must not be
+ * taken for commands. Refuses it, and ends the connection. */
+void smtp_chunk_unclear(struct smtp_server *s);
 /* In SMTP_STATE_CHUNK: takes octets of the chunk, returns how many. */
 size_t smtp_chunk_input(struct smtp_server *s, struct str in);
 /* Reads the parameters of MAIL; false when one was refused, and answered. */
