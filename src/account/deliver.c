@@ -5,16 +5,14 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "directory/names.h"
+#include "proc/memfd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define BATCH_MOST 64
-
-#define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 struct delivering { /* a channel from intake */
     struct delivering *next, **at;
@@ -62,11 +60,10 @@ static void answer(struct delivering *d, uint64_t id, const struct error *err)
 /* A received memfd is hostile: only one that nobody can change any more, of the size that was said, is mapped. */
 static bool map_message(int fd, uint64_t size, struct str *out, struct error *err)
 {
-    off_t real = lseek(fd, 0, SEEK_END);
     void *p;
 
     *out = STR_NULL;
-    if ((fcntl(fd, F_GET_SEALS) & SEALS) != SEALS || real < 0 || (uint64_t)real != size)
+    if (!memfd_is_sealed(fd, size))
         return error_set(err, ERROR_INTERNAL, "a message that is not sealed, or not of its size");
     if (size == 0)
         return true;

@@ -3,6 +3,10 @@
 
 #include "base/test.h"
 
+#include <fcntl.h>
+
+#define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
 #include <string.h>
 
 static int memfd(const char *text, int seals)

@@ -35,8 +35,9 @@ static void destroy(struct conn *c, const char *why)
     if (c->next)
         c->next->at = c->at;
     smtp_server_destroy(c->server);
-    if (c->over_rate)
-        event_free(c->over_rate);
+    if (c->late)
+        event_free(c->late->ev);
+    mem_free(c->late);
     buf_done(&c->out);
     buf_done(&c->from);
     buf_done(&c->rcpts);
@@ -277,7 +278,7 @@ static void drain_conns(struct edge *edge, bool now)
 
     for (struct conn *c = e->conns; c; c = next) {
         next = c->next;
-        if (!now && (c->handed || c->fd >= 0 || c->call || (c->over_rate && event_pending(c->over_rate, EV_TIMEOUT, NULL))))
+        if (!now && (c->handed || c->fd >= 0 || c->call || (c->late && event_pending(c->late->ev, EV_TIMEOUT, NULL))))
             continue; /* in the middle of a message: it is finished, then 421 */
         if (!c->server) { /* nothing was said yet */
             stream_destroy(c->stream);

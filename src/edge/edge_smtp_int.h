@@ -23,6 +23,12 @@ struct smtp_edge {
     uint64_t accepted, refused, proxy_refused, repeated, too_long;
 };
 
+struct late {
+    struct event *ev;
+    const char *what; /* "recipient" or "message" */
+    struct error err;
+};
+
 struct conn {
     struct conn *next, **at;
     struct smtp_edge *e;
@@ -45,7 +51,7 @@ struct conn {
     size_t rcpts_n;
     bool counted;     /* as a message of this minute */
     bool reserved;    /* the directory has reserved room for it */
-    struct event *over_rate; /* the answer to a recipient that came too fast; NULL before the first */
+    struct late *late; /* a no that is told from the loop; NULL before the first one */
     int fd;           /* the message, or -1 */
     uint64_t size;
     uint64_t call; /* the request under way, or 0 */

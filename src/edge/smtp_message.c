@@ -9,9 +9,8 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "edge/edge_smtp_int.h"
+#include "proc/memfd.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,7 +18,6 @@
 
 #define ASK_MS 15000
 #define MESSAGE_MS 45000 /* longer than intake takes at the worst */
-#define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 #define UNHEARD 1000
 #define UNHEARD_US (3600LL * 1000000)
 
@@ -145,6 +143,29 @@ static void log_refused(struct conn *c, const char *what, const struct error *er
     log_end(&l);
 }
 
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+    struct conn *c = arg;
+
+    (void)fd, (void)what;
+    log_refused(c, c->late->what, &c->late->err);
+    if (strcmp(c->late->what, "message") == 0)
+        smtp_transaction_reset(c);
+    smtp_conn_answered(c, &c->late->err, NULL, 0, STR_NULL);
+}
+
+/* A no that nobody else is asked about comes from the loop, as all answers do: the dialogue is not called from within. */
+static void answer_late(struct conn *c, const char *what, const struct error *err)
+{
+    if (!c->late) {
+        c->late = mem_zalloc(sizeof *c->late);
+        c->late->ev = event_new(c->e->edge.p->base, -1, 0, on_late, c);
+    }
+    c->late->what = what;
+    c->late->err = *err;
+    event_active(c->late->ev, EV_TIMEOUT, 0);
+}
+
 static void on_rcpt(void *arg, struct msg *m)
 {
     struct conn *c = arg;
@@ -208,17 +229,6 @@ static bool within_rates(struct conn *c, uint64_t size, struct error *err)
     return true;
 }
 
-/* The answer to a recipient that nobody is asked about comes from the loop, as all of them. */
-static void on_over_rate(evutil_socket_t fd, short what, void *arg)
-{
-    struct conn *c = arg;
-    struct error err = {.kind = ERROR_RATE,
-                        .text = "too much mail a minute from your address; go on more slowly"};
-
-    (void)fd, (void)what;
-    log_refused(c, "recipient", &err);
-    smtp_conn_answered(c, &err, NULL, 0, STR_NULL);
-}
 
 static void op_rcpt(void *arg, const struct smtp_path_view *to, uint64_t size)
 {
@@ -240,9 +250,7 @@ static void op_rcpt(void *arg, const struct smtp_path_view *to, uint64_t size)
         buf_printf(&c->asked, "@%s", p->config.hostname);
     }
     if (!within_rates(c, size, &err)) {
-        if (!c->over_rate)
-            c->over_rate = event_new(p->base, -1, 0, on_over_rate, c);
-        event_active(c->over_rate, EV_TIMEOUT, 0);
+        answer_late(c, "recipient", &err);
         return;
     }
     m.rcpt_ask = (struct msg_rcpt_ask){c->call = calls_next_id(p->calls), id_of(c), to->local, domain,
@@ -259,7 +267,7 @@ static bool op_data_begin(void *arg, struct error *err)
     if (c->e->memory >= c->e->memory_most)
         return error_set(err, ERROR_DISK, "too many messages are on their way; try again in a moment");
     drop_message(c);
-    c->fd = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    c->fd = memfd_new();
     if (c->fd < 0)
         return error_set(err, ERROR_TEMPORARY, "no room for a message just now; try again");
     random_bytes(c->transaction, sizeof c->transaction);
@@ -381,13 +389,17 @@ static void op_data_end(void *arg, const struct smtp_mail *mail, uint64_t size)
     struct conn *c = arg;
     struct process *p = c->e->edge.p;
     struct chan *intake = process_peer(p, ROLE_INTAKE);
-    struct msg m = {.type = MSG_INTAKE_MESSAGE, .nfds = 1, .fd = {c->fd}};
+    struct msg m = {.type = MSG_INTAKE_MESSAGE, .nfds = 1};
+    struct error err;
     struct buf trace;
 
     (void)size;
     buf_str(&c->from, mail->from.whole);
-    if (fcntl(c->fd, F_ADD_SEALS, SEALS) != 0)
-        panic("a memfd that can not be sealed: %s", strerror(errno));
+    if (!memfd_seal(&c->fd, c->size, &err)) {
+        answer_late(c, "message", &err);
+        return;
+    }
+    m.fd[0] = c->fd;
     find_unheard(c);
     buf_init(&trace, 4096);
     print_trace(c, mail, &trace);

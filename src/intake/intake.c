@@ -13,9 +13,9 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "mime/message.h"
+#include "proc/memfd.h"
 #include "proc/process.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -29,7 +29,6 @@
 #define COLLECT_US (120LL * 1000000)
 #define HEADER_MOST ((size_t)1 << 20) /* bytes of a header that are looked at */
 #define QUEUE_RECIPIENTS 100 /* of one entry, so that a message holds them */
-#define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 struct intake;
 struct arrival;
@@ -583,12 +582,6 @@ static struct arrival *arrival_new(struct intake *in, struct chan *from, uint64_
     return a;
 }
 
-/* Sealed, so that nobody changes it behind our back, and of the size that was said. */
-static bool sealed(const struct arrival *a)
-{
-    return (fcntl(a->fd, F_GET_SEALS) & SEALS) == SEALS && lseek(a->fd, 0, SEEK_END) == (off_t)a->size;
-}
-
 /* Whether the message has come through so many servers that it must be going in circles (RFC 5321 section 6.3). */
 static bool is_looping(const struct arrival *a)
 {
@@ -611,7 +604,7 @@ static void begin(struct arrival *a)
 {
     struct error err;
 
-    if (!a->rcpts || !a->rcpts_n || a->arena.full || !sealed(a)) {
+    if (!a->rcpts || !a->rcpts_n || a->arena.full || !memfd_is_sealed(a->fd, a->size)) {
         error_set(&err, ERROR_INTERNAL, "a message without recipients, or not sealed");
         answer(a, &err);
     } else if (!a->queued && is_looping(a)) {

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "proc/lock.h"
+#include "proc/memfd.h"
 #include "proc/process.h"
 #include "store/content.h"
 
@@ -23,7 +24,6 @@
 #define TRY_MS 60000
 #define TRIES_MOST 8 /* under way at once */
 #define RETRY_MOST_US (3600LL * 1000000)
-#define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 static const char *const steps[] = {
     CONTENT_SCHEMA
@@ -156,8 +156,7 @@ static bool add(struct relay *r, const struct msg *m, struct error *err)
     void *p = NULL;
     bool ok;
 
-    if (m->nfds != 1 || (fcntl(m->fd[0], F_GET_SEALS) & SEALS) != SEALS ||
-        lseek(m->fd[0], 0, SEEK_END) != (off_t)size)
+    if (m->nfds != 1 || !memfd_is_sealed(m->fd[0], size))
         return error_set(err, ERROR_INTERNAL, "a message that is not sealed, or not of its size");
     if (size) {
         p = mmap(NULL, size, PROT_READ, MAP_SHARED, m->fd[0], 0);
@@ -261,7 +260,7 @@ static void on_tried(void *arg, struct msg *m)
 /* The content as a sealed memfd, or -1. */
 static int message_fd(struct relay *r, int64_t content, uint64_t size, struct error *err)
 {
-    int fd = memfd_create("queued", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = memfd_new();
     struct buf b;
     bool ok = fd >= 0;
 
@@ -272,7 +271,7 @@ static int message_fd(struct relay *r, int64_t content, uint64_t size, struct er
              write(fd, b.p, b.n) == (ssize_t)b.n;
     }
     buf_done(&b);
-    if (ok && fcntl(fd, F_ADD_SEALS, SEALS) == 0)
+    if (ok && memfd_seal(&fd, size, err))
         return fd;
     if (fd >= 0)
         close(fd);
