@@ -13,7 +13,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#define LEVEL 3            /* of zstd */
+#define LEVEL 1            /* of zstd */
 #define WINDOW_LOG_MAX 23  /* 8 MiB: no frame may ask for more memory */
 #define INLINE_MAX 4194304 /* plain bytes of a row: reading a range of it decompresses it whole */
 
