@@ -129,7 +129,7 @@ static void choose_mailbox(struct account *a, const struct msg_list *recipients,
     bool all = true;
 
     for (size_t i = 0; a->subaddress && all && i < recipients->n; i++) {
-        struct str local, domain, base, detail;
+        struct str local, domain, base, detail = STR_NULL;
         struct buf one;
 
         buf_init(&one, LIMIT_MAILBOX_NAME);

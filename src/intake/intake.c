@@ -309,7 +309,7 @@ static void list_kinds(const struct arrival *a, struct msg_list *out, uint64_t *
 {
     bool differ = false;
 
-    for (size_t i = 0; i < a->rcpts_n; i++) {
+    for (size_t i = 0; a->rcpts && i < a->rcpts_n; i++) {
         if (a->rcpts[i].kept)
             kinds[i] = ERROR_NONE;
         else if (a->rcpts[i].account == 0 && !a->resolving_failed)
