@@ -83,6 +83,23 @@ static void check_encoded(struct str charset, char how, struct str bytes)
     arena_done(&arena);
 }
 
+/* A charset of single bytes may be cut anywhere. */
+static void check_cut(struct str charset, struct str bytes)
+{
+    struct buf whole, halves;
+
+    if (mime_charset_form(charset) != MIME_CHARSET_SINGLE)
+        return;
+    buf_init(&whole, 4 * bytes.n + 16);
+    buf_init(&halves, 4 * bytes.n + 16);
+    mime_charset_convert(&whole, charset, bytes);
+    mime_charset_convert(&halves, charset, str_sub(bytes, 0, bytes.n / 2));
+    mime_charset_convert(&halves, charset, str_skip(bytes, bytes.n / 2));
+    REQUIRE(str_equal(buf_view(&whole), buf_view(&halves)));
+    buf_done(&whole);
+    buf_done(&halves);
+}
+
 static void check_convert(struct str charset, struct str bytes)
 {
     struct buf out;
@@ -111,6 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_decode(in, (size_t)1 << 20);
     check_decode(in, (size_t)data[1] * 8);
     check_convert(charset, in);
+    check_cut(charset, in);
     if (charset.n)
         check_encoded(charset, (char)data[1], in);
     /* As a name: anything is looked for. */

@@ -29,12 +29,35 @@ static void check_more(const struct msg *m, struct str bytes)
     buf_done(&little);
 }
 
+/* What is beyond the limits is not written, whoever asks. */
+static void check_limits(void)
+{
+    static char much[LIMIT_MSG_BYTES + 1];
+    struct msg text = {.type = MSG_RCPT_END, .rcpt_end = {str_of(much, sizeof much)}};
+    struct msg list = {.type = MSG_INTAKE_RCPTS, .intake_rcpts = {STR("t"), {NULL, LIMIT_MSG_LIST + 1}}};
+    struct error err;
+    struct buf b;
+
+    buf_init(&b, 1 << 20);
+    if (msg_print(&b, &text, &err) || b.overflow == false)
+        panic("a text beyond the limit");
+    buf_done(&b);
+    buf_init(&b, 1 << 20);
+    if (msg_print(&b, &list, &err))
+        panic("a list beyond the limit");
+    buf_done(&b);
+    if (msg_u64_item(STR("\1\0\0\0\0\0\0\0")) != 1 || msg_u64_item(STR("\1")) != 0)
+        panic("a number in a list");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena arena;
     struct error err;
     struct msg m;
 
+    if (size == 0)
+        check_limits();
     arena_init(&arena, 1 << 20);
     if (msg_parse(str_of(data, size), &arena, &m, &err)) {
         struct buf b;
