@@ -1,4 +1,4 @@
-/* mime/html_words.h: what html.c and html_stream.c know of HTML: character references and elements.
+/* mime/html_words.h: what html.c knows of HTML: character references and elements.
  */
 #ifndef MIME_HTML_WORDS_H
 #define MIME_HTML_WORDS_H

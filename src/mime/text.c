@@ -7,7 +7,7 @@
 #include "mime/charset.h"
 #include "mime/fold.h"
 #include "mime/header.h"
-#include "mime/html_stream.h"
+#include "mime/html.h"
 #include "mime/param.h"
 #include "mime/tnef.h"
 #include "mime/transfer.h"

@@ -2,7 +2,6 @@
  * first byte chooses what the rest is, and where it is cut. */
 #include "mime/fold.h"
 #include "mime/html.h"
-#include "mime/html_stream.h"
 #include "mime/text_int.h"
 
 #include "base/limits.h"
