@@ -138,6 +138,16 @@ def test_a_load_balancer_tells_whose_connection_it_is():
         # Nothing is believed without a header, and nobody else is.
         with Raw(("127.0.0.1", port), first=b"EHLO x\r\n") as c:
             assert c.f.read(10) == b""
+        # Nor is a header that comes byte by byte waited for.
+        with Raw(("127.0.0.1", port), first=b"\r\n\r\n") as c:
+            began = time.monotonic()
+            try:
+                for byte in proxy()[4:] * 2:
+                    c.s.sendall(bytes([byte]))
+                    time.sleep(0.8)
+            except OSError:
+                pass
+            assert time.monotonic() - began < 15
         # The limits are the client's.
         codes = []
         for _ in range(5):

@@ -99,6 +99,14 @@ static void end_if_over(struct conn *c)
 
 static bool begin(struct conn *c, bool within);
 
+static void refuse_proxy(struct conn *c, const char *why)
+{
+    c->e->proxy_refused++;
+    log_text(LOG_REFUSED, id_of(c), "%s", why);
+    stream_destroy(c->stream);
+    destroy(c, "no PROXY header");
+}
+
 /* The header of a load balancer; true when the dialogue has begun (and is not over). */
 static bool take_proxy_header(struct conn *c)
 {
@@ -111,12 +119,12 @@ static bool take_proxy_header(struct conn *c)
         return false;
     switch (net_proxy_parse(in, &used, &c->peer, &err)) {
     case NET_PROXY_MORE: /* nothing was consumed, so what comes next is put behind it */
+        if (clock_boot_us() - c->began_us <= PROXY_TIMEOUT_S * 1000000LL)
+            return false;
+        refuse_proxy(c, "a PROXY header that does not come to its end");
         return false;
     case NET_PROXY_BAD:
-        c->e->proxy_refused++;
-        log_text(LOG_REFUSED, id_of(c), "%s", err.text);
-        stream_destroy(c->stream);
-        destroy(c, "no PROXY header");
+        refuse_proxy(c, err.text);
         return false;
     case NET_PROXY_DONE:
         break;
