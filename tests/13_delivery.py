@@ -73,6 +73,14 @@ def test_a_full_account_refuses_at_rcpt_and_never_later():
         held[1].close()
         until(lambda: rcpt(s, 900000)[0] == 250)
         until(lambda: json.loads(s.admin("status"))["processes"]["directory"]["reserving"] == 0)
+        # What is refused holds nothing, however often it is asked for.
+        c = smtplib.SMTP("127.0.0.1", s.smtp, timeout=30)
+        c.ehlo()
+        c.docmd("MAIL", "FROM:<a@example.org> SIZE=2000000")
+        for _ in range(50):
+            assert c.docmd("RCPT", "TO:<%s>" % ADA)[0] == 552
+        assert json.loads(s.admin("status"))["processes"]["directory"]["reserving"] == 0
+        c.close()
         # Without SIZE it is taken while anything is free, and after the data nothing is refused.
         for i in range(3):
             with smtplib.SMTP("127.0.0.1", s.smtp) as c:

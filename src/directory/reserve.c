@@ -13,12 +13,13 @@ struct reserve_chan { /* a channel to an account's process */
     struct directory *d;
     struct reserve_chan *next;
     uint64_t account;
-    struct chan *chan; /* NULL: being opened */
-    size_t held;       /* reservations that name it */
+    struct chan *chan;         /* NULL: being opened */
+    struct reservation *first; /* those that name it, by their links */
 };
 
 struct reservation {
-    struct reservation *next;
+    struct reservation *next;            /* of the session */
+    struct reservation *next_k, **at_k;  /* of the channel; at_k NULL: in none */
     struct directory *d;
     struct chan *edge;
     struct reserve_chan *k; /* NULL: its process ended */
@@ -74,24 +75,39 @@ static void chan_free(struct reserve_chan *k)
     mem_free(k);
 }
 
+static void join(struct reservation *r, struct reserve_chan *k)
+{
+    r->k = k;
+    r->next_k = k->first;
+    r->at_k = &k->first;
+    if (k->first)
+        k->first->at_k = &r->next_k;
+    k->first = r;
+}
+
+static void leave(struct reservation *r)
+{
+    if (!r->k)
+        return;
+    *r->at_k = r->next_k;
+    if (r->next_k)
+        r->next_k->at_k = r->at_k;
+    r->k = NULL;
+    r->at_k = NULL;
+}
+
 /* The account's process is gone, or could not be had: its mail is taken, without a reservation. */
 static void chan_lost(struct reserve_chan *k)
 {
-    struct reserve_state *s = k->d->reserves;
-    size_t at = 0;
-    struct str key;
-    void *value;
+    struct reservation *r;
 
-    while (map_each(&s->by_session, &at, &key, &value))
-        for (struct reservation *r = value; r; r = r->next) {
-            if (r->k != k)
-                continue;
-            r->k = NULL;
-            if (r->answered)
-                continue;
-            calls_forget(r->d->p->calls, r->call);
-            answer(r, NULL);
-        }
+    while ((r = k->first)) {
+        leave(r);
+        if (r->answered)
+            continue;
+        calls_forget(r->d->p->calls, r->call);
+        answer(r, NULL);
+    }
     chan_free(k);
 }
 
@@ -106,6 +122,39 @@ static void on_account(void *arg, struct chan *c, struct msg *m)
         calls_answer(k->d->p->calls, m->reserve_tell.id, m);
 }
 
+static void release(struct reservation *r)
+{
+    struct msg m = {.type = MSG_RESERVE_END, .reserve_end = {buf_view(&r->session)}};
+
+    if (!r->answered)
+        calls_forget(r->d->p->calls, r->call);
+    if (r->k && r->k->chan)
+        chan_send(r->k->chan, &m);
+    leave(r);
+    buf_done(&r->session);
+    mem_free(r);
+}
+
+/* One that was refused holds nothing: it goes at once, or a client could heap them up. */
+static void drop_refused(struct reservation *r)
+{
+    struct map *sessions = &r->d->reserves->by_session;
+    struct reservation *at = map_find(sessions, buf_view(&r->session));
+
+    if (at == r && r->next) {
+        map_put(sessions, buf_view(&r->session), r->next);
+    } else if (at == r) {
+        map_remove(sessions, buf_view(&r->session));
+    } else {
+        while (at && at->next != r)
+            at = at->next;
+        if (at)
+            at->next = r->next;
+    }
+    leave(r); /* the account keeps what the session has there for another recipient */
+    release(r);
+}
+
 static void on_told(void *arg, struct msg *m)
 {
     struct reservation *r = arg;
@@ -114,6 +163,8 @@ static void on_told(void *arg, struct msg *m)
     if (m && m->reserve_tell.kind)
         error_set(&err, (enum error_kind)m->reserve_tell.kind, "%.*s", STR_ARG(m->reserve_tell.text));
     answer(r, err.kind ? &err : NULL);
+    if (err.kind)
+        drop_refused(r);
 }
 
 static void ask(struct reservation *r)
@@ -129,20 +180,15 @@ static void ask(struct reservation *r)
 static void on_open(void *arg, int fd, const struct error *err)
 {
     struct reserve_chan *k = arg;
-    struct reserve_state *s = k->d->reserves;
-    size_t at = 0;
-    struct str key;
-    void *value;
 
     if (err) {
         chan_lost(k);
         return;
     }
     k->chan = chan_create(k->d->p->base, fd, ROLE_DIRECTORY, ROLE_ACCOUNT, on_account, k);
-    while (map_each(&s->by_session, &at, &key, &value))
-        for (struct reservation *r = value; r; r = r->next)
-            if (r->k == k && !r->answered)
-                ask(r);
+    for (struct reservation *r = k->first; r; r = r->next_k)
+        if (!r->answered)
+            ask(r);
 }
 
 static void drop_idle(struct directory *d)
@@ -153,7 +199,7 @@ static void drop_idle(struct directory *d)
         return;
     for (struct reserve_chan *k = d->reserves->chans; k; k = next) {
         next = k->next;
-        if (k->chan && k->held == 0)
+        if (k->chan && !k->first)
             chan_free(k);
     }
 }
@@ -184,8 +230,8 @@ void reserve_ask(struct directory *d, struct chan *edge, const struct msg_rcpt_a
     bool fresh;
 
     *r = (struct reservation){.d = d, .edge = edge, .id = rcpt->id, .size = rcpt->size,
-                              .quota = settings->quota, .k = chan_of(d, account, &fresh)};
-    r->k->held++;
+                              .quota = settings->quota};
+    join(r, chan_of(d, account, &fresh));
     buf_init(&r->session, 64);
     buf_str(&r->session, rcpt->session);
     r->next = map_find(&s->by_session, buf_view(&r->session));
@@ -194,21 +240,6 @@ void reserve_ask(struct directory *d, struct chan *edge, const struct msg_rcpt_a
         account_open(d, &request, on_open, r->k);
     else if (r->k->chan)
         ask(r);
-}
-
-static void release(struct reservation *r)
-{
-    struct msg m = {.type = MSG_RESERVE_END, .reserve_end = {buf_view(&r->session)}};
-
-    if (!r->answered)
-        calls_forget(r->d->p->calls, r->call);
-    if (r->k) {
-        r->k->held--;
-        if (r->k->chan)
-            chan_send(r->k->chan, &m);
-    }
-    buf_done(&r->session);
-    mem_free(r);
 }
 
 void reserve_end(struct directory *d, struct chan *edge, struct str session)
