@@ -27,7 +27,8 @@ static double cpu_us(void)
     struct rusage u;
 
     getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
 static void check(bool ok, const struct error *err)
@@ -39,22 +40,27 @@ static void check(bool ok, const struct error *err)
 /* A message of about `size` bytes, no two alike, one in four an answer to an earlier one. */
 static void deliver(size_t size)
 {
-    struct store_delivery d = {.actor = STR("delivery"), .received_us = clock_wall_us(),
-                               .prefix = STR("Return-Path: <a@example.org>\r\nDelivered-To: ada@example.test\r\n")};
+    struct store_delivery d = {
+        .actor = STR("delivery"),
+        .received_us = clock_wall_us(),
+        .prefix = STR("Return-Path: <a@example.org>\r\nDelivered-To: ada@example.test\r\n")};
     char transaction[16];
     struct error err = {0};
     struct buf b;
 
     buf_init(&b, 1 << 20);
     random_bytes(transaction, sizeof transaction);
-    buf_printf(&b, "From: Sender %llu <s%llu@example.org>\r\nTo: ada@example.test\r\nSubject: Matter %llu\r\nMessage-ID: <%llu@x>\r\n",
-               (unsigned long long)made % 5000, (unsigned long long)made % 5000, (unsigned long long)made / 4,
-               (unsigned long long)made);
+    buf_printf(&b,
+               "From: Sender %llu <s%llu@example.org>\r\nTo: ada@example.test\r\nSubject: Matter "
+               "%llu\r\nMessage-ID: <%llu@x>\r\n",
+               (unsigned long long)made % 5000, (unsigned long long)made % 5000,
+               (unsigned long long)made / 4, (unsigned long long)made);
     if (made % 4)
         buf_printf(&b, "In-Reply-To: <%llu@x>\r\n", (unsigned long long)(made - made % 4));
     buf_c(&b, "Date: Tue, 24 Nov 2026 12:00:00 +0000\r\n\r\n");
     while (b.n < size)
-        buf_printf(&b, "%016llx and some words that make a line of text\r\n", (unsigned long long)random_below(1 << 30));
+        buf_printf(&b, "%016llx and some words that make a line of text\r\n",
+                   (unsigned long long)random_below(1 << 30));
     made++;
     d.transaction = str_of(transaction, sizeof transaction);
     d.bytes = buf_view(&b);
@@ -107,8 +113,8 @@ static void measure(uint64_t size)
     }
     qsort(cpu, ROUNDS, sizeof *cpu, by_value);
     qsort(wall, ROUNDS, sizeof *wall, by_value);
-    printf("%9llu messages: CPU %7.1f us (%.1f to %.1f), wall %7.1f us a delivery\n", (unsigned long long)size,
-           cpu[ROUNDS / 2], cpu[1], cpu[ROUNDS - 2], wall[ROUNDS / 2]);
+    printf("%9llu messages: CPU %7.1f us (%.1f to %.1f), wall %7.1f us a delivery\n",
+           (unsigned long long)size, cpu[ROUNDS / 2], cpu[1], cpu[ROUNDS - 2], wall[ROUNDS / 2]);
     fflush(stdout);
 }
 

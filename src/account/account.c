@@ -49,8 +49,9 @@ void account_check_store(struct account *a)
 
     if (!a->store || !store_failed(a->store))
         return;
-    error_set(&err, ERROR_DISK, "a write or a check of the account's files failed; look at the disk, "
-                                "then run `posthus account check`");
+    error_set(&err, ERROR_DISK,
+              "a write or a check of the account's files failed; look at the disk, "
+              "then run `posthus account check`");
     account_fail(a, &err);
 }
 
@@ -108,8 +109,11 @@ static bool receive_key(int fd, struct db_source *source, struct error *err)
 
 static bool enter(const struct account_birth *b, struct error *err)
 {
-    struct sandbox s = {.role = ROLE_ACCOUNT, .filter = b->filter, .folder = b->large,
-                        .landlock_abi = b->landlock_abi, .required = b->sandbox_required,
+    struct sandbox s = {.role = ROLE_ACCOUNT,
+                        .filter = b->filter,
+                        .folder = b->large,
+                        .landlock_abi = b->landlock_abi,
+                        .required = b->sandbox_required,
                         .limits = {FILES_MOST, MEMORY_MOST}};
 
     return sandbox_enter(&s, err);
@@ -256,7 +260,9 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
 
 void account_live(const struct account_birth *b)
 {
-    struct account a = {.number = b->account, .idle_s = b->idle_s, .quota_level = -1,
+    struct account a = {.number = b->account,
+                        .idle_s = b->idle_s,
+                        .quota_level = -1,
                         .source = {.db_fd = b->db, .wal_fd = b->wal, .blob_fd = b->large}};
     struct timeval second = {.tv_sec = 1};
     struct event_config *ec;
@@ -285,7 +291,8 @@ void account_live(const struct account_birth *b)
     account_used(&a);
     a.idle = evtimer_new(a.base, on_idle, &a);
     a.deliver = event_new(a.base, -1, 0, on_deliver, &a);
-    event_priority_set(a.deliver, 1); /* after all messages that have come were read: one commit for them */
+    event_priority_set(a.deliver,
+                       1); /* after all messages that have come were read: one commit for them */
     a.changed = event_new(a.base, -1, 0, on_changed, &a);
     evtimer_add(a.idle, &second);
     event_base_dispatch(a.base);

@@ -11,8 +11,8 @@ NORETURN void accounts_main(unsigned instance);
 /* What a new account's process is given at its fork. */
 struct account_birth {
     uint64_t account;
-    int parent, keys;        /* channels */
-    int db, wal, large;      /* its files, and the folder of its large contents */
+    int parent, keys;   /* channels */
+    int db, wal, large; /* its files, and the folder of its large contents */
     const struct sandbox_filter *filter;
     unsigned landlock_abi;
     bool sandbox_required;

@@ -29,10 +29,10 @@ struct account {
     int64_t upkeep_us; /* when upkeep was done with last */
     uint64_t idle_s;
     bool stopping, changing;
-    bool subaddress;   /* mail to name+folder goes to that folder, where there is one */
-    int quota_level;   /* of notice.c, as it was seen last; -1: not yet */
-    struct buf name;   /* the account's address; empty before a session or delivery named it */
-    bool resting;      /* the idle timer is far away */
+    bool subaddress; /* mail to name+folder goes to that folder, where there is one */
+    int quota_level; /* of notice.c, as it was seen last; -1: not yet */
+    struct buf name; /* the account's address; empty before a session or delivery named it */
+    bool resting;    /* the idle timer is far away */
 };
 
 /* Opens the store at the first need. False: the process has told its parent why, and ends. */

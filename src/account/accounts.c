@@ -98,7 +98,8 @@ static int account_folder(struct accounts *a, uint64_t account, bool create)
         return -1;
     snprintf(name, sizeof name, "%016llx", (unsigned long long)account);
     fd = open_folder(shard, name, create);
-    if (fd >= 0 && create && faccessat(fd, "db", F_OK, 0) != 0 && (fsync(shard) != 0 || fsync(a->folder) != 0)) {
+    if (fd >= 0 && create && faccessat(fd, "db", F_OK, 0) != 0 &&
+        (fsync(shard) != 0 || fsync(a->folder) != 0)) {
         close(fd);
         return -1;
     }
@@ -180,7 +181,8 @@ static struct running *add_running(struct accounts *a, uint64_t account, pid_t p
 static bool fork_account(struct accounts *a, struct account_birth *b, int keys_end, int parent_end,
                          struct running **out)
 {
-    struct msg m = {.type = MSG_KEYS_START, .nfds = 1, .fd = {keys_end}, .keys_start = {b->account}};
+    struct msg m = {
+        .type = MSG_KEYS_START, .nfds = 1, .fd = {keys_end}, .keys_start = {b->account}};
     struct chan *keys = process_peer(a->p, ROLE_KEYS);
     pid_t pid;
 
@@ -202,8 +204,14 @@ static bool fork_account(struct accounts *a, struct account_birth *b, int keys_e
 /* NULL, with words, when it can not be. */
 static struct running *start_account(struct accounts *a, uint64_t account, struct error *err)
 {
-    struct account_birth b = {.account = account, .parent = -1, .keys = -1, .db = -1, .wal = -1, .large = -1,
-                              .filter = a->filter, .idle_s = a->p->config.account_idle,
+    struct account_birth b = {.account = account,
+                              .parent = -1,
+                              .keys = -1,
+                              .db = -1,
+                              .wal = -1,
+                              .large = -1,
+                              .filter = a->filter,
+                              .idle_s = a->p->config.account_idle,
                               .retention_days = a->p->config.retention_days,
                               .landlock_abi = (unsigned)a->p->config.landlock_abi,
                               .sandbox_required = a->p->config.sandbox_required};
@@ -212,7 +220,8 @@ static struct running *start_account(struct accounts *a, uint64_t account, struc
     int saved = 0;
 
     if (a->running.n >= a->p->config.account_processes) {
-        error_set(err, ERROR_TEMPORARY, "too many accounts are in use at once; try again in a moment");
+        error_set(err, ERROR_TEMPORARY,
+                  "too many accounts are in use at once; try again in a moment");
         return NULL;
     }
     if (open_files(a, &b) && chan_pair(to_parent, false) && chan_pair(to_keys, false)) {
@@ -230,7 +239,8 @@ static struct running *start_account(struct accounts *a, uint64_t account, struc
     base_close_fd(&to_keys[0]);
     close_birth(&b);
     if (!r)
-        error_set(err, ERROR_TEMPORARY, "the account can not be opened just now (%s)", strerror(saved));
+        error_set(err, ERROR_TEMPORARY, "the account can not be opened just now (%s)",
+                  strerror(saved));
     return r;
 }
 
@@ -238,8 +248,9 @@ static void send_session(struct running *r, const struct msg_session_open *o, in
 {
     struct msg m = {.type = MSG_SESSION_START, .nfds = 1, .fd = {fd}};
 
-    m.session_start = (struct msg_session_start){o->service, o->session, o->user, o->tag, o->credential,
-                                                 o->read_only, o->quota, o->subaddress};
+    m.session_start =
+        (struct msg_session_start){o->service,    o->session,   o->user,  o->tag,
+                                   o->credential, o->read_only, o->quota, o->subaddress};
     r->started++;
     chan_send(r->chan, &m);
 }
@@ -351,7 +362,8 @@ static void running_ended(struct running *r)
         answer_remove(a, remove_id, remove_files(a, account));
     while (w) {
         struct waiting *next = w->next;
-        struct msg m = {.type = MSG_SESSION_OPEN, .nfds = 1, .fd = {w->fd}, .session_open = w->open};
+        struct msg m = {
+            .type = MSG_SESSION_OPEN, .nfds = 1, .fd = {w->fd}, .session_open = w->open};
 
         open_session(a, &m);
         if (m.fd[0] >= 0)
@@ -387,7 +399,9 @@ static void on_child(void *arg, struct chan *c, struct msg *m)
     } else if (m->type == MSG_ACCOUNT_FAILED) {
         struct log_line l;
 
-        log_begin(&l, m->account_failed.kind == ERROR_DAMAGED ? LOG_ACCOUNT_DAMAGED : LOG_ROLE_PROBLEM, STR_NULL);
+        log_begin(&l,
+                  m->account_failed.kind == ERROR_DAMAGED ? LOG_ACCOUNT_DAMAGED : LOG_ROLE_PROBLEM,
+                  STR_NULL);
         log_u64(&l, "account", r->account);
         log_str(&l, "what", m->account_failed.text);
         log_end(&l);
@@ -408,7 +422,9 @@ static void renew(struct accounts *a)
     a->renewing = true;
     while (map_each(&a->running, &at, NULL, &v)) {
         struct running *r = v;
-        struct msg m = {.type = MSG_ACCOUNTS_CHILD, .nfds = 1, .fd = {chan_fd(r->chan)},
+        struct msg m = {.type = MSG_ACCOUNTS_CHILD,
+                        .nfds = 1,
+                        .fd = {chan_fd(r->chan)},
                         .accounts_child = {r->account, (uint64_t)r->pid, r->started}};
 
         if (r->ending)
@@ -505,8 +521,8 @@ static void take_handed(struct accounts *a, struct msg *m)
     if (m->nfds != 1 || a->p)
         return;
     h = vec_add(&a->handed);
-    *h = (struct handed){m->accounts_child.account, m->accounts_child.pid, m->accounts_child.started,
-                         m->fd[0]};
+    *h = (struct handed){m->accounts_child.account, m->accounts_child.pid,
+                         m->accounts_child.started, m->fd[0]};
     m->fd[0] = -1;
 }
 
@@ -570,8 +586,13 @@ static void status(void *arg, struct process_status *s)
 NORETURN void accounts_main(unsigned instance)
 {
     static const struct process_ops ops = {
-        .file = take_file, .start = start, .message = message, .drain = drain, .status = status,
-        .folder = folder, .folders_too = true,
+        .file = take_file,
+        .start = start,
+        .message = message,
+        .drain = drain,
+        .status = status,
+        .folder = folder,
+        .folders_too = true,
     };
     struct accounts a = {.folder = -1};
 

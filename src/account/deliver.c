@@ -26,7 +26,7 @@ struct pending { /* one message that has come and is not answered */
     uint64_t id;
     struct buf transaction, session, prefix;
     struct buf mailbox; /* where to; empty: INBOX */
-    struct str bytes; /* mapped */
+    struct str bytes;   /* mapped */
     int64_t received_us;
     struct error err;
 };
@@ -106,7 +106,8 @@ static bool find_mailbox(struct account *a, struct str detail, struct buf *out)
     name_fold(&want, detail);
     if (store_mailbox_find(a->store, detail, &arena, &m, &err) && is_for_senders(&m))
         buf_str(out, m.name);
-    while (out->n == 0 && store_mailbox_next(a->store, buf_view(&after), &arena, &m, &found, &err) && found) {
+    while (out->n == 0 &&
+           store_mailbox_next(a->store, buf_view(&after), &arena, &m, &found, &err) && found) {
         buf_reset(&name);
         name_fold(&name, m.name);
         if (is_for_senders(&m) && str_equal(buf_view(&name), buf_view(&want)))
@@ -174,8 +175,10 @@ static void take_delivery(struct delivering *d, struct msg *m)
 
 static void deliver_one(struct account *a, struct pending *p)
 {
-    struct store_delivery d = {.transaction = buf_view(&p->transaction), .bytes = p->bytes,
-                               .prefix = buf_view(&p->prefix), .mailbox = buf_view(&p->mailbox),
+    struct store_delivery d = {.transaction = buf_view(&p->transaction),
+                               .bytes = p->bytes,
+                               .prefix = buf_view(&p->prefix),
+                               .mailbox = buf_view(&p->mailbox),
                                .received_us = p->received_us,
                                .actor = STR("delivery")};
 

@@ -48,8 +48,10 @@ static void print_words(struct buf *out, const struct store_usage *u, int percen
     print_size(out, u->live_bytes);
     buf_c(out, " of ");
     print_size(out, u->quota);
-    buf_c(out, " are used.\n\nWhen it is full, new messages are turned back to their senders, who try again for some days and "
-               "then give up.\nDelete messages that you no longer need, large ones first; messages in the trash count as "
+    buf_c(out, " are used.\n\nWhen it is full, new messages are turned back to their senders, who "
+               "try again for some days and "
+               "then give up.\nDelete messages that you no longer need, large ones first; messages "
+               "in the trash count as "
                "well.\nWho runs this server can give you more room.\n");
 }
 
@@ -73,8 +75,9 @@ static bool print_notice(struct buf *out, struct str name, const struct store_us
     mime_write_date(&w, STR("Date"), clock_wall_us());
     mime_write_address(&w, STR("From"), &from);
     mime_write_address(&w, STR("To"), &to);
-    mime_write_text(&w, STR("Subject"), percent == levels[0] ? STR("Your mailbox is filling up: 80 %")
-                                                             : STR("Your mailbox is nearly full: 95 %"));
+    mime_write_text(&w, STR("Subject"),
+                    percent == levels[0] ? STR("Your mailbox is filling up: 80 %")
+                                         : STR("Your mailbox is nearly full: 95 %"));
     mime_write_new_id(&w, domain);
     mime_write_text(&w, STR("Auto-Submitted"), STR("auto-generated")); /* RFC 3834 section 5 */
     mime_body_text(&w, STR("plain"), NULL, 0, buf_view(&words));
@@ -83,7 +86,8 @@ static bool print_notice(struct buf *out, struct str name, const struct store_us
     return ok;
 }
 
-static bool deliver_notice(struct account *a, const struct store_usage *u, int percent, struct error *err)
+static bool deliver_notice(struct account *a, const struct store_usage *u, int percent,
+                           struct error *err)
 {
     struct store_delivery d = {.actor = STR("quota"), .received_us = clock_wall_us()};
     char transaction[60];

@@ -65,7 +65,8 @@ static bool fits(struct account *a, const struct msg_reserve_ask *ask, struct er
     if (!store_usage(a->store, &usage, err))
         return false;
     if (size > ask->quota)
-        return error_set(err, ERROR_TOO_LARGE, "the mailbox would be too small for this message if it were empty");
+        return error_set(err, ERROR_TOO_LARGE,
+                         "the mailbox would be too small for this message if it were empty");
     if (usage.live_bytes + others + size > ask->quota || usage.live_bytes + others + size < size)
         return error_set(err, ERROR_QUOTA, "the mailbox is full");
     return true;

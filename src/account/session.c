@@ -108,10 +108,12 @@ static bool too_many(const struct account *a)
 
 void session_start(struct account *a, int fd, const struct msg_session_start *m)
 {
-    static const struct stream_ops ops = {.readable = on_readable, .drained = on_drained, .closed = on_closed};
+    static const struct stream_ops ops = {
+        .readable = on_readable, .drained = on_drained, .closed = on_closed};
     bool refused = too_many(a);
     struct session *s = mem_zalloc(sizeof *s);
-    struct imap_session_config config = {.user = m->user, .login_tag = m->tag, .read_only = m->read_only};
+    struct imap_session_config config = {
+        .user = m->user, .login_tag = m->tag, .read_only = m->read_only};
     struct log_line l;
     char actor[60];
     int n = snprintf(actor, sizeof actor, "session:%.*s", STR_ARG(m->credential));

@@ -24,14 +24,22 @@ struct error *error_fill(struct error *err, enum error_kind kind, const char *fm
 const char *error_kind_name(enum error_kind kind)
 {
     static const char *const names[ERROR_KINDS] = {
-        [ERROR_NONE] = "none",           [ERROR_TEMPORARY] = "temporary",
-        [ERROR_SYNTAX] = "syntax",       [ERROR_DENIED] = "denied",
-        [ERROR_NOT_FOUND] = "not-found", [ERROR_EXISTS] = "exists",
-        [ERROR_CONFLICT] = "conflict",   [ERROR_QUOTA] = "quota",
-        [ERROR_LIMIT] = "limit",         [ERROR_GONE] = "gone",
-        [ERROR_DISK] = "disk",           [ERROR_DAMAGED] = "damaged",
-        [ERROR_UNSUPPORTED] = "unsupported", [ERROR_INTERNAL] = "internal",
-        [ERROR_LOOP] = "loop",           [ERROR_TOO_LARGE] = "too-large",
+        [ERROR_NONE] = "none",
+        [ERROR_TEMPORARY] = "temporary",
+        [ERROR_SYNTAX] = "syntax",
+        [ERROR_DENIED] = "denied",
+        [ERROR_NOT_FOUND] = "not-found",
+        [ERROR_EXISTS] = "exists",
+        [ERROR_CONFLICT] = "conflict",
+        [ERROR_QUOTA] = "quota",
+        [ERROR_LIMIT] = "limit",
+        [ERROR_GONE] = "gone",
+        [ERROR_DISK] = "disk",
+        [ERROR_DAMAGED] = "damaged",
+        [ERROR_UNSUPPORTED] = "unsupported",
+        [ERROR_INTERNAL] = "internal",
+        [ERROR_LOOP] = "loop",
+        [ERROR_TOO_LARGE] = "too-large",
         [ERROR_RATE] = "rate",
     };
 

@@ -30,15 +30,17 @@ enum error_kind {
 
 struct error {
     enum error_kind kind;
-    size_t at;                 /* offset in the input, for ERROR_SYNTAX and ERROR_LIMIT */
-    char text[ERROR_TEXT_MAX]; /* words for the one who can act; printable ASCII or UTF-8, no CR, LF, NUL */
+    size_t at; /* offset in the input, for ERROR_SYNTAX and ERROR_LIMIT */
+    char text
+        [ERROR_TEXT_MAX]; /* words for the one who can act; printable ASCII or UTF-8, no CR, LF, NUL */
 };
 
 /* Fills *err (NULL is fine) and returns false, so that `return error_set(...)` reads well. Control characters in the
  * result become '?'; longer words are cut. */
 #define error_set(...) error_false(error_fill(__VA_ARGS__))
 /* Its two halves: a macro, so that compilers and analysers see that it is never true. */
-PRINTF_LIKE(3, 4) struct error *error_fill(struct error *err, enum error_kind kind, const char *fmt, ...);
+PRINTF_LIKE(3, 4)
+struct error *error_fill(struct error *err, enum error_kind kind, const char *fmt, ...);
 static inline bool error_false(const struct error *err UNUSED)
 {
     return false;

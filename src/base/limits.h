@@ -4,43 +4,49 @@
 #define BASE_LIMITS_H
 
 /* Between processes. */
-#define LIMIT_MSG_BYTES 65536      /* a framed message; more goes by memfd (DESIGN, Processes) */
-#define LIMIT_MSG_FDS 4            /* descriptors a message */
-#define LIMIT_MSG_LIST 2000        /* items of one list in a message */
-#define LIMIT_CHAN_QUEUE (8 << 20) /* bytes waiting for a slow peer before the channel is given up */
+#define LIMIT_MSG_BYTES 65536 /* a framed message; more goes by memfd (DESIGN, Processes) */
+#define LIMIT_MSG_FDS 4       /* descriptors a message */
+#define LIMIT_MSG_LIST 2000   /* items of one list in a message */
+#define LIMIT_CHAN_QUEUE                                                                           \
+    (8 << 20) /* bytes waiting for a slow peer before the channel is given up */
 
 /* SMTP (RFC 5321 section 4.5.3.1). */
-#define LIMIT_SMTP_LINE 2048      /* 512 by the RFC, more for parameters of extensions */
-#define LIMIT_SMTP_LOCAL 64       /* RFC 5321 section 4.5.3.1.1 */
-#define LIMIT_SMTP_DOMAIN 255     /* RFC 5321 section 4.5.3.1.2 */
-#define LIMIT_SMTP_PATH 320       /* local part, @ and domain, and room for quoting */
-#define LIMIT_SMTP_BAD_COMMANDS 10 /* errors in a row, then 421 */
+#define LIMIT_SMTP_LINE 2048          /* 512 by the RFC, more for parameters of extensions */
+#define LIMIT_SMTP_LOCAL 64           /* RFC 5321 section 4.5.3.1.1 */
+#define LIMIT_SMTP_DOMAIN 255         /* RFC 5321 section 4.5.3.1.2 */
+#define LIMIT_SMTP_PATH 320           /* local part, @ and domain, and room for quoting */
+#define LIMIT_SMTP_BAD_COMMANDS 10    /* errors in a row, then 421 */
 #define LIMIT_SMTP_UNKNOWN_COMMANDS 3 /* in all, then 421: another protocol talks (FAILURES 7) */
-#define LIMIT_SMTP_IDLE_COMMANDS 200  /* since the last message that was taken, RCPT and BDAT aside */
-#define LIMIT_SMTP_STRANGERS 200  /* recipients refused for good since then: a harvest of addresses */
-#define LIMIT_SMTP_CHUNK_SWALLOWED (16 << 20) /* octets beyond the largest message that a chunk may announce */
+#define LIMIT_SMTP_IDLE_COMMANDS                                                                   \
+    200 /* since the last message that was taken, RCPT and BDAT aside */
+#define LIMIT_SMTP_STRANGERS                                                                       \
+    200 /* recipients refused for good since then: a harvest of addresses */
+#define LIMIT_SMTP_CHUNK_SWALLOWED                                                                 \
+    (16 << 20) /* octets beyond the largest message that a chunk may announce */
 #define LIMIT_SMTP_RECIPIENTS 1000
-#define LIMIT_SMTP_ARENA 1048576  /* memory of one transaction */
+#define LIMIT_SMTP_ARENA 1048576 /* memory of one transaction */
 
-#define LIMIT_SMTP_HOPS 100       /* Received fields (RFC 5321 section 6.3: at least 100), then it is a loop */
-#define LIMIT_PROXY_HEADER 1024   /* bytes; balancers write less than 300 */
+#define LIMIT_SMTP_HOPS                                                                            \
+    100 /* Received fields (RFC 5321 section 6.3: at least 100), then it is a loop */
+#define LIMIT_PROXY_HEADER 1024 /* bytes; balancers write less than 300 */
 
 /* MIME: work and memory stay linear (CVE-2024-23184, CVE-2026-27859, CVE-2026-26312). */
 #define LIMIT_MIME_DEPTH 64
 #define LIMIT_MIME_PARTS 2000
 #define LIMIT_MIME_PARAMETERS 100
 #define LIMIT_MIME_HEADER_FIELDS 20000
-#define LIMIT_MIME_ADDRESSES 2000  /* of one field, in ENVELOPE */
+#define LIMIT_MIME_ADDRESSES 2000 /* of one field, in ENVELOPE */
 #define LIMIT_MIME_REFERENCES 200
-#define LIMIT_MIME_FIELD 65536     /* bytes of one field that are looked at */
-#define LIMIT_MIME_PREVIEW 256     /* bytes of UTF-8 */
+#define LIMIT_MIME_FIELD 65536 /* bytes of one field that are looked at */
+#define LIMIT_MIME_PREVIEW 256 /* bytes of UTF-8 */
 
 /* Writing messages (mime/build.h): what is printed is within what is read above. */
-#define LIMIT_WRITE_NAME 76        /* bytes of a field's or parameter's name */
-#define LIMIT_WRITE_TEXT 30000     /* bytes of an unstructured value; encoded it is a field that is read whole */
-#define LIMIT_WRITE_PARAM 1000     /* bytes of a parameter's value; at most 55 pieces of RFC 2231 */
-#define LIMIT_WRITE_ID 900         /* bytes of a message id: it can not be folded, and a line has 998 */
-#define LIMIT_WRITE_DEPTH 8        /* multiparts in one another */
+#define LIMIT_WRITE_NAME 76 /* bytes of a field's or parameter's name */
+#define LIMIT_WRITE_TEXT                                                                           \
+    30000 /* bytes of an unstructured value; encoded it is a field that is read whole */
+#define LIMIT_WRITE_PARAM 1000 /* bytes of a parameter's value; at most 55 pieces of RFC 2231 */
+#define LIMIT_WRITE_ID 900     /* bytes of a message id: it can not be folded, and a line has 998 */
+#define LIMIT_WRITE_DEPTH 8    /* multiparts in one another */
 
 /* Searching (mime/text.h). */
 #define LIMIT_SEARCH_TEXT (1 << 20)    /* bytes of folded text of one message */
@@ -48,32 +54,32 @@
 #define LIMIT_SEARCH_TNEF (16 << 20)   /* bytes of one winmail.dat that are looked at: memory */
 
 /* IMAP: one budget a command (CVE-2025-61600, CVE-2026-42006). */
-#define LIMIT_IMAP_LINE 65536         /* a command without its literals */
-#define LIMIT_IMAP_COMMAND 131072     /* a command with its literals, APPEND's message aside */
-#define LIMIT_IMAP_PRELOGIN 8192      /* the same before login, in the edge */
-#define LIMIT_IMAP_LITERALS 64        /* of one command */
-#define LIMIT_IMAP_DEPTH 32           /* parentheses */
-#define LIMIT_IMAP_ITEMS 10000        /* list items and ranges of one command */
+#define LIMIT_IMAP_LINE 65536     /* a command without its literals */
+#define LIMIT_IMAP_COMMAND 131072 /* a command with its literals, APPEND's message aside */
+#define LIMIT_IMAP_PRELOGIN 8192  /* the same before login, in the edge */
+#define LIMIT_IMAP_LITERALS 64    /* of one command */
+#define LIMIT_IMAP_DEPTH 32       /* parentheses */
+#define LIMIT_IMAP_ITEMS 10000    /* list items and ranges of one command */
 #define LIMIT_IMAP_ARENA 4194304
-#define LIMIT_IMAP_BAD_COMMANDS 20    /* in a row, then BYE */
-#define LIMIT_IMAP_OUTPUT (1 << 20)   /* bytes of answers that may wait; then the command pauses */
-#define LIMIT_MAILBOX_NAME 1000       /* bytes of UTF-8 */
-#define LIMIT_MAILBOXES 20000         /* of one account */
-#define LIMIT_KEYWORDS 200            /* different keywords of one mailbox's messages, per message 60 */
-#define LIMIT_KEYWORD 100             /* bytes of one */
-#define LIMIT_SESSIONS_ACCOUNT 1000   /* sessions of one account's process */
+#define LIMIT_IMAP_BAD_COMMANDS 20  /* in a row, then BYE */
+#define LIMIT_IMAP_OUTPUT (1 << 20) /* bytes of answers that may wait; then the command pauses */
+#define LIMIT_MAILBOX_NAME 1000     /* bytes of UTF-8 */
+#define LIMIT_MAILBOXES 20000       /* of one account */
+#define LIMIT_KEYWORDS 200 /* different keywords of one mailbox's messages, per message 60 */
+#define LIMIT_KEYWORD 100  /* bytes of one */
+#define LIMIT_SESSIONS_ACCOUNT 1000 /* sessions of one account's process */
 
 /* Credentials. */
 #define LIMIT_USER_NAME 400
 #define LIMIT_PASSWORD 1000
-#define LIMIT_SASL_LINE 12288         /* RFC 4954 section 4: 12288 octets of base64 */
+#define LIMIT_SASL_LINE 12288 /* RFC 4954 section 4: 12288 octets of base64 */
 
 /* Store. */
-#define LIMIT_INLINE_CONTENT 131072   /* compressed; above it a file of chunks (RATIONALE 6) */
-#define LIMIT_CHUNK 65536             /* plain bytes of one sealed chunk */
+#define LIMIT_INLINE_CONTENT 131072 /* compressed; above it a file of chunks (RATIONALE 6) */
+#define LIMIT_CHUNK 65536           /* plain bytes of one sealed chunk */
 
 /* Configuration. */
-#define LIMIT_CONFIG_FILE 49152      /* goes to every role in one message */
+#define LIMIT_CONFIG_FILE 49152 /* goes to every role in one message */
 #define LIMIT_CONFIG_LINE 4096
 
 #endif

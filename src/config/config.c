@@ -88,7 +88,8 @@ static bool set(struct config *c, const struct setting *s, struct str v, struct 
         uint64_t n;
 
         if (!parse_number(v, &n))
-            return error_set(err, ERROR_SYNTAX, "%s wants a number, not \"%.*s\"", s->key, STR_ARG(v));
+            return error_set(err, ERROR_SYNTAX, "%s wants a number, not \"%.*s\"", s->key,
+                             STR_ARG(v));
         if (n < s->least || n > s->most)
             return error_set(err, ERROR_LIMIT, "%s must be %llu to %llu", s->key,
                              (unsigned long long)s->least, (unsigned long long)s->most);
@@ -97,7 +98,8 @@ static bool set(struct config *c, const struct setting *s, struct str v, struct 
     }
     case TYPE_BOOL:
         if (!str_equal(v, STR("yes")) && !str_equal(v, STR("no")))
-            return error_set(err, ERROR_SYNTAX, "%s wants yes or no, not \"%.*s\"", s->key, STR_ARG(v));
+            return error_set(err, ERROR_SYNTAX, "%s wants yes or no, not \"%.*s\"", s->key,
+                             STR_ARG(v));
         *bool_of(c, s) = str_equal(v, STR("yes"));
         return true;
     }
@@ -238,7 +240,8 @@ static const char *when_words(const struct setting *s)
 static void print_bounds(const struct setting *s, struct buf *out)
 {
     if (s->type == TYPE_NUMBER)
-        buf_printf(out, "%llu to %llu; ", (unsigned long long)s->least, (unsigned long long)s->most);
+        buf_printf(out, "%llu to %llu; ", (unsigned long long)s->least,
+                   (unsigned long long)s->most);
     else if (s->type == TYPE_BOOL)
         buf_c(out, "yes or no; ");
     else if (s->type == TYPE_ADDRESSES)
@@ -250,7 +253,8 @@ static void print_bounds(const struct setting *s, struct buf *out)
 
 void config_print_sample(struct buf *out)
 {
-    buf_c(out, "# posthus.conf: all settings with their defaults. Remove the # in front of one to change it.\n");
+    buf_c(out, "# posthus.conf: all settings with their defaults. Remove the # in front of one to "
+               "change it.\n");
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         buf_printf(out, "\n# %s\n# (", table[i].help);
         print_bounds(&table[i], out);
@@ -260,11 +264,12 @@ void config_print_sample(struct buf *out)
 
 void config_print_man(struct buf *out)
 {
-    buf_c(out, ".Dd November 24, 2026\n.Dt POSTHUS.CONF 5\n.Os\n.Sh NAME\n.Nm posthus.conf\n"
-               ".Nd settings of the Posthus server\n.Sh DESCRIPTION\nThe file\n.Pa posthus.conf\n"
-               "in the data folder has a setting a line,\n.Ql key = value .\nA line that begins with\n"
-               ".Ql #\nis a comment.\nAn unknown key is an error;\n.Ic posthus config check\n"
-               "names its line.\n.Bl -tag -width Ds\n");
+    buf_c(out,
+          ".Dd November 24, 2026\n.Dt POSTHUS.CONF 5\n.Os\n.Sh NAME\n.Nm posthus.conf\n"
+          ".Nd settings of the Posthus server\n.Sh DESCRIPTION\nThe file\n.Pa posthus.conf\n"
+          "in the data folder has a setting a line,\n.Ql key = value .\nA line that begins with\n"
+          ".Ql #\nis a comment.\nAn unknown key is an error;\n.Ic posthus config check\n"
+          "names its line.\n.Bl -tag -width Ds\n");
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         buf_printf(out, ".It Ic %s\n%s\nDefault:\n.Ql %s\n(", table[i].key, table[i].help,
                    table[i].def[0] ? table[i].def : "nothing");

@@ -13,8 +13,9 @@ static void what_is_printed_is_read_back(void)
     config_init(&b);
     buf_init(&one, 65536);
     buf_init(&two, 65536);
-    CHECK(config_parse(&a, STR("# a comment\nhostname = mx.example.test\n\nmessage-size=1M\n log-debug = yes \n"),
-                       &err));
+    CHECK(config_parse(
+        &a, STR("# a comment\nhostname = mx.example.test\n\nmessage-size=1M\n log-debug = yes \n"),
+        &err));
     CHECK_STR(str_c(a.hostname), STR("mx.example.test"));
     CHECK_U64(a.message_size, 1 << 20);
     CHECK(a.log_debug);
@@ -47,8 +48,10 @@ static void a_mistake_is_named_with_its_line(void)
         {"hashers = many\n", "line 1: hashers wants a number, not \"many\""},
         {"\n\nhashers = 1\nhashers = 2", "line 4: hashers is set twice"},
         {"log-debug = maybe", "line 1: log-debug wants yes or no, not \"maybe\""},
-        {"listen-smtp = localhost:25", "line 1: \"localhost:25\" is not an address as 192.0.2.1:25 or [2001:db8::1]:25"},
-        {"listen-smtp = 127.0.0.1:99999", "line 1: \"127.0.0.1:99999\" is not an address as 192.0.2.1:25 or [2001:db8::1]:25"},
+        {"listen-smtp = localhost:25",
+         "line 1: \"localhost:25\" is not an address as 192.0.2.1:25 or [2001:db8::1]:25"},
+        {"listen-smtp = 127.0.0.1:99999",
+         "line 1: \"127.0.0.1:99999\" is not an address as 192.0.2.1:25 or [2001:db8::1]:25"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -9,6 +9,7 @@
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
+/* clang-format off */
 #define SETTINGS(SETTING)                                                                          \
     SETTING(TEXT, hostname, "hostname", "localhost", 1, 255, START,                                \
             "The name this server calls itself in SMTP and in certificates.")                      \
@@ -94,5 +95,6 @@
     SETTING(NUMBER, landlock_abi, "landlock-abi", "0", 0, 100, START,                              \
             "Use at most this Landlock ABI; 0 is the newest known.")                               \
     SETTING(BOOL, log_debug, "log-debug", "no", 0, 1, LIVE, "Write debug lines to the log too.")
+/* clang-format on */
 
 #endif

@@ -17,15 +17,17 @@ bool domain_find(struct directory *d, struct str name, int64_t *id, struct error
     ok = db_one_int(d->db, s, id, &found, err);
     buf_done(&b);
     if (ok && !found)
-        return error_set(err, ERROR_NOT_FOUND, "there is no domain %.*s here; `posthus domain add` makes one",
+        return error_set(err, ERROR_NOT_FOUND,
+                         "there is no domain %.*s here; `posthus domain add` makes one",
                          STR_ARG(str_sub(name, 0, 100)));
     return ok;
 }
 
-static bool find_local(struct directory *d, int64_t domain, struct str local, uint64_t *account, bool *found,
-                       struct error *err)
+static bool find_local(struct directory *d, int64_t domain, struct str local, uint64_t *account,
+                       bool *found, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "SELECT account FROM address WHERE domain = ? AND local = ?");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(d->db, "SELECT account FROM address WHERE domain = ? AND local = ?");
     int64_t id = 0;
 
     db_bind_int(s, 1, domain);
@@ -65,7 +67,8 @@ bool account_of_address(struct directory *d, struct str local, struct str domain
             str_equal_nocase(domain, str_c(d->p->config.hostname)))
             domain = STR_NULL;
         else if (why.kind == ERROR_NOT_FOUND)
-            return error_set(err, ERROR_DENIED, "%.*s is not a domain of this server, and it does not relay",
+            return error_set(err, ERROR_DENIED,
+                             "%.*s is not a domain of this server, and it does not relay",
                              STR_ARG(str_sub(domain, 0, 100)));
         else
             return error_set(err, why.kind, "%s", why.text);
@@ -98,8 +101,9 @@ bool account_of_name(struct directory *d, struct str name, uint64_t *account, st
 
 bool account_name(struct directory *d, uint64_t account, struct buf *out, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "SELECT local || '@' || name FROM address JOIN domain"
-                                               " ON domain.id = address.domain WHERE account = ? AND main = 1");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(d->db, "SELECT local || '@' || name FROM address JOIN domain"
+                       " ON domain.id = address.domain WHERE account = ? AND main = 1");
     enum db_step step;
 
     db_bind_int(s, 1, (int64_t)account);
@@ -111,9 +115,11 @@ bool account_name(struct directory *d, uint64_t account, struct buf *out, struct
     return step == DB_ROW;
 }
 
-bool account_settings(struct directory *d, uint64_t account, struct account_settings *out, struct error *err)
+bool account_settings(struct directory *d, uint64_t account, struct account_settings *out,
+                      struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "SELECT quota, subaddress FROM account WHERE id = ?");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(d->db, "SELECT quota, subaddress FROM account WHERE id = ?");
     enum db_step step;
 
     db_bind_int(s, 1, (int64_t)account);
@@ -126,10 +132,11 @@ bool account_settings(struct directory *d, uint64_t account, struct account_sett
     return true;
 }
 
-bool account_set_settings(struct directory *d, uint64_t account, const struct account_settings *settings,
-                          struct error *err)
+bool account_set_settings(struct directory *d, uint64_t account,
+                          const struct account_settings *settings, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "UPDATE account SET quota = ?, subaddress = ? WHERE id = ?");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(d->db, "UPDATE account SET quota = ?, subaddress = ? WHERE id = ?");
 
     db_bind_int(s, 1, (int64_t)settings->quota);
     db_bind_int(s, 2, settings->subaddress);
@@ -139,8 +146,9 @@ bool account_set_settings(struct directory *d, uint64_t account, const struct ac
 
 void account_set_problem(struct directory *d, uint64_t account, struct str why)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "UPDATE account SET problem = nullif(?, '') WHERE id = ?"
-                                               " AND coalesce(problem, '') <> ?");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(d->db, "UPDATE account SET problem = nullif(?, '') WHERE id = ?"
+                       " AND coalesce(problem, '') <> ?");
     struct error err;
 
     db_bind_text(s, 1, why);
@@ -150,10 +158,12 @@ void account_set_problem(struct directory *d, uint64_t account, struct str why)
         directory_check_db(d);
 }
 
-bool address_add(struct directory *d, struct str name, uint64_t account, bool is_main, struct error *err)
+bool address_add(struct directory *d, struct str name, uint64_t account, bool is_main,
+                 struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s = db_stmt(
-        d->db, "INSERT INTO address (domain, local, account, main, created_us) VALUES (?, ?, ?, ?, ?)");
+        d->db,
+        "INSERT INTO address (domain, local, account, main, created_us) VALUES (?, ?, ?, ?, ?)");
     struct error why = {0};
     struct str local, domain;
     struct buf b;
@@ -175,13 +185,15 @@ bool address_add(struct directory *d, struct str name, uint64_t account, bool is
     ok = db_run(d->db, s, &why);
     buf_done(&b);
     if (!ok && why.kind == ERROR_EXISTS)
-        return error_set(err, ERROR_EXISTS, "%.*s is taken already", STR_ARG(str_sub(name, 0, 100)));
+        return error_set(err, ERROR_EXISTS, "%.*s is taken already",
+                         STR_ARG(str_sub(name, 0, 100)));
     return ok || error_set(err, why.kind, "%s", why.text);
 }
 
 bool account_insert(struct directory *d, uint64_t account, uint64_t quota, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "INSERT INTO account (id, quota, created_us) VALUES (?, ?, ?)");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(d->db, "INSERT INTO account (id, quota, created_us) VALUES (?, ?, ?)");
 
     db_bind_int(s, 1, (int64_t)account);
     db_bind_int(s, 2, (int64_t)quota);
@@ -206,7 +218,8 @@ bool account_delete(struct directory *d, uint64_t account, struct error *err)
 
 bool accounts_next_number(struct directory *d, uint64_t *out, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "SELECT seq FROM sqlite_sequence WHERE name = 'account'");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(d->db, "SELECT seq FROM sqlite_sequence WHERE name = 'account'");
     int64_t n = 0;
 
     if (!db_one_int(d->db, s, &n, NULL, err))

@@ -33,7 +33,8 @@ static void answer(struct job *j, uint64_t kind, json_t *json)
     struct str rest = str_c(text);
 
     do {
-        struct msg m = {.type = MSG_ADMIN_REPLY, .admin_reply = {j->id, kind, 0, str_sub(rest, 0, PART)}};
+        struct msg m = {.type = MSG_ADMIN_REPLY,
+                        .admin_reply = {j->id, kind, 0, str_sub(rest, 0, PART)}};
 
         rest = str_skip(rest, PART);
         m.admin_reply.more = rest.n > 0;
@@ -91,14 +92,16 @@ struct str admin_option(const struct job *j, const char *name, bool *there)
     return STR_NULL;
 }
 
-bool admin_number_option(const struct job *j, const char *name, uint64_t most, uint64_t *out, struct error *err)
+bool admin_number_option(const struct job *j, const char *name, uint64_t most, uint64_t *out,
+                         struct error *err)
 {
     bool there;
     struct str v = admin_option(j, name, &there);
 
     if (!there || str_to_u64(v, most, out))
         return true;
-    return error_set(err, ERROR_SYNTAX, "%s wants a number up to %llu", name, (unsigned long long)most);
+    return error_set(err, ERROR_SYNTAX, "%s wants a number up to %llu", name,
+                     (unsigned long long)most);
 }
 
 bool admin_want(const struct job *j, size_t n, const char *usage, struct error *err)
@@ -112,7 +115,8 @@ bool admin_want(const struct job *j, size_t n, const char *usage, struct error *
 
 static bool insert_domain(struct directory *d, struct str name, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "INSERT INTO domain (name, created_us) VALUES (?, ?)");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(d->db, "INSERT INTO domain (name, created_us) VALUES (?, ?)");
     struct buf b;
     struct error why = {0};
     bool ok;
@@ -135,7 +139,8 @@ static bool domain_add(struct job *j, json_t **out, struct error *err)
 
     if (!admin_want(j, 3, "domain add NAME", err) || !name_check_domain(j->args[2], err) ||
         !db_begin(&tx, db, err) || !insert_domain(j->d, j->args[2], err) ||
-        !audit_append(db, j->who, STR("domain add"), j->args[2], STR_NULL, err) || !db_commit(&tx, err))
+        !audit_append(db, j->who, STR("domain add"), j->args[2], STR_NULL, err) ||
+        !db_commit(&tx, err))
         return false;
     admin_log(j, "domain add", j->args[2]);
     *out = json_object();
@@ -146,7 +151,8 @@ static bool domain_add(struct job *j, json_t **out, struct error *err)
 static bool domain_list(struct job *j, json_t **out, struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
-        db_stmt(j->d->db, "SELECT name, (SELECT count(*) FROM address WHERE domain = domain.id) FROM domain ORDER BY name");
+        db_stmt(j->d->db, "SELECT name, (SELECT count(*) FROM address WHERE domain = domain.id) "
+                          "FROM domain ORDER BY name");
     enum db_step step;
 
     *out = json_array();
@@ -180,7 +186,8 @@ static bool expand_many(struct job *j, struct str pattern, uint64_t n, struct er
     return !j->arena.full || error_set(err, ERROR_LIMIT, "too many accounts at once");
 }
 
-static bool insert_credential(struct job *j, uint64_t account, const struct scram_keys *scram, struct error *err)
+static bool insert_credential(struct job *j, uint64_t account, const struct scram_keys *scram,
+                              struct error *err)
 {
     unsigned char mac[MAC_BYTES];
     char normal[26];
@@ -188,11 +195,12 @@ static bool insert_credential(struct job *j, uint64_t account, const struct scra
     if (!j->app)
         return credential_set_password(j->d->db, account, j->hash, err);
     if (!app_password_normal(j->password, normal))
-        return error_set(err, ERROR_SYNTAX, "an app password is random: 26 characters of a-z and 2-7");
+        return error_set(err, ERROR_SYNTAX,
+                         "an app password is random: 26 characters of a-z and 2-7");
     app_password_mac(j->d->mac_key, account, normal, mac);
     mem_wipe(normal, sizeof normal);
-    return credential_add_app(j->d->db, account, j->label, j->scope, j->read_only, j->expires_us, mac, scram,
-                              err);
+    return credential_add_app(j->d->db, account, j->label, j->scope, j->read_only, j->expires_us,
+                              mac, scram, err);
 }
 
 static void make_scram(struct job *j, struct scram_keys *out)
@@ -255,7 +263,8 @@ static void finish_add(struct job *j)
             items[i] = str_of(&numbers[i], sizeof numbers[i]);
         }
         j->keys_done += n;
-        m.keys_create = (struct msg_keys_create){calls_next_id(j->d->p->calls), {items, items ? n : 0}};
+        m.keys_create =
+            (struct msg_keys_create){calls_next_id(j->d->p->calls), {items, items ? n : 0}};
         process_call(j->d->p, ROLE_KEYS, m.keys_create.id, &m, 30000, true, on_keys, j);
         return;
     }
@@ -298,7 +307,8 @@ static bool choose_password(struct job *j, struct error *err)
         char made[APP_PASSWORD_TEXT];
 
         app_password_make(made);
-        j->password = arena_str(&j->arena, str_sub(str_c(made), 0, j->app ? APP_PASSWORD_TEXT : 19));
+        j->password =
+            arena_str(&j->arena, str_sub(str_c(made), 0, j->app ? APP_PASSWORD_TEXT : 19));
         mem_wipe(made, sizeof made);
         return true;
     }
@@ -323,7 +333,8 @@ static bool account_add(struct job *j, struct error *err)
     if (many != 1 && !expand_many(j, j->args[2], many, err))
         return false;
     if (j->names_n == 0 || !name_split(j->names[0], &local, &domain))
-        return error_set(err, ERROR_SYNTAX, "\"%.*s\" is no address; expected name@domain", STR_ARG(j->args[2]));
+        return error_set(err, ERROR_SYNTAX, "\"%.*s\" is no address; expected name@domain",
+                         STR_ARG(j->args[2]));
     if (!name_check(local, domain, err) || !domain_find(j->d, domain, &id, err))
         return false;
     j->label = STR("first");
@@ -347,8 +358,8 @@ static void finish_password(struct job *j)
 
     make_scram(j, &scram);
     if (!db_begin(&tx, j->d->db, &err) || !insert_credential(j, j->account, &scram, &err) ||
-        !audit_append(j->d->db, j->who, j->app ? STR("app password add") : STR("password set"), j->args[2],
-                      j->app ? j->label : STR_NULL, &err) ||
+        !audit_append(j->d->db, j->who, j->app ? STR("app password add") : STR("password set"),
+                      j->args[2], j->app ? j->label : STR_NULL, &err) ||
         !db_commit(&tx, &err)) {
         db_tx_end(&tx);
         tx.db = NULL;
@@ -382,8 +393,11 @@ static bool account_password(struct job *j, struct error *err)
     uint64_t days = 0;
 
     j->app = str_equal(j->args[1], STR("app-password"));
-    if (!admin_want(j, 3, j->app ? "account app-password ADDRESS --name NAME [--scope SERVICES] [--read-only] [--days N]"
-                           : "account password ADDRESS", err) ||
+    if (!admin_want(j, 3,
+                    j->app ? "account app-password ADDRESS --name NAME [--scope SERVICES] "
+                             "[--read-only] [--days N]"
+                           : "account password ADDRESS",
+                    err) ||
         !account_of_name(j->d, j->args[2], &j->account, err) ||
         !admin_number_option(j, "--days", 36500, &days, err) || !choose_password(j, err))
         return false;
@@ -440,9 +454,10 @@ static json_t *time_text(int64_t us)
 
 static bool list_credentials(struct job *j, json_t *into, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(
-        j->d->db, "SELECT kind, name, scope, read_only, expires_us, created_us, id FROM credential WHERE account = ?"
-                  " ORDER BY id");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(j->d->db, "SELECT kind, name, scope, read_only, expires_us, created_us, id FROM "
+                          "credential WHERE account = ?"
+                          " ORDER BY id");
     enum db_step step;
 
     db_bind_int(s, 1, (int64_t)j->account);
@@ -470,9 +485,12 @@ static bool account_show(struct job *j, json_t **out, struct error *err)
 
     *out = json_object();
     buf_init(&name, 500);
-    if (!admin_want(j, 3, "account show ADDRESS", err) || !account_of_name(j->d, j->args[2], &j->account, err) ||
-        !account_name(j->d, j->account, &name, err) || !account_settings(j->d, j->account, &settings, err) ||
-        !admin_list_aliases(j, j->account, aliases, false, err) || !list_credentials(j, credentials, err)) {
+    if (!admin_want(j, 3, "account show ADDRESS", err) ||
+        !account_of_name(j->d, j->args[2], &j->account, err) ||
+        !account_name(j->d, j->account, &name, err) ||
+        !account_settings(j->d, j->account, &settings, err) ||
+        !admin_list_aliases(j, j->account, aliases, false, err) ||
+        !list_credentials(j, credentials, err)) {
         json_decref(aliases);
         json_decref(credentials);
         buf_done(&name);
@@ -498,8 +516,9 @@ static void finish_remove(void *arg, struct msg *m)
     json_t *o;
 
     if (!m || m->account_removed.kind)
-        error_set(&err, ERROR_TEMPORARY, "the account's key is destroyed, but its files could not be removed; "
-                                         "run the command again");
+        error_set(&err, ERROR_TEMPORARY,
+                  "the account's key is destroyed, but its files could not be removed; "
+                  "run the command again");
     if (err.kind || !db_begin(&tx, j->d->db, &err) || !account_delete(j->d, j->account, &err) ||
         !audit_append(j->d->db, j->who, STR("account remove"), j->args[2], STR_NULL, &err) ||
         !db_commit(&tx, &err)) {
@@ -527,7 +546,8 @@ static void on_erased(void *arg, struct msg *m)
         return;
     }
     out.account_remove = (struct msg_account_remove){calls_next_id(j->d->p->calls), j->account};
-    process_call(j->d->p, ROLE_ACCOUNTS, out.account_remove.id, &out, 30000, true, finish_remove, j);
+    process_call(j->d->p, ROLE_ACCOUNTS, out.account_remove.id, &out, 30000, true, finish_remove,
+                 j);
 }
 
 static bool account_remove(struct job *j, struct error *err)
@@ -536,14 +556,17 @@ static bool account_remove(struct job *j, struct error *err)
     struct buf name, asked;
     bool same;
 
-    if (!admin_want(j, 3, "account remove ADDRESS", err) || !account_of_name(j->d, j->args[2], &j->account, err))
+    if (!admin_want(j, 3, "account remove ADDRESS", err) ||
+        !account_of_name(j->d, j->args[2], &j->account, err))
         return false;
     buf_init(&name, 500);
     buf_init(&asked, 500);
     name_fold_address(&asked, j->args[2]);
-    same = account_name(j->d, j->account, &name, err) && str_equal(buf_view(&name), buf_view(&asked));
+    same =
+        account_name(j->d, j->account, &name, err) && str_equal(buf_view(&name), buf_view(&asked));
     if (!same)
-        error_set(err, ERROR_CONFLICT, "%.*s is an address of %.*s; name the account itself to remove it",
+        error_set(err, ERROR_CONFLICT,
+                  "%.*s is an address of %.*s; name the account itself to remove it",
                   STR_ARG(buf_view(&asked)), STR_ARG(buf_view(&name)));
     buf_done(&name);
     buf_done(&asked);
@@ -598,7 +621,8 @@ static bool account_check(struct job *j, struct error *err)
     struct open_request r = {.service = STR("check")};
 
     if (!admin_want(j, 3, "account check ADDRESS [--repair]", err) ||
-        !account_of_name(j->d, j->args[2], &j->account, err) || !account_settings(j->d, j->account, &r.settings, err))
+        !account_of_name(j->d, j->args[2], &j->account, err) ||
+        !account_settings(j->d, j->account, &r.settings, err))
         return false;
     r.account = j->account;
     account_open(j->d, &r, on_check_open, j);
@@ -633,14 +657,20 @@ static const struct command {
     bool (*at_once)(struct job *j, json_t **out, struct error *err); /* answers itself */
     bool (*later)(struct job *j, struct error *err);                 /* true: it will answer */
 } commands[] = {
-    {"domain", "add", domain_add, NULL},        {"domain", "list", domain_list, NULL},
-    {"account", "add", NULL, account_add},      {"account", "list", account_list, NULL},
-    {"account", "show", account_show, NULL},    {"account", "password", NULL, account_password},
+    {"domain", "add", domain_add, NULL},
+    {"domain", "list", domain_list, NULL},
+    {"account", "add", NULL, account_add},
+    {"account", "list", account_list, NULL},
+    {"account", "show", account_show, NULL},
+    {"account", "password", NULL, account_password},
     {"account", "app-password", NULL, account_password},
     {"account", "set", admin_account_set, NULL},
-    {"account", "remove", NULL, account_remove}, {"account", "check", NULL, account_check},
-    {"alias", "add", admin_alias_add, NULL},          {"alias", "remove", admin_alias_remove, NULL},
-    {"alias", "list", admin_alias_list, NULL},        {"audit", "verify", audit_check, NULL},
+    {"account", "remove", NULL, account_remove},
+    {"account", "check", NULL, account_check},
+    {"alias", "add", admin_alias_add, NULL},
+    {"alias", "remove", admin_alias_remove, NULL},
+    {"alias", "list", admin_alias_list, NULL},
+    {"audit", "verify", audit_check, NULL},
 };
 
 static struct job *job_new(struct directory *d, const struct msg_admin_call *call)
@@ -679,6 +709,7 @@ void admin_call(struct directory *d, struct msg *m)
         return;
     }
     error_set(&err, ERROR_SYNTAX, "there is no command \"%.*s %.*s\"; `posthus help` lists them",
-              STR_ARG(j->args_n ? j->args[0] : STR_NULL), STR_ARG(j->args_n > 1 ? j->args[1] : STR_NULL));
+              STR_ARG(j->args_n ? j->args[0] : STR_NULL),
+              STR_ARG(j->args_n > 1 ? j->args[1] : STR_NULL));
     fail(j, &err);
 }

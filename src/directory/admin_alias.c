@@ -5,7 +5,8 @@
 #include "directory/audit.h"
 #include "directory/names.h"
 
-bool admin_list_aliases(struct job *j, uint64_t account, json_t *into, bool targets, struct error *err)
+bool admin_list_aliases(struct job *j, uint64_t account, json_t *into, bool targets,
+                        struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
         db_stmt(j->d->db, "SELECT a.local || '@' || d.name, m.local || '@' || e.name FROM address a"
@@ -35,9 +36,11 @@ bool admin_alias_add(struct job *j, json_t **out, struct error *err)
 {
     AUTO_TX struct db_tx tx = {0};
 
-    if (!admin_want(j, 4, "alias add ALIAS ADDRESS", err) || !account_of_name(j->d, j->args[3], &j->account, err) ||
-        !db_begin(&tx, j->d->db, err) || !address_add(j->d, j->args[2], j->account, false, err) ||
-        !audit_append(j->d->db, j->who, STR("alias add"), j->args[2], j->args[3], err) || !db_commit(&tx, err))
+    if (!admin_want(j, 4, "alias add ALIAS ADDRESS", err) ||
+        !account_of_name(j->d, j->args[3], &j->account, err) || !db_begin(&tx, j->d->db, err) ||
+        !address_add(j->d, j->args[2], j->account, false, err) ||
+        !audit_append(j->d->db, j->who, STR("alias add"), j->args[2], j->args[3], err) ||
+        !db_commit(&tx, err))
         return false;
     admin_log(j, "alias add", j->args[2]);
     *out = json_object();
@@ -74,8 +77,10 @@ bool admin_alias_remove(struct job *j, json_t **out, struct error *err)
 {
     AUTO_TX struct db_tx tx = {0};
 
-    if (!admin_want(j, 3, "alias remove ALIAS", err) || !db_begin(&tx, j->d->db, err) || !delete_alias(j, err) ||
-        !audit_append(j->d->db, j->who, STR("alias remove"), j->args[2], STR_NULL, err) || !db_commit(&tx, err))
+    if (!admin_want(j, 3, "alias remove ALIAS", err) || !db_begin(&tx, j->d->db, err) ||
+        !delete_alias(j, err) ||
+        !audit_append(j->d->db, j->who, STR("alias remove"), j->args[2], STR_NULL, err) ||
+        !db_commit(&tx, err))
         return false;
     admin_log(j, "alias remove", j->args[2]);
     *out = json_object();

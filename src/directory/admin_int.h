@@ -30,8 +30,8 @@ void admin_log(struct job *j, const char *what, struct str object);
 /* The word after --name, or STR_NULL; *there tells whether the option stands there at all. */
 struct str admin_option(const struct job *j, const char *name, bool *there);
 /* Leaves *out as it is without the option. ERROR_SYNTAX. */
-MUST_CHECK bool admin_number_option(const struct job *j, const char *name, uint64_t most, uint64_t *out,
-                                    struct error *err);
+MUST_CHECK bool admin_number_option(const struct job *j, const char *name, uint64_t most,
+                                    uint64_t *out, struct error *err);
 /* At least n words; else ERROR_SYNTAX with the usage. */
 MUST_CHECK bool admin_want(const struct job *j, size_t n, const char *usage, struct error *err);
 

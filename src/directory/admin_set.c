@@ -13,7 +13,8 @@ static bool yes_no_option(const struct job *j, const char *name, bool *out, stru
     if (!there)
         return true;
     *out = str_equal(v, STR("yes"));
-    return *out || str_equal(v, STR("no")) || error_set(err, ERROR_SYNTAX, "%s wants yes or no", name);
+    return *out || str_equal(v, STR("no")) ||
+           error_set(err, ERROR_SYNTAX, "%s wants yes or no", name);
 }
 
 static void on_told(void *arg, int fd, const struct error *err)
@@ -31,7 +32,8 @@ bool admin_account_set(struct job *j, json_t **out, struct error *err)
     struct buf detail;
     bool ok;
 
-    if (!admin_want(j, 5, "account set ADDRESS [--quota BYTES] [--subaddress-folders yes|no]", err) ||
+    if (!admin_want(j, 5, "account set ADDRESS [--quota BYTES] [--subaddress-folders yes|no]",
+                    err) ||
         !account_of_name(j->d, j->args[2], &j->account, err) ||
         !account_settings(j->d, j->account, &settings, err) ||
         !admin_number_option(j, "--quota", INT64_MAX, &settings.quota, err) ||

@@ -34,9 +34,11 @@ static void hash_row(const unsigned char before[AUDIT_HASH_BYTES], const struct 
     EVP_MD_CTX_free(ctx);
 }
 
-static bool last_row(struct db *db, uint64_t *seq, unsigned char hash[AUDIT_HASH_BYTES], struct error *err)
+static bool last_row(struct db *db, uint64_t *seq, unsigned char hash[AUDIT_HASH_BYTES],
+                     struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(db, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(db, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1");
     enum db_step step = db_next(db, s, err);
 
     *seq = 0;
@@ -51,11 +53,11 @@ static bool last_row(struct db *db, uint64_t *seq, unsigned char hash[AUDIT_HASH
     return step != DB_FAIL;
 }
 
-bool audit_append(struct db *db, struct str who, struct str what, struct str object, struct str detail,
-                  struct error *err)
+bool audit_append(struct db *db, struct str who, struct str what, struct str object,
+                  struct str detail, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(
-        db, "INSERT INTO audit (seq, at_us, who, what, object, detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?)");
+    AUTO_STMT sqlite3_stmt *s = db_stmt(db, "INSERT INTO audit (seq, at_us, who, what, object, "
+                                            "detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?)");
     unsigned char before[AUDIT_HASH_BYTES], hash[AUDIT_HASH_BYTES];
     struct row r = {.at_us = clock_wall_us(), .text = {who, what, object, detail}};
 
@@ -71,7 +73,8 @@ bool audit_append(struct db *db, struct str who, struct str what, struct str obj
     return db_run(db, s, err);
 }
 
-bool audit_verify(struct db *db, uint64_t *rows, unsigned char last[AUDIT_HASH_BYTES], struct error *err)
+bool audit_verify(struct db *db, uint64_t *rows, unsigned char last[AUDIT_HASH_BYTES],
+                  struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
         db_stmt(db, "SELECT seq, at_us, who, what, object, detail, hash FROM audit ORDER BY seq");

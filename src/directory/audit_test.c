@@ -79,13 +79,16 @@ static void every_change_shows(void)
     } rows[] = {
         {"a changed word", "UPDATE audit SET what = 'nothing' WHERE seq = 2"},
         {"a changed time", "UPDATE audit SET at_us = at_us + 1 WHERE seq = 2"},
-        {"words moved between columns", "UPDATE audit SET who = 'operatora', what = 'ccount add' WHERE seq = 1"},
+        {"words moved between columns",
+         "UPDATE audit SET who = 'operatora', what = 'ccount add' WHERE seq = 1"},
         {"a removed row", "DELETE FROM audit WHERE seq = 3"},
         {"the first row removed", "DELETE FROM audit WHERE seq = 1"},
         {"a row in between", "UPDATE audit SET seq = seq + 10 WHERE seq > 3;"
-                             "INSERT INTO audit SELECT 4, at_us, who, what, object, detail, hash FROM audit WHERE seq = 1"},
-        {"two rows exchanged", "UPDATE audit SET seq = 99 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 4;"
-                               "UPDATE audit SET seq = 4 WHERE seq = 99"},
+                             "INSERT INTO audit SELECT 4, at_us, who, what, object, detail, hash "
+                             "FROM audit WHERE seq = 1"},
+        {"two rows exchanged",
+         "UPDATE audit SET seq = 99 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 4;"
+         "UPDATE audit SET seq = 4 WHERE seq = 99"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -78,12 +78,13 @@ void scram_derive(struct str password, const unsigned char salt[16], uint32_t it
     mem_wipe(client, sizeof client);
 }
 
-bool credential_add_app(struct db *db, uint64_t account, struct str name, struct str scope, bool read_only,
-                        int64_t expires_us, const unsigned char mac[MAC_BYTES],
+bool credential_add_app(struct db *db, uint64_t account, struct str name, struct str scope,
+                        bool read_only, int64_t expires_us, const unsigned char mac[MAC_BYTES],
                         const struct scram_keys *scram, struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
-        db_stmt(db, "INSERT INTO credential (account, kind, name, scope, read_only, expires_us, mac, scram_salt,"
+        db_stmt(db, "INSERT INTO credential (account, kind, name, scope, read_only, expires_us, "
+                    "mac, scram_salt,"
                     " scram_iterations, scram_stored, scram_server, created_us)"
                     " VALUES (?, 'app', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
@@ -106,7 +107,8 @@ bool credential_add_app(struct db *db, uint64_t account, struct str name, struct
 
 static bool remove_password(struct db *db, uint64_t account, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(db, "DELETE FROM credential WHERE account = ? AND kind = 'password'");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(db, "DELETE FROM credential WHERE account = ? AND kind = 'password'");
 
     db_bind_int(s, 1, (int64_t)account);
     return db_run(db, s, err);
@@ -114,9 +116,9 @@ static bool remove_password(struct db *db, uint64_t account, struct error *err)
 
 bool credential_set_password(struct db *db, uint64_t account, struct str hash, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s =
-        db_stmt(db, "INSERT INTO credential (account, kind, name, scope, read_only, hash, created_us)"
-                    " VALUES (?, 'password', 'password', 'all', 0, ?, ?)");
+    AUTO_STMT sqlite3_stmt *s = db_stmt(
+        db, "INSERT INTO credential (account, kind, name, scope, read_only, hash, created_us)"
+            " VALUES (?, 'password', 'password', 'all', 0, ?, ?)");
 
     if (!remove_password(db, account, err))
         return false;
@@ -139,8 +141,9 @@ static void read_row(sqlite3_stmt *s, struct credential *out)
 bool credential_find_app(struct db *db, uint64_t account, const unsigned char mac[MAC_BYTES],
                          struct credential *out, bool *found, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(db, "SELECT id, read_only, expires_us, scope FROM credential"
-                                            " WHERE mac = ? AND account = ? AND kind = 'app'");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(db, "SELECT id, read_only, expires_us, scope FROM credential"
+                    " WHERE mac = ? AND account = ? AND kind = 'app'");
     enum db_step step;
 
     db_bind_blob(s, 1, str_of(mac, MAC_BYTES));
@@ -152,11 +155,12 @@ bool credential_find_app(struct db *db, uint64_t account, const unsigned char ma
     return step != DB_FAIL;
 }
 
-bool credential_find_password(struct db *db, uint64_t account, struct credential *out, struct buf *hash,
-                              bool *found, struct error *err)
+bool credential_find_password(struct db *db, uint64_t account, struct credential *out,
+                              struct buf *hash, bool *found, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(db, "SELECT id, read_only, expires_us, scope, hash FROM credential"
-                                            " WHERE account = ? AND kind = 'password'");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(db, "SELECT id, read_only, expires_us, scope, hash FROM credential"
+                    " WHERE account = ? AND kind = 'password'");
     enum db_step step;
 
     db_bind_int(s, 1, (int64_t)account);

@@ -36,14 +36,17 @@ struct credential {
 };
 
 /* Within a transaction: a new app password; mac from app_password_mac. */
-MUST_CHECK bool credential_add_app(struct db *db, uint64_t account, struct str name, struct str scope,
-                                   bool read_only, int64_t expires_us, const unsigned char mac[MAC_BYTES],
+MUST_CHECK bool credential_add_app(struct db *db, uint64_t account, struct str name,
+                                   struct str scope, bool read_only, int64_t expires_us,
+                                   const unsigned char mac[MAC_BYTES],
                                    const struct scram_keys *scram, struct error *err);
 /* Within a transaction: sets the person's password, replacing the old one. */
-MUST_CHECK bool credential_set_password(struct db *db, uint64_t account, struct str hash, struct error *err);
+MUST_CHECK bool credential_set_password(struct db *db, uint64_t account, struct str hash,
+                                        struct error *err);
 /* The app password with this mac. *found false: there is none. */
-MUST_CHECK bool credential_find_app(struct db *db, uint64_t account, const unsigned char mac[MAC_BYTES],
-                                    struct credential *out, bool *found, struct error *err);
+MUST_CHECK bool credential_find_app(struct db *db, uint64_t account,
+                                    const unsigned char mac[MAC_BYTES], struct credential *out,
+                                    bool *found, struct error *err);
 /* The person's password; its hash is appended. */
 MUST_CHECK bool credential_find_password(struct db *db, uint64_t account, struct credential *out,
                                          struct buf *hash, bool *found, struct error *err);

@@ -20,7 +20,8 @@ static void the_scram_keys_are_those_of_rfc_7677(void)
 {
     static const char auth[] =
         "n=user,r=rOprNGfwEbeRWgbNEkqO,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
-        "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+        "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)"
+        "hNlF$k0";
     unsigned char salt[16], proof[32], want[32], signature[32], client[32], stored[32];
     struct scram_keys keys;
     unsigned int n = 32;
@@ -34,7 +35,8 @@ static void the_scram_keys_are_those_of_rfc_7677(void)
     hmac(keys.stored, 32, auth, sizeof auth - 1, signature);
     for (size_t i = 0; i < 32; i++)
         client[i] = proof[i] ^ signature[i];
-    CHECK(EVP_Digest(client, 32, stored, &n, EVP_sha256(), NULL) == 1 && memcmp(stored, keys.stored, 32) == 0);
+    CHECK(EVP_Digest(client, 32, stored, &n, EVP_sha256(), NULL) == 1 &&
+          memcmp(stored, keys.stored, 32) == 0);
 }
 
 static void an_app_password_is_compared_as_people_type_it(void)
@@ -47,7 +49,8 @@ static void an_app_password_is_compared_as_people_type_it(void)
     CHECK(strlen(made) == 32 && app_password_normal(str_c(made), normal));
     for (const char *p = made; *p; p++) /* upper case, spaces for dashes */
         typed[n++] = *p == '-' ? ' ' : ascii_upper(*p);
-    CHECK(app_password_normal(test_exact(str_of(typed, n)), again) && memcmp(normal, again, 26) == 0);
+    CHECK(app_password_normal(test_exact(str_of(typed, n)), again) &&
+          memcmp(normal, again, 26) == 0);
     CHECK(!app_password_normal(str_sub(str_c(made), 0, 31), again));
     CHECK(!app_password_normal(STR("password"), again));
     CHECK(!app_password_normal(STR("aaaa-bbbb-cccc-dddd-eeee-ffff-g1"), again)); /* no digit 1 */
@@ -73,8 +76,9 @@ static void a_scope_and_an_expiry_are_kept_to(void)
         int64_t expires_us;
         bool ok;
     } rows[] = {
-        {"all", "imap", INT64_MAX, true}, {"imap", "imap", INT64_MAX, true},  {"pop3", "imap", INT64_MAX, false},
-        {"pop3 imap", "imap", 101, true}, {"imap", "imap", 100, false},       {"imaps", "imap", INT64_MAX, false},
+        {"all", "imap", INT64_MAX, true},   {"imap", "imap", INT64_MAX, true},
+        {"pop3", "imap", INT64_MAX, false}, {"pop3 imap", "imap", 101, true},
+        {"imap", "imap", 100, false},       {"imaps", "imap", INT64_MAX, false},
         {"", "imap", INT64_MAX, false},
     };
 

@@ -44,7 +44,8 @@ static bool start(void *arg, struct process *p, bool *ready, struct error *err)
     (void)err;
     d->p = p;
     db_process_init();
-    json_object_seed(0); /* its table's seed comes from a file, which must be read before the sandbox */
+    json_object_seed(
+        0); /* its table's seed comes from a file, which must be read before the sandbox */
     random_bytes(d->boot_key, sizeof d->boot_key);
     d->hashes = hash_queue_create(d);
     d->logins = login_create(d);
@@ -56,7 +57,8 @@ static bool start(void *arg, struct process *p, bool *ready, struct error *err)
 static void on_key(void *arg, struct msg *m)
 {
     struct directory *d = arg;
-    struct db_source source = {.db_fd = d->db_fd, .wal_fd = d->wal_fd, .blob_fd = -1, .generation = 1};
+    struct db_source source = {
+        .db_fd = d->db_fd, .wal_fd = d->wal_fd, .blob_fd = -1, .generation = 1};
     struct error err = {0};
 
     if (!m || m->service_key_tell.kind || m->service_key_tell.key.n != DB_KEY_BYTES) {
@@ -123,8 +125,8 @@ static void rcpt_ask(struct directory *d, struct chan *c, const struct msg_rcpt_
     struct error err = {0};
     uint64_t account;
 
-    if (account_of_address(d, ask->local, ask->domain, &account, &err) && disk_has_room(d, ask->size, &err) &&
-        account_settings(d, account, &settings, &err)) {
+    if (account_of_address(d, ask->local, ask->domain, &account, &err) &&
+        disk_has_room(d, ask->size, &err) && account_settings(d, account, &settings, &err)) {
         if (settings.quota) {
             reserve_ask(d, c, ask, account, &settings);
             return;
@@ -150,7 +152,8 @@ static void resolve_ask(struct directory *d, struct chan *c, const struct msg_re
     for (size_t i = 0; i < n && !out.resolve_tell.kind; i++) {
         if (account_of_name(d, ask->recipients.v[i], &numbers[i], &err))
             items[i] = str_of(&numbers[i], sizeof numbers[i]);
-        else if (err.kind != ERROR_NOT_FOUND && err.kind != ERROR_DENIED && err.kind != ERROR_SYNTAX)
+        else if (err.kind != ERROR_NOT_FOUND && err.kind != ERROR_DENIED &&
+                 err.kind != ERROR_SYNTAX)
             out.resolve_tell.kind = err.kind;
     }
     out.resolve_tell.accounts = (struct msg_list){items, n};
@@ -191,7 +194,8 @@ static void delivery_open(struct directory *d, struct chan *c, const struct msg_
 
     *o = (struct delivery_open){d, c, ask->id};
     buf_init(&name, 2 * LIMIT_SMTP_PATH);
-    if (account_settings(d, ask->account, &r.settings, &err) && account_name(d, ask->account, &name, &err)) {
+    if (account_settings(d, ask->account, &r.settings, &err) &&
+        account_name(d, ask->account, &name, &err)) {
         r.user = buf_view(&name);
         account_open(d, &r, on_delivery_open, o);
     } else {
@@ -256,8 +260,14 @@ static void status(void *arg, struct process_status *s)
 NORETURN void directory_main(unsigned instance)
 {
     static const struct process_ops ops = {
-        .file = take_file, .start = start, .sandboxed = sandboxed, .message = message,
-        .peer_new = peer_new, .peer_lost = peer_lost, .drain = drain, .status = status,
+        .file = take_file,
+        .start = start,
+        .sandboxed = sandboxed,
+        .message = message,
+        .peer_new = peer_new,
+        .peer_lost = peer_lost,
+        .drain = drain,
+        .status = status,
     };
     struct directory d = {.db_fd = -1, .wal_fd = -1};
 

@@ -14,7 +14,7 @@ struct directory {
     struct process *p;
     struct db *db;
     int db_fd, wal_fd;
-    unsigned char mac_key[32]; /* of app passwords, derived from the service key */
+    unsigned char mac_key[32];  /* of app passwords, derived from the service key */
     unsigned char boot_key[32]; /* of the cache, random at each start */
     struct hash_queue *hashes;
     struct login_state *logins;
@@ -35,25 +35,28 @@ void directory_check_db(struct directory *d);
 MUST_CHECK bool account_of_address(struct directory *d, struct str local, struct str domain,
                                    uint64_t *account, struct error *err);
 /* The same for "local@domain". */
-MUST_CHECK bool account_of_name(struct directory *d, struct str name, uint64_t *account, struct error *err);
+MUST_CHECK bool account_of_name(struct directory *d, struct str name, uint64_t *account,
+                                struct error *err);
 /* The account's own name; appended. */
-MUST_CHECK bool account_name(struct directory *d, uint64_t account, struct buf *out, struct error *err);
+MUST_CHECK bool account_name(struct directory *d, uint64_t account, struct buf *out,
+                             struct error *err);
 /* What an account is allowed, and what it wishes. */
 struct account_settings {
     uint64_t quota;  /* bytes, 0: none */
     bool subaddress; /* mail to name+folder goes to that folder, where there is one */
 };
-MUST_CHECK bool account_settings(struct directory *d, uint64_t account, struct account_settings *out,
-                                 struct error *err);
-MUST_CHECK bool account_set_settings(struct directory *d, uint64_t account, const struct account_settings *s,
-                                     struct error *err);
+MUST_CHECK bool account_settings(struct directory *d, uint64_t account,
+                                 struct account_settings *out, struct error *err);
+MUST_CHECK bool account_set_settings(struct directory *d, uint64_t account,
+                                     const struct account_settings *s, struct error *err);
 /* Remembers (or with "" forgets) why the account could not be opened. */
 void account_set_problem(struct directory *d, uint64_t account, struct str why);
 MUST_CHECK bool domain_find(struct directory *d, struct str name, int64_t *id, struct error *err);
 /* Within a transaction: one address more. ERROR_EXISTS, ERROR_SYNTAX, ERROR_NOT_FOUND (domain). */
 MUST_CHECK bool address_add(struct directory *d, struct str name, uint64_t account, bool is_main,
                             struct error *err);
-MUST_CHECK bool account_insert(struct directory *d, uint64_t account, uint64_t quota, struct error *err);
+MUST_CHECK bool account_insert(struct directory *d, uint64_t account, uint64_t quota,
+                               struct error *err);
 /* Within a transaction: the account's rows, all but the audit log's. */
 MUST_CHECK bool account_delete(struct directory *d, uint64_t account, struct error *err);
 MUST_CHECK bool accounts_next_number(struct directory *d, uint64_t *out, struct error *err);
@@ -93,8 +96,8 @@ void account_open(struct directory *d, const struct open_request *r, open_fn fn,
 
 struct reserve_state *reserve_create(void);
 /* Answers the edge's RCPT_ASK, once the account's process has said whether the message fits. */
-void reserve_ask(struct directory *d, struct chan *edge, const struct msg_rcpt_ask *rcpt, uint64_t account,
-                 const struct account_settings *settings);
+void reserve_ask(struct directory *d, struct chan *edge, const struct msg_rcpt_ask *rcpt,
+                 uint64_t account, const struct account_settings *settings);
 /* The transaction of this session is over: what it has reserved is free. */
 void reserve_end(struct directory *d, struct chan *edge, struct str session);
 void reserve_edge_lost(struct directory *d, struct chan *edge);

@@ -21,7 +21,8 @@ static bool start(void *arg, struct process *p, bool *ready, struct error *err)
 }
 
 /* A hash that is asked for is made with today's settings; one that is checked brings its own. */
-static void hash(struct hasher *h, struct msg *m, struct msg *out, char made[crypto_pwhash_STRBYTES])
+static void hash(struct hasher *h, struct msg *m, struct msg *out,
+                 char made[crypto_pwhash_STRBYTES])
 {
     struct str password = m->hash_ask.password, given = m->hash_ask.hash;
     char text[crypto_pwhash_STRBYTES] = "";

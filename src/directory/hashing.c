@@ -103,7 +103,8 @@ static void send_jobs(struct hash_queue *q)
 
         if (!w->chan || w->job || !(w->job = take_job(q)))
             continue;
-        m.hash_ask = (struct msg_hash_ask){++q->next_id, buf_view(&w->job->password), buf_view(&w->job->hash)};
+        m.hash_ask = (struct msg_hash_ask){++q->next_id, buf_view(&w->job->password),
+                                           buf_view(&w->job->hash)};
         chan_send(w->chan, &m);
     }
 }
@@ -160,8 +161,8 @@ void hash_queue_answer(struct hash_queue *q, struct chan *c, struct msg *m)
     send_jobs(q);
 }
 
-void hash_queue_add(struct hash_queue *q, struct str prefix, struct str password, struct str hash, hash_fn fn,
-                    void *arg)
+void hash_queue_add(struct hash_queue *q, struct str prefix, struct str password, struct str hash,
+                    hash_fn fn, void *arg)
 {
     struct hash_job *j;
     struct lane *l;

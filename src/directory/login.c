@@ -93,8 +93,8 @@ void login_edge_lost(struct directory *d, struct chan *edge)
 
 /* ---- the cache ---- */
 
-static void cache_key(struct directory *d, uint64_t account, struct str service, struct str password,
-                      unsigned char out[32])
+static void cache_key(struct directory *d, uint64_t account, struct str service,
+                      struct str password, unsigned char out[32])
 {
     unsigned int n = 32;
     struct buf b;
@@ -217,7 +217,8 @@ static void on_opened(void *arg, struct msg *m)
     if (!m)
         error_set(&err, ERROR_TEMPORARY, "the account does not open just now; try again");
     else if (m->session_opened.kind)
-        error_set(&err, (enum error_kind)m->session_opened.kind, "%.*s", STR_ARG(m->session_opened.text));
+        error_set(&err, (enum error_kind)m->session_opened.kind, "%.*s",
+                  STR_ARG(m->session_opened.text));
     if (err.kind) {
         close(o->fd);
         o->fd = -1;
@@ -234,7 +235,9 @@ void account_open(struct directory *d, const struct open_request *r, open_fn fn,
     struct msg m = {.type = MSG_SESSION_OPEN, .nfds = 1};
     int fd[2];
 
-    if (socketpair(AF_UNIX, (r->stream ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) != 0) {
+    if (socketpair(AF_UNIX,
+                   (r->stream ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+                   fd) != 0) {
         struct error err;
 
         mem_free(o);
@@ -244,9 +247,16 @@ void account_open(struct directory *d, const struct open_request *r, open_fn fn,
     }
     *o = (struct opening){d, r->account, fn, arg, fd[0]};
     m.fd[0] = fd[1];
-    m.session_open = (struct msg_session_open){
-        calls_next_id(d->p->calls), r->account, r->service, r->session, r->user, r->tag, r->credential,
-        r->read_only, r->settings.quota, r->settings.subaddress};
+    m.session_open = (struct msg_session_open){calls_next_id(d->p->calls),
+                                               r->account,
+                                               r->service,
+                                               r->session,
+                                               r->user,
+                                               r->tag,
+                                               r->credential,
+                                               r->read_only,
+                                               r->settings.quota,
+                                               r->settings.subaddress};
     process_call(d->p, ROLE_ACCOUNTS, m.session_open.id, &m, OPEN_MS, true, on_opened, o);
     close(fd[1]);
 }
@@ -255,7 +265,8 @@ void account_open(struct directory *d, const struct open_request *r, open_fn fn,
 
 static void tell(struct login *l, const struct error *err, int fd)
 {
-    struct msg m = {.type = MSG_LOGIN_TELL, .nfds = fd >= 0, .fd = {fd}, .login_tell = {.id = l->id}};
+    struct msg m = {
+        .type = MSG_LOGIN_TELL, .nfds = fd >= 0, .fd = {fd}, .login_tell = {.id = l->id}};
 
     if (err) {
         m.login_tell.kind = err->kind;
@@ -321,9 +332,13 @@ static void on_open(void *arg, int fd, const struct error *err)
 static void succeed(struct login *l)
 {
     struct directory *d = l->d;
-    struct open_request r = {.account = l->account, .service = buf_view(&l->service),
-                             .session = buf_view(&l->session), .user = buf_view(&l->user),
-                             .tag = buf_view(&l->tag), .read_only = l->credential.read_only, .stream = true};
+    struct open_request r = {.account = l->account,
+                             .service = buf_view(&l->service),
+                             .session = buf_view(&l->session),
+                             .user = buf_view(&l->user),
+                             .tag = buf_view(&l->tag),
+                             .read_only = l->credential.read_only,
+                             .stream = true};
     char credential[30];
     struct error err;
     int n = snprintf(credential, sizeof credential, "%lld", (long long)l->credential.id);
@@ -396,7 +411,8 @@ static void check_password(struct login *l, struct str password)
     bool found = false;
 
     buf_init(&hash, 200);
-    if (l->known && !credential_find_password(l->d->db, l->account, &l->credential, &hash, &found, &err)) {
+    if (l->known &&
+        !credential_find_password(l->d->db, l->account, &l->credential, &hash, &found, &err)) {
         buf_done(&hash);
         fail(l, &err, err.text);
         return;
@@ -421,7 +437,8 @@ static void copy(struct buf *to, struct str from)
     buf_str(to, from);
 }
 
-static struct login *login_new(struct directory *d, struct chan *edge, const struct msg_login_ask *ask)
+static struct login *login_new(struct directory *d, struct chan *edge,
+                               const struct msg_login_ask *ask)
 {
     struct login *l = mem_zalloc(sizeof *l);
 
@@ -447,11 +464,12 @@ void login_ask(struct directory *d, struct chan *edge, struct msg *m)
 
     buf_init(&as, ask->authzid.n + 1);
     name_login(&as, ask->authzid);
-    other = as.n && !str_equal(buf_view(&as), buf_view(&l->user)); /* RFC 4616: acting as another is not offered */
+    other = as.n && !str_equal(buf_view(&as),
+                               buf_view(&l->user)); /* RFC 4616: acting as another is not offered */
     buf_done(&as);
     l->known = account_of_name(d, buf_view(&l->user), &l->account, &err) && !other;
-    if (!l->known && err.kind != ERROR_NONE && err.kind != ERROR_NOT_FOUND && err.kind != ERROR_DENIED &&
-        err.kind != ERROR_SYNTAX) {
+    if (!l->known && err.kind != ERROR_NONE && err.kind != ERROR_NOT_FOUND &&
+        err.kind != ERROR_DENIED && err.kind != ERROR_SYNTAX) {
         fail(l, &err, err.text);
         return;
     }

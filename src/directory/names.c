@@ -107,14 +107,16 @@ void name_login(struct buf *out, struct str user)
 /* RFC 5322 section 3.2.3, atext, less the + that begins a detail. */
 static bool is_local(char c)
 {
-    return ascii_alpha(c) || ascii_digit(c) || str_find_char(STR("!#$%&'*-/=?^_`{|}~."), c) != SIZE_MAX;
+    return ascii_alpha(c) || ascii_digit(c) ||
+           str_find_char(STR("!#$%&'*-/=?^_`{|}~."), c) != SIZE_MAX;
 }
 
 /* Letters, digits, marks and signs beyond ASCII; no spaces, controls, or formatting that nobody sees. */
 static bool is_name_beyond_ascii(int32_t code)
 {
-    return code > 127 && uc_is_general_category_withtable((ucs4_t)code, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_N |
-                                                                            UC_CATEGORY_MASK_M);
+    return code > 127 &&
+           uc_is_general_category_withtable((ucs4_t)code, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_N |
+                                                              UC_CATEGORY_MASK_M);
 }
 
 static bool check_ascii_domain(struct str domain, struct error *err)
@@ -166,7 +168,8 @@ bool name_check(struct str local, struct str domain, struct error *err)
         bool dot = code == '.' && (i == 0 || i + 1 == local.n || local.p[i - 1] == '.');
 
         if ((code < 128 ? !is_local(local.p[i]) : !is_name_beyond_ascii(code)) || dot)
-            return error_set(err, ERROR_SYNTAX, "\"%.*s\" can not stand before the @ of an address here",
+            return error_set(err, ERROR_SYNTAX,
+                             "\"%.*s\" can not stand before the @ of an address here",
                              STR_ARG(local));
     }
     return name_check_domain(domain, err);

@@ -18,13 +18,13 @@ struct reserve_chan { /* a channel to an account's process */
 };
 
 struct reservation {
-    struct reservation *next;            /* of the session */
-    struct reservation *next_k, **at_k;  /* of the channel; at_k NULL: in none */
+    struct reservation *next;           /* of the session */
+    struct reservation *next_k, **at_k; /* of the channel; at_k NULL: in none */
     struct directory *d;
     struct chan *edge;
     struct reserve_chan *k; /* NULL: its process ended */
     struct buf session;
-    uint64_t id;        /* the edge's, until it is answered */
+    uint64_t id; /* the edge's, until it is answered */
     uint64_t call, size, quota;
     bool answered;
 };
@@ -161,7 +161,8 @@ static void on_told(void *arg, struct msg *m)
     struct error err = {0};
 
     if (m && m->reserve_tell.kind)
-        error_set(&err, (enum error_kind)m->reserve_tell.kind, "%.*s", STR_ARG(m->reserve_tell.text));
+        error_set(&err, (enum error_kind)m->reserve_tell.kind, "%.*s",
+                  STR_ARG(m->reserve_tell.text));
     answer(r, err.kind ? &err : NULL);
     if (err.kind)
         drop_refused(r);
@@ -221,16 +222,17 @@ static struct reserve_chan *chan_of(struct directory *d, uint64_t account, bool 
     return k;
 }
 
-void reserve_ask(struct directory *d, struct chan *edge, const struct msg_rcpt_ask *rcpt, uint64_t account,
-                 const struct account_settings *settings)
+void reserve_ask(struct directory *d, struct chan *edge, const struct msg_rcpt_ask *rcpt,
+                 uint64_t account, const struct account_settings *settings)
 {
     struct reserve_state *s = d->reserves;
-    struct open_request request = {.account = account, .settings = *settings, .service = STR("reserve")};
+    struct open_request request = {
+        .account = account, .settings = *settings, .service = STR("reserve")};
     struct reservation *r = mem_zalloc(sizeof *r);
     bool fresh;
 
-    *r = (struct reservation){.d = d, .edge = edge, .id = rcpt->id, .size = rcpt->size,
-                              .quota = settings->quota};
+    *r = (struct reservation){
+        .d = d, .edge = edge, .id = rcpt->id, .size = rcpt->size, .quota = settings->quota};
     join(r, chan_of(d, account, &fresh));
     buf_init(&r->session, 64);
     buf_str(&r->session, rcpt->session);

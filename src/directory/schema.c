@@ -4,20 +4,20 @@
 static const char *const steps[] = {
     "CREATE TABLE domain ("
     " id INTEGER PRIMARY KEY,"
-    " name TEXT NOT NULL UNIQUE,"       /* lower case, A-labels (directory/names.h) */
+    " name TEXT NOT NULL UNIQUE," /* lower case, A-labels (directory/names.h) */
     " created_us INTEGER NOT NULL) STRICT;"
 
     "CREATE TABLE account ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT," /* never used again: it names files and keys */
-    " quota INTEGER NOT NULL,"          /* bytes, 0: none */
-    " problem TEXT,"                    /* why it could not be opened last, NULL: nothing */
+    " quota INTEGER NOT NULL,"               /* bytes, 0: none */
+    " problem TEXT,"                         /* why it could not be opened last, NULL: nothing */
     " created_us INTEGER NOT NULL) STRICT;"
 
     "CREATE TABLE address ("
     " domain INTEGER NOT NULL REFERENCES domain (id),"
-    " local TEXT NOT NULL,"             /* lower case, without +detail */
+    " local TEXT NOT NULL," /* lower case, without +detail */
     " account INTEGER NOT NULL REFERENCES account (id),"
-    " main INTEGER NOT NULL,"           /* 1: the account's own name, 0: an alias */
+    " main INTEGER NOT NULL," /* 1: the account's own name, 0: an alias */
     " created_us INTEGER NOT NULL,"
     " PRIMARY KEY (domain, local)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX address_account ON address (account, main);"
@@ -25,13 +25,13 @@ static const char *const steps[] = {
     "CREATE TABLE credential ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " account INTEGER NOT NULL REFERENCES account (id),"
-    " kind TEXT NOT NULL,"              /* 'password' (a person's) or 'app' (random, ours) */
-    " name TEXT NOT NULL,"              /* what its owner calls it */
-    " scope TEXT NOT NULL,"             /* services with spaces between, or 'all' */
+    " kind TEXT NOT NULL,"  /* 'password' (a person's) or 'app' (random, ours) */
+    " name TEXT NOT NULL,"  /* what its owner calls it */
+    " scope TEXT NOT NULL," /* services with spaces between, or 'all' */
     " read_only INTEGER NOT NULL,"
-    " expires_us INTEGER,"              /* NULL: never */
-    " hash TEXT,"                       /* of a password: Argon2id, as libsodium writes it */
-    " mac BLOB,"                        /* of an app password: HMAC-SHA-256 over account and password */
+    " expires_us INTEGER," /* NULL: never */
+    " hash TEXT,"          /* of a password: Argon2id, as libsodium writes it */
+    " mac BLOB,"           /* of an app password: HMAC-SHA-256 over account and password */
     " scram_salt BLOB, scram_iterations INTEGER," /* RFC 7677, of app passwords only */
     " scram_stored BLOB, scram_server BLOB,"
     " created_us INTEGER NOT NULL) STRICT;"
@@ -39,10 +39,10 @@ static const char *const steps[] = {
     "CREATE UNIQUE INDEX credential_mac ON credential (mac) WHERE mac IS NOT NULL;"
 
     "CREATE TABLE audit ("
-    " seq INTEGER PRIMARY KEY,"         /* 1, 2, 3 ... without gaps */
+    " seq INTEGER PRIMARY KEY," /* 1, 2, 3 ... without gaps */
     " at_us INTEGER NOT NULL,"
     " who TEXT NOT NULL, what TEXT NOT NULL, object TEXT NOT NULL, detail TEXT NOT NULL,"
-    " hash BLOB NOT NULL) STRICT;"      /* directory/audit.h */
+    " hash BLOB NOT NULL) STRICT;" /* directory/audit.h */
     "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN"
     " SELECT RAISE(ABORT, 'the audit log is append-only'); END;"
     "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN"

@@ -24,7 +24,8 @@ static void on_accept(void *arg, int fd, const struct net_address *peer, bool wi
 
 static void listen_on(struct edge_port *port)
 {
-    port->listener = listener_create(port->edge->p->base, port->fd, &port->edge->gate, on_accept, port);
+    port->listener =
+        listener_create(port->edge->p->base, port->fd, &port->edge->gate, on_accept, port);
 }
 
 void edge_take_listener(struct edge *e, struct str service, int fd)
@@ -42,13 +43,15 @@ void edge_take_listener(struct edge *e, struct str service, int fd)
 
 static void make_context(struct edge *e, struct str cert, struct str key)
 {
-    struct tls_names names = {.alpn = str_c(e->alpn), .hostname = str_c(e->p->config.hostname),
+    struct tls_names names = {.alpn = str_c(e->alpn),
+                              .hostname = str_c(e->p->config.hostname),
                               .more = str_c(e->p->config.tls_names)};
     struct error err;
     SSL_CTX *fresh;
 
     if (!tls_context_create(&fresh, cert, key, &names, &err)) {
-        log_text(LOG_CONFIG_PROBLEM, STR_NULL, "%s%s", err.text, e->tls ? "; the old one stays" : "");
+        log_text(LOG_CONFIG_PROBLEM, STR_NULL, "%s%s", err.text,
+                 e->tls ? "; the old one stays" : "");
         return;
     }
     SSL_CTX_free(e->tls); /* connections keep a reference of their own */
@@ -87,7 +90,9 @@ static void on_nothing(evutil_socket_t fd, short what, void *arg)
  * memory of a crowd's connections, they would keep all of it from being given back. */
 static void touch_descriptors(struct edge *e)
 {
-    size_t most = e->p->config.connections < TOUCHED_MOST ? (size_t)e->p->config.connections : TOUCHED_MOST, n = 0;
+    size_t most = e->p->config.connections < TOUCHED_MOST ? (size_t)e->p->config.connections
+                                                          : TOUCHED_MOST,
+           n = 0;
     int *fd = mem_alloc((most + 1) * sizeof *fd);
     int pair[2] = {-1, -1};
 

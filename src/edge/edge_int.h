@@ -8,7 +8,8 @@
 #include "net/tls.h"
 #include "proc/process.h"
 
-#define EDGE_PENDING_MOST ((size_t)256 * 1024) /* bytes for a peer that does not read; then its other side waits */
+#define EDGE_PENDING_MOST                                                                          \
+    ((size_t)256 * 1024) /* bytes for a peer that does not read; then its other side waits */
 #define EDGE_DRAIN_S 8
 
 struct edge;
@@ -27,15 +28,16 @@ struct edge {
     struct edge_port port[64];
     size_t ports;
     struct net_gate gate;
-    SSL_CTX *tls;          /* NULL: there is no usable certificate */
-    struct buf cert, key;  /* until the start, when the settings are known */
+    SSL_CTX *tls;         /* NULL: there is no usable certificate */
+    struct buf cert, key; /* until the start, when the settings are known */
     struct event *drain_timer, *ending;
-    struct event *trim; /* gives memory back; libevent frees some of it only when its loop comes round */
-    uint64_t crowd;     /* connections that have ended since then */
+    struct event
+        *trim; /* gives memory back; libevent frees some of it only when its loop comes round */
+    uint64_t crowd; /* connections that have ended since then */
     uint64_t accepted, handshakes, dropped_before_tls;
     /* A new connection: the edge's own struct is made and fd is taken; within as in listener.h (false: refuse politely). */
-    void (*connected)(struct edge *e, const struct edge_port *port, int fd, const struct net_address *peer,
-                      bool within);
+    void (*connected)(struct edge *e, const struct edge_port *port, int fd,
+                      const struct net_address *peer, bool within);
     void (*drain)(struct edge *e, bool now); /* end what is idle; now: end everything */
 };
 

@@ -178,8 +178,9 @@ static void op_credentials(void *arg, struct str authzid, struct str user, struc
     net_address_print_ip(&ip, &c->peer);
     net_address_prefix(&prefix, &c->peer);
     c->call = calls_next_id(p->calls);
-    m.login_ask = (struct msg_login_ask){c->call, id_of(c), STR("imap"), buf_view(&ip), buf_view(&prefix),
-                                         imap_login_tag(c->login), authzid, user, password};
+    m.login_ask = (struct msg_login_ask){
+        c->call, id_of(c), STR("imap"), buf_view(&ip), buf_view(&prefix), imap_login_tag(c->login),
+        authzid, user,     password};
     process_call(p, ROLE_DIRECTORY, c->call, &m, LOGIN_MS, true, on_login, c);
     buf_done(&ip);
     buf_done(&prefix);
@@ -293,16 +294,19 @@ static void greet(struct conn *c, bool within)
     flush(c);
 }
 
-static void connected(struct edge *edge, const struct edge_port *port, int fd, const struct net_address *peer,
-                      bool within)
+static void connected(struct edge *edge, const struct edge_port *port, int fd,
+                      const struct net_address *peer, bool within)
 {
-    static const struct stream_ops stream_ops = {
-        .readable = client_readable, .drained = client_drained, .tls = client_tls, .closed = client_closed};
+    static const struct stream_ops stream_ops = {.readable = client_readable,
+                                                 .drained = client_drained,
+                                                 .tls = client_tls,
+                                                 .closed = client_closed};
     struct mail_edge *e = (struct mail_edge *)edge;
     bool tls = strcmp(port->service, "imaps") == 0;
-    struct imap_login_config config = {
-        .starttls = edge->tls && !tls, .tls = tls,
-        .plain_ok = edge->p->config.plain_login && net_address_loopback(peer)};
+    struct imap_login_config config = {.starttls = edge->tls && !tls,
+                                       .tls = tls,
+                                       .plain_ok = edge->p->config.plain_login &&
+                                                   net_address_loopback(peer)};
     struct conn *c;
 
     if (tls && !edge->tls) { /* no certificate: said in the log when it was read */
@@ -312,7 +316,11 @@ static void connected(struct edge *edge, const struct edge_port *port, int fd, c
         return;
     }
     c = mem_zalloc(sizeof *c);
-    *c = (struct conn){.next = e->conns, .at = &e->conns, .e = e, .peer = *peer, .entered = within,
+    *c = (struct conn){.next = e->conns,
+                       .at = &e->conns,
+                       .e = e,
+                       .peer = *peer,
+                       .entered = within,
                        .service = port->service};
     if (c->next)
         c->next->at = &c->next;
@@ -339,7 +347,8 @@ static void drain_conns(struct edge *edge, bool now)
             imap_login_end(c->login, "this server is restarting; reconnect in a moment");
             flush(c);
         } else if (c->account) {
-            stream_write(c->client, STR("* BYE this server is restarting; reconnect in a moment\r\n"));
+            stream_write(c->client,
+                         STR("* BYE this server is restarting; reconnect in a moment\r\n"));
             c->closing = true;
             flush(c);
         }
@@ -386,8 +395,12 @@ static void status(void *arg, struct process_status *s)
 NORETURN void edge_mail_main(unsigned instance)
 {
     static const struct process_ops process_ops = {
-        .listener = take_listener, .tls = take_tls, .start = start, .message = message,
-        .drain = drain, .status = status,
+        .listener = take_listener,
+        .tls = take_tls,
+        .start = start,
+        .message = message,
+        .drain = drain,
+        .status = status,
     };
     struct mail_edge e = {.edge = {.alpn = "imap", .connected = connected, .drain = drain_conns}};
 

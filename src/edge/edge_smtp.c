@@ -91,7 +91,8 @@ static void end_if_over(struct conn *c)
 
     if (c->too_many) {
         smtp_server_end(c->server, "too many errors from your address; come back in some minutes");
-    } else if (clock_boot_us() - c->began_us > (int64_t)most * 1000000 && !c->handed && !c->closing) {
+    } else if (clock_boot_us() - c->began_us > (int64_t)most * 1000000 && !c->handed &&
+               !c->closing) {
         c->e->too_long++;
         smtp_server_end(c->server, "this connection has lasted long enough; make another");
     }
@@ -131,7 +132,8 @@ static bool take_proxy_header(struct conn *c)
     }
     stream_consume(c->stream, used);
     edge_log_connect("smtp-proxy", id_of(c), &c->peer);
-    within = net_gate_enter(&c->e->edge.gate, &c->peer); /* from now on the client is counted, not the balancer */
+    within = net_gate_enter(&c->e->edge.gate,
+                            &c->peer); /* from now on the client is counted, not the balancer */
     edge_left(&c->e->edge, &c->socket_peer);
     c->socket_peer = c->peer;
     c->entered = within;
@@ -194,7 +196,8 @@ static void on_closed(void *arg, const char *why)
     struct conn *c = arg;
 
     if (strcmp(why, "timeout") == 0 && !c->handed && c->server) {
-        smtp_server_end(c->server, "you were silent for too long; goodbye"); /* RFC 5321 section 4.5.3.2.7 */
+        smtp_server_end(c->server,
+                        "you were silent for too long; goodbye"); /* RFC 5321 section 4.5.3.2.7 */
         if (flush(c))
             return;
     }
@@ -212,9 +215,11 @@ static bool is_welcome(struct conn *c, bool within, struct error *err)
     if (!c->limited)
         return true;
     if (!net_rates_take(&c->e->rates, NET_RATE_CONNECTIONS, &c->peer, 1, now))
-        return error_set(err, ERROR_RATE, "too many connections a minute from your address; come more slowly");
+        return error_set(err, ERROR_RATE,
+                         "too many connections a minute from your address; come more slowly");
     if (!net_rates_below(&c->e->rates, NET_RATE_ERRORS, &c->peer, now))
-        return error_set(err, ERROR_RATE, "too many errors from your address; come back in some minutes");
+        return error_set(err, ERROR_RATE,
+                         "too many errors from your address; come back in some minutes");
     return true;
 }
 
@@ -225,7 +230,8 @@ static bool begin(struct conn *c, bool within)
     struct smtp_config *dialogue = c->lmtp ? &c->e->lmtp : &c->e->smtp;
     struct error err;
 
-    c->limited = c->peer.sa.ss_family != AF_UNIX && !net_networks_hold(str_c(config->limit_exceptions), &c->peer);
+    c->limited = c->peer.sa.ss_family != AF_UNIX &&
+                 !net_networks_hold(str_c(config->limit_exceptions), &c->peer);
     dialogue->size_max = config->message_size;
     dialogue->recipients_max = (uint32_t)config->recipients;
     dialogue->messages_max = (uint32_t)config->messages_connection;
@@ -236,8 +242,8 @@ static bool begin(struct conn *c, bool within)
     return !flush(c);
 }
 
-static void connected(struct edge *edge, const struct edge_port *port, int fd, const struct net_address *peer,
-                      bool within)
+static void connected(struct edge *edge, const struct edge_port *port, int fd,
+                      const struct net_address *peer, bool within)
 {
     static const struct stream_ops stream_ops = {
         .readable = on_readable, .drained = on_drained, .tls = on_tls, .closed = on_closed};
@@ -254,9 +260,15 @@ static void connected(struct edge *edge, const struct edge_port *port, int fd, c
         return;
     }
     c = mem_zalloc(sizeof *c);
-    *c = (struct conn){.next = e->conns, .at = &e->conns, .e = e, .peer = *peer, .socket_peer = *peer,
-                       .lmtp = strcmp(port->service, "lmtp") == 0, .entered = within,
-                       .began_us = clock_boot_us(), .fd = -1};
+    *c = (struct conn){.next = e->conns,
+                       .at = &e->conns,
+                       .e = e,
+                       .peer = *peer,
+                       .socket_peer = *peer,
+                       .lmtp = strcmp(port->service, "lmtp") == 0,
+                       .entered = within,
+                       .began_us = clock_boot_us(),
+                       .fd = -1};
     if (c->next)
         c->next->at = &c->next;
     e->conns = c;
@@ -286,8 +298,9 @@ static void drain_conns(struct edge *edge, bool now)
 
     for (struct conn *c = e->conns; c; c = next) {
         next = c->next;
-        if (!now && (c->handed || c->fd >= 0 || c->call || (c->late && event_pending(c->late->ev, EV_TIMEOUT, NULL))))
-            continue; /* in the middle of a message: it is finished, then 421 */
+        if (!now && (c->handed || c->fd >= 0 || c->call ||
+                     (c->late && event_pending(c->late->ev, EV_TIMEOUT, NULL))))
+            continue;     /* in the middle of a message: it is finished, then 421 */
         if (!c->server) { /* nothing was said yet */
             stream_destroy(c->stream);
             destroy(c, "restarting");
@@ -368,8 +381,10 @@ static void drain(void *arg)
 static void status(void *arg, struct process_status *s)
 {
     static const char *const rate_names[NET_RATE_KINDS] = {
-        [NET_RATE_CONNECTIONS] = "over-rate-connections", [NET_RATE_MESSAGES] = "over-rate-messages",
-        [NET_RATE_RECIPIENTS] = "over-rate-recipients", [NET_RATE_BYTES] = "over-rate-bytes",
+        [NET_RATE_CONNECTIONS] = "over-rate-connections",
+        [NET_RATE_MESSAGES] = "over-rate-messages",
+        [NET_RATE_RECIPIENTS] = "over-rate-recipients",
+        [NET_RATE_BYTES] = "over-rate-bytes",
         [NET_RATE_ERRORS] = "over-rate-errors",
     };
     struct smtp_edge *e = arg;
@@ -396,8 +411,14 @@ static void status(void *arg, struct process_status *s)
 NORETURN void edge_smtp_main(unsigned instance)
 {
     static const struct process_ops process_ops = {
-        .listener = take_listener, .tls = take_tls, .start = start, .message = message,
-        .peer_new = peer_new, .reload = reload, .drain = drain, .status = status,
+        .listener = take_listener,
+        .tls = take_tls,
+        .start = start,
+        .message = message,
+        .peer_new = peer_new,
+        .reload = reload,
+        .drain = drain,
+        .status = status,
     };
     struct smtp_edge e = {.edge = {.alpn = "smtp", .connected = connected, .drain = drain_conns}};
 

@@ -19,7 +19,8 @@ struct smtp_edge {
     struct smtp_config smtp, lmtp;
     struct smtp_counters counters;
     struct net_rates rates;
-    struct unheard *unheard; /* a ring of messages whose answer nobody heard; NULL before the first */
+    struct unheard
+        *unheard; /* a ring of messages whose answer nobody heard; NULL before the first */
     uint64_t accepted, refused, proxy_refused, repeated, too_long;
 };
 
@@ -35,7 +36,7 @@ struct conn {
     struct stream *stream;
     struct smtp_server *server; /* NULL while the PROXY header is awaited */
     struct buf out;
-    struct net_address peer; /* the client, also behind a load balancer */
+    struct net_address peer;        /* the client, also behind a load balancer */
     struct net_address socket_peer; /* who the gate counts */
     struct net_address local;
     bool entered, tls_wanted, closing;
@@ -49,10 +50,10 @@ struct conn {
     struct buf rcpts; /* accepted addresses, each with a NUL behind */
     struct buf asked; /* the one that is being asked for */
     size_t rcpts_n;
-    bool counted;     /* as a message of this minute */
-    bool reserved;    /* the directory has reserved room for it */
+    bool counted;      /* as a message of this minute */
+    bool reserved;     /* the directory has reserved room for it */
     struct late *late; /* a no that is told from the loop; NULL before the first one */
-    int fd;           /* the message, or -1 */
+    int fd;            /* the message, or -1 */
     uint64_t size;
     uint64_t call; /* the request under way, or 0 */
     bool handed;   /* intake has it, or is being asked to take it */

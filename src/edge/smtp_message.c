@@ -80,8 +80,10 @@ static bool hash_message(const struct conn *c, unsigned char out[32])
     void *p = c->size ? mmap(NULL, c->size, PROT_READ, MAP_SHARED, c->fd, 0) : NULL;
     bool ok = p != MAP_FAILED && md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
               EVP_DigestUpdate(md, c->from.p, c->from.n) == 1 && EVP_DigestUpdate(md, "", 1) == 1 &&
-              EVP_DigestUpdate(md, c->rcpts.p, c->rcpts.n) == 1 && EVP_DigestUpdate(md, "", 1) == 1 &&
-              (c->size == 0 || EVP_DigestUpdate(md, p, c->size) == 1) && EVP_DigestFinal_ex(md, out, NULL) == 1;
+              EVP_DigestUpdate(md, c->rcpts.p, c->rcpts.n) == 1 &&
+              EVP_DigestUpdate(md, "", 1) == 1 &&
+              (c->size == 0 || EVP_DigestUpdate(md, p, c->size) == 1) &&
+              EVP_DigestFinal_ex(md, out, NULL) == 1;
 
     if (c->size && p != MAP_FAILED)
         munmap(p, c->size);
@@ -220,15 +222,17 @@ static bool within_rates(struct conn *c, uint64_t size, struct error *err)
     if (!c->limited)
         return true;
     if (!c->counted && !net_rates_take(&c->e->rates, NET_RATE_MESSAGES, &c->peer, 1, now))
-        return error_set(err, ERROR_RATE, "too many messages a minute from your address; go on more slowly");
+        return error_set(err, ERROR_RATE,
+                         "too many messages a minute from your address; go on more slowly");
     c->counted = true;
     if (!net_rates_take(&c->e->rates, NET_RATE_RECIPIENTS, &c->peer, 1, now))
-        return error_set(err, ERROR_RATE, "too many recipients a minute from your address; go on more slowly");
+        return error_set(err, ERROR_RATE,
+                         "too many recipients a minute from your address; go on more slowly");
     if (size && !net_rates_below(&c->e->rates, NET_RATE_BYTES, &c->peer, now))
-        return error_set(err, ERROR_RATE, "too many bytes a minute from your address; go on more slowly");
+        return error_set(err, ERROR_RATE,
+                         "too many bytes a minute from your address; go on more slowly");
     return true;
 }
-
 
 static void op_rcpt(void *arg, const struct smtp_path_view *to, uint64_t size)
 {
@@ -253,8 +257,8 @@ static void op_rcpt(void *arg, const struct smtp_path_view *to, uint64_t size)
         answer_late(c, "recipient", &err);
         return;
     }
-    m.rcpt_ask = (struct msg_rcpt_ask){c->call = calls_next_id(p->calls), id_of(c), to->local, domain,
-                                        size};
+    m.rcpt_ask =
+        (struct msg_rcpt_ask){c->call = calls_next_id(p->calls), id_of(c), to->local, domain, size};
     process_call(p, ROLE_DIRECTORY, c->call, &m, ASK_MS, true, on_rcpt, c);
 }
 
@@ -265,7 +269,8 @@ static bool op_data_begin(void *arg, struct error *err)
     struct conn *c = arg;
 
     if (c->e->memory >= c->e->memory_most)
-        return error_set(err, ERROR_DISK, "too many messages are on their way; try again in a moment");
+        return error_set(err, ERROR_DISK,
+                         "too many messages are on their way; try again in a moment");
     drop_message(c);
     c->fd = memfd_new();
     if (c->fd < 0)
@@ -279,9 +284,12 @@ static bool op_data(void *arg, struct str bytes, struct error *err)
     struct conn *c = arg;
 
     if (c->e->memory + bytes.n > c->e->memory_most)
-        return error_set(err, ERROR_DISK, "too many messages are on their way; try again in a moment");
-    if (c->limited && !net_rates_take(&c->e->rates, NET_RATE_BYTES, &c->peer, bytes.n, clock_boot_us()))
-        return error_set(err, ERROR_RATE, "too many bytes a minute from your address; go on more slowly");
+        return error_set(err, ERROR_DISK,
+                         "too many messages are on their way; try again in a moment");
+    if (c->limited &&
+        !net_rates_take(&c->e->rates, NET_RATE_BYTES, &c->peer, bytes.n, clock_boot_us()))
+        return error_set(err, ERROR_RATE,
+                         "too many bytes a minute from your address; go on more slowly");
     if (write(c->fd, bytes.p, bytes.n) != (ssize_t)bytes.n)
         return error_set(err, ERROR_TEMPORARY, "no room for the message just now; try again");
     c->size += bytes.n;
@@ -351,7 +359,8 @@ void smtp_send_rcpts(struct conn *c, struct chan *intake)
 
         while (n < ARRAY_LEN(list) && str_cut(rest, '\0', &one, &rest))
             list[n++] = one;
-        m.intake_rcpts = (struct msg_intake_rcpts){str_of(c->transaction, sizeof c->transaction), {list, n}};
+        m.intake_rcpts =
+            (struct msg_intake_rcpts){str_of(c->transaction, sizeof c->transaction), {list, n}};
         chan_send(intake, &m);
     }
 }
@@ -374,8 +383,8 @@ static void print_trace(struct conn *c, const struct smtp_mail *mail, struct buf
     else
         buf_printf(out, " ([%s%.*s])", str_find_char(buf_view(&ip), ':') != SIZE_MAX ? "IPv6:" : "",
                    STR_ARG(buf_view(&ip)));
-    buf_printf(out, "\r\n\tby %s with %s%s%s id %s", c->e->edge.p->config.hostname, mail->smtputf8 ? "UTF8" : "",
-               protocol, tls && ehlo ? "S" : "", c->id);
+    buf_printf(out, "\r\n\tby %s with %s%s%s id %s", c->e->edge.p->config.hostname,
+               mail->smtputf8 ? "UTF8" : "", protocol, tls && ehlo ? "S" : "", c->id);
     if (c->rcpts_n == 1 && str_cut(rcpt, '\0', &rcpt, &rest))
         buf_printf(out, "\r\n\tfor <%.*s>", STR_ARG(rcpt));
     buf_c(out, ";\r\n\t");
@@ -405,9 +414,13 @@ static void op_data_end(void *arg, const struct smtp_mail *mail, uint64_t size)
     print_trace(c, mail, &trace);
     c->call = calls_next_id(p->calls);
     c->handed = true;
-    m.intake_message = (struct msg_intake_message){
-        c->call, str_of(c->transaction, sizeof c->transaction), id_of(c), buf_view(&c->from), buf_view(&trace), c->size,
-        (uint64_t)clock_wall_us()};
+    m.intake_message = (struct msg_intake_message){c->call,
+                                                   str_of(c->transaction, sizeof c->transaction),
+                                                   id_of(c),
+                                                   buf_view(&c->from),
+                                                   buf_view(&trace),
+                                                   c->size,
+                                                   (uint64_t)clock_wall_us()};
     if (intake)
         smtp_send_rcpts(c, intake);
     process_call(p, ROLE_INTAKE, c->call, &m, MESSAGE_MS, true, on_message, c);
@@ -435,6 +448,12 @@ static void op_close(void *arg)
 }
 
 const struct smtp_ops smtp_edge_ops = {
-    .rcpt = op_rcpt, .data_begin = op_data_begin, .data = op_data, .data_end = op_data_end,
-    .reset = op_reset, .starttls = op_starttls, .refused = op_refused, .close = op_close,
+    .rcpt = op_rcpt,
+    .data_begin = op_data_begin,
+    .data = op_data,
+    .data_end = op_data_end,
+    .reset = op_reset,
+    .starttls = op_starttls,
+    .refused = op_refused,
+    .close = op_close,
 };

@@ -16,9 +16,10 @@
 struct imap_login;
 
 struct imap_login_config {
-    bool starttls;    /* offered while plain; without TLS there is no login (LOGINDISABLED) unless plain_ok */
-    bool plain_ok;    /* credentials without TLS: loopback when the operator says so */
-    bool tls;         /* the stream is TLS already */
+    bool
+        starttls; /* offered while plain; without TLS there is no login (LOGINDISABLED) unless plain_ok */
+    bool plain_ok; /* credentials without TLS: loopback when the operator says so */
+    bool tls;      /* the stream is TLS already */
 };
 
 struct imap_login_ops {
@@ -51,14 +52,14 @@ struct store;
 struct imap_session;
 
 struct imap_session_config {
-    struct str user;     /* for logs only; copied */
+    struct str user;      /* for logs only; copied */
     struct str login_tag; /* the tagged OK with [CAPABILITY ...] is appended at once */
-    struct str actor;    /* who makes changes: "session:<credential id>"; copied */
-    bool read_only;      /* an app password's scope */
+    struct str actor;     /* who makes changes: "session:<credential id>"; copied */
+    bool read_only;       /* an app password's scope */
 };
 
-struct imap_session *imap_session_create(struct store *store, const struct imap_session_config *config,
-                                         struct buf *out);
+struct imap_session *imap_session_create(struct store *store,
+                                         const struct imap_session_config *config, struct buf *out);
 void imap_session_destroy(struct imap_session *s);
 /* Takes bytes, returns how many it used (less than all only when it is busy, its output is full, or it is done). Runs
  * commands until input is used up or `deadline_us` (clock_boot_us) has come. */

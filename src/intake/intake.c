@@ -28,7 +28,7 @@
 #define CHANNEL_IDLE_US (60LL * 1000000)
 #define COLLECT_US (120LL * 1000000)
 #define HEADER_MOST ((size_t)1 << 20) /* bytes of a header that are looked at */
-#define QUEUE_RECIPIENTS 100 /* of one entry, so that a message holds them */
+#define QUEUE_RECIPIENTS 100          /* of one entry, so that a message holds them */
 
 struct intake;
 struct arrival;
@@ -78,8 +78,8 @@ struct arrival {
     struct event *timer;
 };
 
-struct collecting { /* recipients that came ahead of their message */
-    struct buf list;   /* addresses, each with a NUL behind */
+struct collecting {  /* recipients that came ahead of their message */
+    struct buf list; /* addresses, each with a NUL behind */
     size_t n;
     int64_t began_us;
 };
@@ -171,7 +171,8 @@ static void on_account(void *arg, struct chan *c, struct msg *m)
         chan_gone(k, &err, true);
         return;
     }
-    if (m->type != MSG_DELIVERED || !(t = map_find_u64(&k->in->by_id, m->delivered.id)) || t->chan != k)
+    if (m->type != MSG_DELIVERED || !(t = map_find_u64(&k->in->by_id, m->delivered.id)) ||
+        t->chan != k)
         return;
     if (m->delivered.kind)
         error_set(&err, (enum error_kind)m->delivered.kind, "%.*s", STR_ARG(m->delivered.text));
@@ -190,8 +191,8 @@ static void send_target(struct account_chan *k, struct target *t)
     for (size_t i = 0; i < a->rcpts_n && n < ARRAY_LEN(list); i++)
         if (a->rcpts[i].account == t->account)
             list[n++] = a->rcpts[i].address;
-    m.deliver = (struct msg_deliver){t->id, a->transaction, a->session, a->return_path, a->trace,
-                                     {list, n}, a->size, a->received};
+    m.deliver = (struct msg_deliver){t->id,    a->transaction, a->session, a->return_path,
+                                     a->trace, {list, n},      a->size,    a->received};
     t->sent = true;
     k->under_way++;
     chan_send(k->chan, &m);
@@ -205,7 +206,8 @@ static void on_open(void *arg, struct msg *m)
     if (!m || m->nfds != 1) {
         error_set(&err, ERROR_TEMPORARY, "the account does not open just now");
         if (m && m->delivery_opened.kind)
-            error_set(&err, (enum error_kind)m->delivery_opened.kind, "%.*s", STR_ARG(m->delivery_opened.text));
+            error_set(&err, (enum error_kind)m->delivery_opened.kind, "%.*s",
+                      STR_ARG(m->delivery_opened.text));
         chan_gone(k, &err, false);
         return;
     }
@@ -268,7 +270,8 @@ static struct account_chan *chan_of(struct intake *in, uint64_t account)
     if (k)
         return k;
     k = mem_zalloc(sizeof *k);
-    *k = (struct account_chan){.in = in, .next = in->chans, .account = account, .used_us = clock_boot_us()};
+    *k = (struct account_chan){
+        .in = in, .next = in->chans, .account = account, .used_us = clock_boot_us()};
     in->chans = k;
     in->chans_n++;
     map_put_u64(&in->by_account, account, k);
@@ -305,7 +308,8 @@ static void arrival_free(struct arrival *a)
 }
 
 /* Where the recipients of one message fared differently: a kind for each, which LMTP tells them (RFC 2033 section 4.2). */
-static void list_kinds(const struct arrival *a, struct msg_list *out, uint64_t *kinds, struct str *items)
+static void list_kinds(const struct arrival *a, struct msg_list *out, uint64_t *kinds,
+                       struct str *items)
 {
     bool differ = false;
 
@@ -326,7 +330,8 @@ static void answer(struct arrival *a, const struct error *err)
 {
     struct msg m = {.type = a->queued ? MSG_QUEUE_TRIED : MSG_INTAKE_DONE};
     uint64_t kind = err ? err->kind : 0, *kinds = mem_alloc(a->rcpts_n * sizeof *kinds + 1);
-    struct str text = err ? str_c(err->text) : STR_NULL, *items = mem_alloc(a->rcpts_n * sizeof *items + 1);
+    struct str text = err ? str_c(err->text) : STR_NULL,
+               *items = mem_alloc(a->rcpts_n * sizeof *items + 1);
 
     if (a->queued) {
         m.queue_tried = (struct msg_queue_tried){a->id, kind, text};
@@ -397,8 +402,14 @@ static void queue_rest(struct arrival *a)
         struct queueing *q = mem_zalloc(sizeof *q);
 
         *q = (struct queueing){a, i, n};
-        m.queue_add = (struct msg_queue_add){calls_next_id(a->in->p->calls), a->transaction, a->session,
-                                             a->return_path, a->trace, {list, n}, a->size, a->received};
+        m.queue_add = (struct msg_queue_add){calls_next_id(a->in->p->calls),
+                                             a->transaction,
+                                             a->session,
+                                             a->return_path,
+                                             a->trace,
+                                             {list, n},
+                                             a->size,
+                                             a->received};
         a->queue_left++;
         process_call(a->in->p, ROLE_RELAY, m.queue_add.id, &m, QUEUE_MS, true, on_queued, q);
         i += n;
@@ -507,7 +518,8 @@ static struct target *target_of(struct arrival *a, uint64_t account)
     t = arena_alloc(&a->arena, sizeof *t);
     if (!t)
         fatal("out of memory");
-    *t = (struct target){.arrival = a, .next = a->targets, .account = account, .id = ++a->in->next_id};
+    *t = (struct target){
+        .arrival = a, .next = a->targets, .account = account, .id = ++a->in->next_id};
     a->targets = t;
     a->targets_left++;
     map_put_u64(&a->in->by_id, t->id, t);
@@ -571,7 +583,11 @@ static struct arrival *arrival_new(struct intake *in, struct chan *from, uint64_
 {
     struct arrival *a = mem_zalloc(sizeof *a);
 
-    *a = (struct arrival){.in = in, .next = in->arrivals, .at = &in->arrivals, .from = from, .id = id,
+    *a = (struct arrival){.in = in,
+                          .next = in->arrivals,
+                          .at = &in->arrivals,
+                          .from = from,
+                          .id = id,
                           .fd = m->fd[0]};
     m->fd[0] = -1;
     if (a->next)
@@ -608,7 +624,8 @@ static void begin(struct arrival *a)
         error_set(&err, ERROR_INTERNAL, "a message without recipients, or not sealed");
         answer(a, &err);
     } else if (!a->queued && is_looping(a)) {
-        error_set(&err, ERROR_LOOP, "this message has come through more than %d servers; it goes in circles",
+        error_set(&err, ERROR_LOOP,
+                  "this message has come through more than %d servers; it goes in circles",
                   LIMIT_SMTP_HOPS);
         answer(a, &err);
     } else {
@@ -616,8 +633,8 @@ static void begin(struct arrival *a)
     }
 }
 
-static void keep_text(struct arrival *a, struct str transaction, struct str session, struct str return_path,
-                      struct str trace)
+static void keep_text(struct arrival *a, struct str transaction, struct str session,
+                      struct str return_path, struct str trace)
 {
     a->transaction = arena_str(&a->arena, transaction);
     a->session = arena_str(&a->arena, session);
@@ -708,7 +725,8 @@ static void peer_lost(void *arg, enum role role, struct chan *c)
     (void)role;
     for (struct arrival *a = in->arrivals; a; a = a->next)
         if (a->from == c)
-            a->from = NULL; /* it is delivered all the same; the asker asks again with the same transaction */
+            a->from =
+                NULL; /* it is delivered all the same; the asker asks again with the same transaction */
 }
 
 static bool start(void *arg, struct process *p, bool *ready, struct error *err)
@@ -739,8 +757,8 @@ static void status(void *arg, struct process_status *s)
 
 NORETURN void intake_main(unsigned instance)
 {
-    static const struct process_ops ops = {.start = start, .message = message, .peer_lost = peer_lost,
-                                           .status = status};
+    static const struct process_ops ops = {
+        .start = start, .message = message, .peer_lost = peer_lost, .status = status};
     struct intake in = {0};
 
     map_init(&in.collecting);

@@ -15,10 +15,10 @@
 
 static const char *const steps[] = {
     "CREATE TABLE key ("
-    " account INTEGER PRIMARY KEY,"    /* the account's number */
-    " wrapped BLOB NOT NULL,"          /* keys/wrap.h */
-    " generation INTEGER NOT NULL,"    /* of the account's files, store/vault.h */
-    " created_us INTEGER NOT NULL"     /* wall clock */
+    " account INTEGER PRIMARY KEY," /* the account's number */
+    " wrapped BLOB NOT NULL,"       /* keys/wrap.h */
+    " generation INTEGER NOT NULL," /* of the account's files, store/vault.h */
+    " created_us INTEGER NOT NULL"  /* wall clock */
     ") STRICT;",
 };
 
@@ -58,7 +58,8 @@ static bool read_server_key(struct keys *k, struct error *err)
 static bool start(void *arg, struct process *p, bool *ready, struct error *err)
 {
     struct keys *k = arg;
-    struct db_source source = {.db_fd = k->db_fd, .wal_fd = k->wal_fd, .blob_fd = -1, .generation = 1};
+    struct db_source source = {
+        .db_fd = k->db_fd, .wal_fd = k->wal_fd, .blob_fd = -1, .generation = 1};
 
     (void)ready;
     k->p = p;
@@ -73,7 +74,8 @@ static bool start(void *arg, struct process *p, bool *ready, struct error *err)
 static void tell_service_key(struct keys *k, struct chan *c, const struct msg *m)
 {
     unsigned char key[KEY_BYTES];
-    struct str label = chan_peer(c) == ROLE_DIRECTORY ? STR("service directory") : STR("service relay");
+    struct str label =
+        chan_peer(c) == ROLE_DIRECTORY ? STR("service directory") : STR("service relay");
     struct msg answer = {.type = MSG_SERVICE_KEY_TELL,
                          .service_key_tell = {m->service_key_ask.id, 0, str_of(key, sizeof key)}};
 
@@ -84,8 +86,9 @@ static void tell_service_key(struct keys *k, struct chan *c, const struct msg *m
 
 static bool insert_key(struct keys *k, uint64_t account, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(k->db, "INSERT OR IGNORE INTO key (account, wrapped, generation, "
-                                               "created_us) VALUES (?, ?, 1, ?)");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(k->db, "INSERT OR IGNORE INTO key (account, wrapped, generation, "
+                       "created_us) VALUES (?, ?, 1, ?)");
     unsigned char key[KEY_BYTES], wrapped[KEY_WRAPPED_BYTES];
 
     random_bytes(key, sizeof key);
@@ -121,10 +124,11 @@ static bool erase(struct keys *k, uint64_t account, struct error *err)
     return db_run(k->db, s, err) && db_commit(&tx, err);
 }
 
-static bool unwrap(struct keys *k, uint64_t account, unsigned char key[KEY_BYTES], uint64_t *generation,
-                   struct error *err)
+static bool unwrap(struct keys *k, uint64_t account, unsigned char key[KEY_BYTES],
+                   uint64_t *generation, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(k->db, "SELECT wrapped, generation FROM key WHERE account = ?");
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(k->db, "SELECT wrapped, generation FROM key WHERE account = ?");
     enum db_step step;
 
     db_bind_int(s, 1, (int64_t)account);
@@ -218,7 +222,11 @@ static void status(void *arg, struct process_status *s)
 NORETURN void keys_main(unsigned instance)
 {
     static const struct process_ops ops = {
-        .file = take_file, .start = start, .message = message, .drain = drain, .status = status,
+        .file = take_file,
+        .start = start,
+        .message = message,
+        .drain = drain,
+        .status = status,
     };
     struct keys k = {.db_fd = -1, .wal_fd = -1, .key_fd = -1};
 

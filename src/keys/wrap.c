@@ -18,8 +18,8 @@ static EVP_CIPHER_CTX *begin(const unsigned char kek[KEY_BYTES], const unsigned 
     return ctx;
 }
 
-void key_wrap(const unsigned char kek[KEY_BYTES], uint64_t account, const unsigned char key[KEY_BYTES],
-              unsigned char out[KEY_WRAPPED_BYTES])
+void key_wrap(const unsigned char kek[KEY_BYTES], uint64_t account,
+              const unsigned char key[KEY_BYTES], unsigned char out[KEY_WRAPPED_BYTES])
 {
     EVP_CIPHER_CTX *ctx;
     int n;
@@ -52,6 +52,8 @@ bool key_unwrap(const unsigned char kek[KEY_BYTES], uint64_t account, struct str
     if (ok)
         memcpy(out, plain, sizeof plain);
     mem_wipe(plain, sizeof plain);
-    return ok || error_set(err, ERROR_DAMAGED, "the wrapped key of account %llu does not open with this "
-                           "server key", (unsigned long long)account);
+    return ok || error_set(err, ERROR_DAMAGED,
+                           "the wrapped key of account %llu does not open with this "
+                           "server key",
+                           (unsigned long long)account);
 }

@@ -31,7 +31,8 @@ static int fingerprint(const struct options *o, const struct config *c)
     bool ok;
 
     buf_init(&cert, 65536);
-    ok = datadir_read(o->data, c->tls_cert, &cert, &err) && tls_fingerprint(buf_view(&cert), hash, &err);
+    ok = datadir_read(o->data, c->tls_cert, &cert, &err) &&
+         tls_fingerprint(buf_view(&cert), hash, &err);
     buf_done(&cert);
     if (!ok)
         return command_failed("%s", err.text);
@@ -51,7 +52,8 @@ static int check_tls(const struct options *o, const struct config *c)
 
     buf_init(&cert, 65536);
     buf_init(&key, 65536);
-    ok = datadir_read(o->data, c->tls_cert, &cert, &err) && datadir_read(o->data, c->tls_key, &key, &err) &&
+    ok = datadir_read(o->data, c->tls_cert, &cert, &err) &&
+         datadir_read(o->data, c->tls_key, &key, &err) &&
          tls_context_create(&ctx, buf_view(&cert), buf_view(&key), &names, &err);
     buf_done(&cert);
     buf_done_wipe(&key);
@@ -77,7 +79,9 @@ int command_config(const struct options *o, int argc, char **argv)
         return print_and_free(&out);
     }
     if (strcmp(verb, "show") != 0 && strcmp(verb, "check") != 0)
-        return command_failed("usage: posthus config check | show [--sample | --man | --fingerprint]") + 1;
+        return command_failed(
+                   "usage: posthus config check | show [--sample | --man | --fingerprint]") +
+               1;
     config_init(&c);
     buf_init(&text, 65536);
     if (!datadir_config(o->data, &c, &text, &err)) {

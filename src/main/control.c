@@ -88,7 +88,8 @@ int command_control(const struct options *o, int argc, char **argv)
     int fd = connect_control(o->data);
 
     if (fd < 0 && (errno == ECONNREFUSED || errno == ENOENT))
-        return command_failed("no server runs on %s; `posthus serve --data %s` starts one", o->data, o->data);
+        return command_failed("no server runs on %s; `posthus serve --data %s` starts one", o->data,
+                              o->data);
     if (fd < 0)
         return command_failed("cannot reach the server of %s: %s", o->data, strerror(errno));
     if ((size_t)argc > ARRAY_LEN(args))

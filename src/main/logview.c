@@ -146,7 +146,9 @@ int command_log(const struct options *o, int argc, char **argv)
     FILE *log;
 
     if (trace && argc != 2)
-        return command_failed("usage: posthus trace ID (the id of a session, as in the log or in the 250 answer)") + 1;
+        return command_failed("usage: posthus trace ID (the id of a session, as in the log or in "
+                              "the 250 answer)") +
+               1;
     f.id = trace ? argv[1] : NULL;
     f.role = command_option(argc, argv, "--role", NULL);
     f.event = command_option(argc, argv, "--event", NULL);

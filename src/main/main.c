@@ -15,19 +15,23 @@ static const char usage[] =
     "  posthus init [--hostname NAME] [--set KEY=VALUE]...   make a data folder\n"
     "  posthus serve [--ready-fd N]                          serve until SIGTERM\n"
     "  posthus status                                        what runs, and its counters\n"
-    "  posthus reload                                        read settings and certificates again (as SIGHUP)\n"
+    "  posthus reload                                        read settings and certificates again "
+    "(as SIGHUP)\n"
     "\n"
     "  posthus domain add NAME | list\n"
-    "  posthus account add ADDRESS [--quota BYTES] [--app-password] [--many N, ADDRESS as user%04d@example.org]\n"
+    "  posthus account add ADDRESS [--quota BYTES] [--app-password] [--many N, ADDRESS as "
+    "user%04d@example.org]\n"
     "  posthus account list | show ADDRESS | remove ADDRESS | check ADDRESS [--repair]\n"
     "  posthus account set ADDRESS [--quota BYTES] [--subaddress-folders yes|no]\n"
     "  posthus account password ADDRESS\n"
-    "  posthus account app-password ADDRESS --name NAME [--scope \"imap ...\"] [--read-only] [--days N]\n"
+    "  posthus account app-password ADDRESS --name NAME [--scope \"imap ...\"] [--read-only] "
+    "[--days N]\n"
     "  posthus alias add ALIAS ADDRESS | remove ALIAS | list\n"
     "  posthus audit verify                                  is the audit log unchanged?\n"
     "\n"
     "  posthus log [-f] [--role NAME] [--event NAME] [--lines N]\n"
-    "  posthus trace ID                                      one session or message through all processes\n"
+    "  posthus trace ID                                      one session or message through all "
+    "processes\n"
     "  posthus config check | show [--sample | --man | --fingerprint]\n"
     "\n"
     "Everywhere: --data DIR (else $POSTHUS_DATA, else /var/lib/posthus), --json.\n"
@@ -91,10 +95,10 @@ static int run(const struct options *o, int argc, char **argv)
         const char *word;
         int (*fn)(const struct options *o, int argc, char **argv);
     } table[] = {
-        {"init", command_init},       {"serve", command_serve},   {"status", command_control},
-        {"reload", command_control},  {"domain", command_control}, {"account", command_control},
-        {"alias", command_control},   {"audit", command_control}, {"config", command_config},
-        {"log", command_log},         {"trace", command_log},
+        {"init", command_init},      {"serve", command_serve},    {"status", command_control},
+        {"reload", command_control}, {"domain", command_control}, {"account", command_control},
+        {"alias", command_control},  {"audit", command_control},  {"config", command_config},
+        {"log", command_log},        {"trace", command_log},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++)

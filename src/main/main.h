@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-struct options { /* what every subcommand takes, removed from its arguments */
+struct options {      /* what every subcommand takes, removed from its arguments */
     const char *data; /* --data, else $POSTHUS_DATA, else /var/lib/posthus */
     bool json;        /* --json */
     bool password_stdin;
@@ -14,9 +14,10 @@ struct options { /* what every subcommand takes, removed from its arguments */
 int command_init(const struct options *o, int argc, char **argv);
 int command_serve(const struct options *o, int argc, char **argv);
 int command_role(int argc, char **argv);
-int command_control(const struct options *o, int argc, char **argv); /* what the running server answers */
+int command_control(const struct options *o, int argc,
+                    char **argv); /* what the running server answers */
 int command_config(const struct options *o, int argc, char **argv);
-int command_log(const struct options *o, int argc, char **argv);     /* log, trace */
+int command_log(const struct options *o, int argc, char **argv); /* log, trace */
 
 /* Prints "posthus: words" to stderr, returns 1. */
 PRINTF_LIKE(1, 2) int command_failed(const char *fmt, ...);

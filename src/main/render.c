@@ -21,14 +21,17 @@ static void value_text(struct buf *out, const json_t *v)
     } else if (json_is_boolean(v)) {
         buf_c(out, json_is_true(v) ? "yes" : "no");
     } else if (json_is_array(v)) {
-        json_array_foreach((json_t *)(uintptr_t)v, i, item)
-            buf_printf(out, "%s%s", i ? ", " : "", json_is_string(item) ? json_string_value(item) : "...");
+        json_array_foreach((json_t *)(uintptr_t)v, i, item) buf_printf(
+            out, "%s%s", i ? ", " : "", json_is_string(item) ? json_string_value(item) : "...");
     } else if (json_is_object(v)) {
-        json_object_foreach((json_t *)(uintptr_t)v, key, item) {
+        json_object_foreach((json_t *)(uintptr_t)v, key, item)
+        {
             if (json_is_integer(item))
-                buf_printf(out, "%s%s=%lld", out->n ? " " : "", key, (long long)json_integer_value(item));
+                buf_printf(out, "%s%s=%lld", out->n ? " " : "", key,
+                           (long long)json_integer_value(item));
             else if (json_is_boolean(item))
-                buf_printf(out, "%s%s=%s", out->n ? " " : "", key, json_is_true(item) ? "yes" : "no");
+                buf_printf(out, "%s%s=%s", out->n ? " " : "", key,
+                           json_is_true(item) ? "yes" : "no");
             else if (json_is_string(item))
                 buf_printf(out, "%s%s=%s", out->n ? " " : "", key, json_string_value(item));
         }
@@ -43,12 +46,14 @@ static void print_object(const json_t *o, int indent)
     size_t i;
 
     buf_init(&text, 1 << 20);
-    json_object_foreach((json_t *)(uintptr_t)o, key, v) {
+    json_object_foreach((json_t *)(uintptr_t)o, key, v)
+    {
         json_t *item;
 
         if (json_is_array(v) && json_is_object(json_array_get(v, 0))) {
             printf("%*s%s:\n", indent, "", key);
-            json_array_foreach(v, i, item) {
+            json_array_foreach(v, i, item)
+            {
                 value_text(&text, item);
                 printf("%*s%.*s\n", indent + 2, "", STR_ARG(buf_view(&text)));
             }
@@ -73,8 +78,10 @@ static void print_table(const json_t *rows)
     const char *key;
 
     buf_init(&text, 1 << 20);
-    json_array_foreach((json_t *)(uintptr_t)rows, i, row) {
-        json_object_foreach(row, key, v) {
+    json_array_foreach((json_t *)(uintptr_t)rows, i, row)
+    {
+        json_object_foreach(row, key, v)
+        {
             size_t k = 0;
 
             while (k < n && strcmp(keys[k], key) != 0)
@@ -91,7 +98,8 @@ static void print_table(const json_t *rows)
     }
     for (size_t k = 0; k < n; k++)
         printf("%-*s%s", (int)wide[k], keys[k], k + 1 < n ? "  " : "\n");
-    json_array_foreach((json_t *)(uintptr_t)rows, i, row) {
+    json_array_foreach((json_t *)(uintptr_t)rows, i, row)
+    {
         for (size_t k = 0; k < n; k++) {
             value_text(&text, json_object_get(row, keys[k]));
             printf("%-*.*s%s", (int)wide[k], STR_ARG(buf_view(&text)), k + 1 < n ? "  " : "\n");

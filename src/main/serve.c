@@ -21,8 +21,9 @@ static const struct {
     enum role role;
     void (*fn)(unsigned instance); /* never returns */
 } roles[] = {
-    {ROLE_EDGE_SMTP, edge_smtp_main}, {ROLE_EDGE_MAIL, edge_mail_main}, {ROLE_DIRECTORY, directory_main},
-    {ROLE_HASHER, hasher_main},       {ROLE_KEYS, keys_main},           {ROLE_ACCOUNTS, accounts_main},
+    {ROLE_EDGE_SMTP, edge_smtp_main}, {ROLE_EDGE_MAIL, edge_mail_main},
+    {ROLE_DIRECTORY, directory_main}, {ROLE_HASHER, hasher_main},
+    {ROLE_KEYS, keys_main},           {ROLE_ACCOUNTS, accounts_main},
     {ROLE_INTAKE, intake_main},       {ROLE_RELAY, relay_main},
 };
 
@@ -51,7 +52,8 @@ int command_serve(const struct options *o, int argc, char **argv)
 
 /* --set KEY=VALUE ... as lines of the settings, checked before anything is made. The hostname stands on a line of its own: it is
  * kept apart. */
-static bool collect_settings(int argc, char **argv, struct buf *out, struct buf *hostname, struct error *err)
+static bool collect_settings(int argc, char **argv, struct buf *out, struct buf *hostname,
+                             struct error *err)
 {
     struct config c;
     bool ok;
@@ -61,7 +63,8 @@ static bool collect_settings(int argc, char **argv, struct buf *out, struct buf 
 
         if (strcmp(argv[i], "--set") != 0)
             continue;
-        if (str_cut(str_c(argv[++i]), '=', &key, &value) && str_equal(str_trim(key), STR("hostname"))) {
+        if (str_cut(str_c(argv[++i]), '=', &key, &value) &&
+            str_equal(str_trim(key), STR("hostname"))) {
             buf_reset(hostname);
             buf_str(hostname, str_trim(value));
         } else {

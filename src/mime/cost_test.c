@@ -81,8 +81,8 @@ static void hostile_shapes_cost_linear_time(void)
             slowest_name = mime_shapes[i].name;
         }
     }
-    printf("%d shapes, CPU(4n)/CPU(n) at most %.2f (%s), the slowest %.1f MB/s (%s)\n",
-           MIME_SHAPES, worst, worst_name, slowest, slowest_name);
+    printf("%d shapes, CPU(4n)/CPU(n) at most %.2f (%s), the slowest %.1f MB/s (%s)\n", MIME_SHAPES,
+           worst, worst_name, slowest, slowest_name);
 }
 
 int main(void)

@@ -44,7 +44,8 @@ bool net_address_parse(struct str text, struct net_address *out, struct error *e
             return true;
         }
     }
-    return error_set(err, ERROR_SYNTAX, "\"%.*s\" is not an address as 192.0.2.1:25 or [2001:db8::1]:25",
+    return error_set(err, ERROR_SYNTAX,
+                     "\"%.*s\" is not an address as 192.0.2.1:25 or [2001:db8::1]:25",
                      STR_ARG(str_sub(text, 0, 100)));
 }
 
@@ -103,7 +104,8 @@ static bool next_network(struct str list, size_t *at, struct network *out, struc
     memcpy(text, ip.p, ip.n);
     bits = out->bytes = six ? 16 : 4;
     bits *= 8;
-    if (inet_pton(six ? AF_INET6 : AF_INET, text, out->ip) != 1 || (sized && !str_to_u64(rest, bits, &bits)))
+    if (inet_pton(six ? AF_INET6 : AF_INET, text, out->ip) != 1 ||
+        (sized && !str_to_u64(rest, bits, &bits)))
         return false;
     out->bits = (unsigned)bits;
     *wrong = STR_NULL;
@@ -118,7 +120,8 @@ bool net_networks_check(struct str list, struct error *err)
 
     while (next_network(list, &at, &n, &wrong))
         ;
-    return !wrong.n || error_set(err, ERROR_SYNTAX, "\"%.*s\" is not a network as 192.0.2.0/24 or 2001:db8::/32",
+    return !wrong.n || error_set(err, ERROR_SYNTAX,
+                                 "\"%.*s\" is not a network as 192.0.2.0/24 or 2001:db8::/32",
                                  STR_ARG(str_sub(wrong, 0, 100)));
 }
 

@@ -9,8 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define ACCEPT_BATCH 64    /* then other events get their turn */
-#define PAUSE_US 200000    /* at EMFILE */
+#define ACCEPT_BATCH 64 /* then other events get their turn */
+#define PAUSE_US 200000 /* at EMFILE */
 
 struct listener {
     struct event *ev, *pause;
@@ -105,8 +105,8 @@ static void on_accept(evutil_socket_t lfd, short what, void *arg)
     }
 }
 
-struct listener *listener_create(struct event_base *base, int fd, struct net_gate *gate, listener_fn fn,
-                                 void *arg)
+struct listener *listener_create(struct event_base *base, int fd, struct net_gate *gate,
+                                 listener_fn fn, void *arg)
 {
     struct listener *l = mem_zalloc(sizeof *l);
 
@@ -143,7 +143,10 @@ bool net_listen(const struct net_address *a, int *fd, struct error *err)
         close(s);
     buf_init(&ip, 64);
     net_address_print_ip(&ip, a);
-    error_set(err, e == EADDRINUSE ? ERROR_CONFLICT : e == EACCES ? ERROR_DENIED : ERROR_TEMPORARY,
+    error_set(err,
+              e == EADDRINUSE ? ERROR_CONFLICT
+              : e == EACCES   ? ERROR_DENIED
+                              : ERROR_TEMPORARY,
               "cannot listen on %.*s port %u: %s", STR_ARG(buf_view(&ip)), net_address_port(a),
               e == EADDRINUSE ? "another program does; choose another port" : strerror(e));
     buf_done(&ip);
@@ -156,7 +159,8 @@ bool net_listen_unix(const char *path, int *fd, struct error *err)
     int s, e;
 
     if (strlen(path) >= sizeof a.sun_path)
-        return error_set(err, ERROR_LIMIT, "%s is too long for a socket; %zu characters are the most", path,
+        return error_set(err, ERROR_LIMIT,
+                         "%s is too long for a socket; %zu characters are the most", path,
                          sizeof a.sun_path - 1);
     memcpy(a.sun_path, path, strlen(path) + 1);
     s = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -178,5 +182,6 @@ bool net_listen_unix(const char *path, int *fd, struct error *err)
     e = errno;
     if (s >= 0)
         close(s);
-    return error_set(err, e == EACCES ? ERROR_DENIED : ERROR_TEMPORARY, "cannot listen on %s: %s", path, strerror(e));
+    return error_set(err, e == EACCES ? ERROR_DENIED : ERROR_TEMPORARY, "cannot listen on %s: %s",
+                     path, strerror(e));
 }

@@ -12,7 +12,7 @@
 struct net_gate {
     uint64_t most, most_prefix;
     uint64_t open, refused_total, refused_prefix, paused; /* shown by `posthus status` */
-    struct map by_prefix;                                  /* prefix -> count */
+    struct map by_prefix;                                 /* prefix -> count */
 };
 
 void net_gate_init(struct net_gate *g, uint64_t most, uint64_t most_prefix);
@@ -25,8 +25,8 @@ struct listener;
 typedef void (*listener_fn)(void *arg, int fd, const struct net_address *peer, bool within);
 
 /* fd is a listening socket; it is taken. */
-struct listener *listener_create(struct event_base *base, int fd, struct net_gate *gate, listener_fn fn,
-                                 void *arg);
+struct listener *listener_create(struct event_base *base, int fd, struct net_gate *gate,
+                                 listener_fn fn, void *arg);
 void listener_destroy(struct listener *l); /* NULL is fine */
 /* Binds and listens; the descriptor is the caller's. ERROR_CONFLICT (in use), ERROR_DENIED (privileged port) ... */
 MUST_CHECK bool net_listen(const struct net_address *a, int *fd, struct error *err);

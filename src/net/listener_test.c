@@ -13,7 +13,8 @@ static void a_gate_counts_by_address_and_in_all(void)
     struct net_gate g;
     struct error err;
 
-    CHECK(net_address_parse(STR("192.0.2.1:1"), &a, &err) && net_address_parse(STR("192.0.2.2:1"), &b, &err));
+    CHECK(net_address_parse(STR("192.0.2.1:1"), &a, &err) &&
+          net_address_parse(STR("192.0.2.2:1"), &b, &err));
     CHECK(net_address_parse(STR("[2001:db8:0:1::1]:1"), &six1, &err) &&
           net_address_parse(STR("[2001:db8:0:1:ffff::2]:1"), &six2, &err));
     CHECK(net_address_parse(STR("[::ffff:192.0.2.1]:1"), &mapped, &err));

@@ -24,7 +24,7 @@ struct stream {
     struct bufferevent *bev;
     const struct stream_ops *ops;
     void *arg;
-    SSL *ssl; /* owned by bev */
+    SSL *ssl;          /* owned by bev */
     SSL_CTX *starting; /* STARTTLS waits for the output to drain */
     bool lingering, half_closed;
     size_t swallowed;
@@ -140,8 +140,8 @@ static void hook(struct stream *s)
     bufferevent_enable(s->bev, EV_READ | EV_WRITE);
 }
 
-struct stream *stream_create(struct event_base *base, int fd, SSL_CTX *ctx, const struct stream_ops *ops,
-                             void *arg)
+struct stream *stream_create(struct event_base *base, int fd, SSL_CTX *ctx,
+                             const struct stream_ops *ops, void *arg)
 {
     struct stream *s = mem_zalloc(sizeof *s);
 

@@ -15,15 +15,17 @@
 struct stream;
 
 struct stream_ops {
-    void (*readable)(void *arg);                /* stream_input has more */
-    void (*drained)(void *arg);                 /* all output was written to the kernel; may be NULL */
-    void (*tls)(void *arg, SSL *ssl);           /* the handshake is done; may be NULL */
-    void (*closed)(void *arg, const char *why); /* end, error or timeout ("timeout"); the owner destroys the stream */
+    void (*readable)(void *arg);      /* stream_input has more */
+    void (*drained)(void *arg);       /* all output was written to the kernel; may be NULL */
+    void (*tls)(void *arg, SSL *ssl); /* the handshake is done; may be NULL */
+    void (*closed)(
+        void *arg,
+        const char *why); /* end, error or timeout ("timeout"); the owner destroys the stream */
 };
 
 /* Takes fd (non-blocking). ctx NULL: plain; else TLS from the first byte, as server. Reading is on. */
-struct stream *stream_create(struct event_base *base, int fd, SSL_CTX *ctx, const struct stream_ops *ops,
-                             void *arg);
+struct stream *stream_create(struct event_base *base, int fd, SSL_CTX *ctx,
+                             const struct stream_ops *ops, void *arg);
 /* Closes at once. NULL is fine. No callback comes after it. */
 void stream_destroy(struct stream *s);
 /* Some contiguous bytes that have arrived, maybe not all of them; valid until stream_consume or the next event. */

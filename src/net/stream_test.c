@@ -37,7 +37,8 @@ static void on_closed(void *arg, const char *why)
     e->stream = NULL;
 }
 
-static const struct stream_ops ops = {.readable = on_readable, .drained = on_drained, .closed = on_closed};
+static const struct stream_ops ops = {
+    .readable = on_readable, .drained = on_drained, .closed = on_closed};
 
 static void begin(struct ends *e)
 {

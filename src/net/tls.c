@@ -116,8 +116,8 @@ static bool load_key(SSL_CTX *ctx, struct str key)
     return ok;
 }
 
-bool tls_context_create(SSL_CTX **out, struct str cert, struct str key, const struct tls_names *names,
-                        struct error *err)
+bool tls_context_create(SSL_CTX **out, struct str cert, struct str key,
+                        const struct tls_names *names, struct error *err)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     struct names *copy;
@@ -139,10 +139,12 @@ bool tls_context_create(SSL_CTX **out, struct str cert, struct str key, const st
     if (!load_key(ctx, key) || SSL_CTX_check_private_key(ctx) != 1) {
         ERR_clear_error();
         SSL_CTX_free(ctx);
-        return error_set(err, ERROR_SYNTAX, "the key is no PEM key, or not that of the certificate");
+        return error_set(err, ERROR_SYNTAX,
+                         "the key is no PEM key, or not that of the certificate");
     }
     copy = mem_alloc(sizeof *copy);
-    *copy = (struct names){str_dup_c(names->alpn), str_dup_c(names->hostname), str_dup_c(names->more)};
+    *copy =
+        (struct names){str_dup_c(names->alpn), str_dup_c(names->hostname), str_dup_c(names->more)};
     SSL_CTX_set_ex_data(ctx, names_index(), copy);
     SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, copy);
     SSL_CTX_set_tlsext_servername_callback(ctx, check_sni);
@@ -189,8 +191,8 @@ static bool fill_certificate(X509 *x, EVP_PKEY *pkey, const char *hostname)
            ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), random_u64() >> 1) == 1 &&
            X509_gmtime_adj(X509_getm_notBefore(x), -3600) &&
            X509_gmtime_adj(X509_getm_notAfter(x), 3650L * 86400) &&
-           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)hostname, -1,
-                                      -1, 0) == 1 &&
+           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)hostname,
+                                      -1, -1, 0) == 1 &&
            X509_set_issuer_name(x, name) == 1 && X509_set_pubkey(x, pkey) == 1 &&
            add_extension(x, NID_subject_alt_name, alt) &&
            add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
@@ -212,7 +214,8 @@ bool tls_self_signed(struct str hostname, struct buf *cert, struct buf *key, str
     X509 *x = X509_new();
     BIO *c = BIO_new(BIO_s_mem()), *k = BIO_new(BIO_s_mem());
     char *name = str_dup_c(hostname);
-    bool ok = pkey && x && c && k && fill_certificate(x, pkey, name) && PEM_write_bio_X509(c, x) == 1 &&
+    bool ok = pkey && x && c && k && fill_certificate(x, pkey, name) &&
+              PEM_write_bio_X509(c, x) == 1 &&
               PEM_write_bio_PrivateKey(k, pkey, NULL, NULL, 0, NULL, NULL) == 1;
 
     if (ok) {

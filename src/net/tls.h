@@ -9,9 +9,11 @@
 #include <openssl/ssl.h>
 
 struct tls_names {
-    struct str alpn;     /* the protocol's name, as "imap"; a client that sends ALPN must offer it (RFC 7301) */
-    struct str hostname; /* a client that sends SNI must ask for this, localhost, or one of `more` */
-    struct str more;     /* separated by spaces */
+    struct str
+        alpn; /* the protocol's name, as "imap"; a client that sends ALPN must offer it (RFC 7301) */
+    struct str
+        hostname;    /* a client that sends SNI must ask for this, localhost, or one of `more` */
+    struct str more; /* separated by spaces */
 };
 
 /* cert and key are PEM texts. The context is the caller's (SSL_CTX_free); names are copied. ERROR_SYNTAX with words that say

@@ -128,7 +128,8 @@ static void a_fingerprint_is_that_of_the_certificate(void)
     buf_init(&twice, 65536);
     buf_str(&twice, buf_view(&cert));
     buf_str(&twice, buf_view(&cert));
-    CHECK(tls_fingerprint(buf_view(&cert), one, &err) && tls_fingerprint(buf_view(&twice), two, &err));
+    CHECK(tls_fingerprint(buf_view(&cert), one, &err) &&
+          tls_fingerprint(buf_view(&twice), two, &err));
     CHECK(memcmp(one, two, 32) == 0);
     CHECK(!tls_fingerprint(STR("x"), one, &err));
     buf_done(&twice);

@@ -122,7 +122,11 @@ void calls_send(struct calls *c, struct chan *chan, enum role to, uint64_t id, c
 {
     struct call *k = mem_zalloc(sizeof *k);
 
-    *k = (struct call){.id = id, .to = to, .fn = fn, .arg = arg, .next = c->first,
+    *k = (struct call){.id = id,
+                       .to = to,
+                       .fn = fn,
+                       .arg = arg,
+                       .next = c->first,
                        .deadline_us = clock_boot_us() + (int64_t)timeout_ms * 1000};
     if (c->first)
         c->first->prev = k;

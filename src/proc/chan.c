@@ -46,8 +46,8 @@ bool chan_pair(int fd[2], bool must)
     return false;
 }
 
-struct chan *chan_create(struct event_base *base, int fd, enum role self, enum role peer, chan_fn fn,
-                         void *arg)
+struct chan *chan_create(struct event_base *base, int fd, enum role self, enum role peer,
+                         chan_fn fn, void *arg)
 {
     struct chan *c = mem_zalloc(sizeof *c);
 
@@ -174,7 +174,8 @@ bool chan_send(struct chan *c, const struct msg *m)
     bool ok;
 
     if (!msg_allowed(m->type, c->self, c->peer))
-        panic("%s may not send %s to %s", role_name(c->self), msg_name(m->type), role_name(c->peer));
+        panic("%s may not send %s to %s", role_name(c->self), msg_name(m->type),
+              role_name(c->peer));
     if (c->ended)
         return false;
     b = (struct buf){.p = send_buffer, .cap = sizeof send_buffer, .max = sizeof send_buffer};
@@ -284,7 +285,9 @@ static bool read_batch(struct chan *c)
             struct cmsghdr align;
         } control;
         struct iovec v = {receive_buffer, sizeof receive_buffer};
-        struct msghdr h = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control.space,
+        struct msghdr h = {.msg_iov = &v,
+                           .msg_iovlen = 1,
+                           .msg_control = control.space,
                            .msg_controllen = sizeof control.space};
         int fd[LIMIT_MSG_FDS];
         unsigned nfds;

@@ -18,8 +18,8 @@ struct chan;
 typedef void (*chan_fn)(void *arg, struct chan *c, struct msg *m);
 
 /* Takes fd and makes it non-blocking. self and peer are single roles. */
-struct chan *chan_create(struct event_base *base, int fd, enum role self, enum role peer, chan_fn fn,
-                         void *arg);
+struct chan *chan_create(struct event_base *base, int fd, enum role self, enum role peer,
+                         chan_fn fn, void *arg);
 void chan_destroy(struct chan *c); /* NULL is fine; drops what is queued */
 /* Descriptors in m stay the caller's (they are passed as copies). False when the channel has ended or the message is too
  * large; ending is told by fn as well. Panics when the table does not allow it. */

@@ -110,7 +110,8 @@ static void what_the_kernel_does_not_take_is_queued_in_order(void)
     pair(&edge, ROLE_EDGE_SMTP, &directory, ROLE_DIRECTORY);
     for (uint64_t i = 1; i <= 2000; i++) {
         char text[1000] = {0};
-        struct msg m = {.type = MSG_RCPT_ASK, .rcpt_ask = {i, STR("s"), str_of(text, sizeof text), STR("x"), 0}};
+        struct msg m = {.type = MSG_RCPT_ASK,
+                        .rcpt_ask = {i, STR("s"), str_of(text, sizeof text), STR("x"), 0}};
 
         CHECK(chan_send(edge.chan, &m));
     }
@@ -132,7 +133,8 @@ static void a_peer_that_never_reads_is_given_up(void)
     pair(&edge, ROLE_EDGE_SMTP, &directory, ROLE_DIRECTORY);
     chan_set_reading(directory.chan, false);
     for (uint64_t i = 1; i <= 1000 && ok; i++) {
-        struct msg m = {.type = MSG_RCPT_ASK, .rcpt_ask = {i, STR("s"), str_of(text, sizeof text), STR("x"), 0}};
+        struct msg m = {.type = MSG_RCPT_ASK,
+                        .rcpt_ask = {i, STR("s"), str_of(text, sizeof text), STR("x"), 0}};
 
         ok = chan_send(edge.chan, &m);
     }
@@ -216,7 +218,8 @@ static void a_request_whose_descriptor_could_not_be_kept_fails_alone(void)
     getrlimit(RLIMIT_NOFILE, &before);
     none = (struct rlimit){3, before.rlim_max};
     setrlimit(RLIMIT_NOFILE, &none);
-    calls_send(edge.calls, NULL, ROLE_INTAKE, calls_next_id(edge.calls), &m, 60000, true, on_answer, NULL);
+    calls_send(edge.calls, NULL, ROLE_INTAKE, calls_next_id(edge.calls), &m, 60000, true, on_answer,
+               NULL);
     setrlimit(RLIMIT_NOFILE, &before);
     calls_peer_new(edge.calls, ROLE_INTAKE, edge.chan);
     spin(&edge);

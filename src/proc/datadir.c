@@ -23,12 +23,18 @@ static const struct {
     unsigned role; /* whose user owns it, 0: ours */
     bool folder;
 } entries[] = {
-    {"directory", ROLE_DIRECTORY, true},  {"directory/db", ROLE_DIRECTORY, false},
-    {"directory/wal", ROLE_DIRECTORY, false}, {"keys", ROLE_KEYS, true},
-    {"keys/db", ROLE_KEYS, false},        {"keys/wal", ROLE_KEYS, false},
-    {"queue", ROLE_RELAY, true},          {"queue/db", ROLE_RELAY, false},
-    {"queue/wal", ROLE_RELAY, false},     {"queue/large", ROLE_RELAY, true},
-    {"accounts", ROLE_ACCOUNTS, true},    {"log", 0, true},
+    {"directory", ROLE_DIRECTORY, true},
+    {"directory/db", ROLE_DIRECTORY, false},
+    {"directory/wal", ROLE_DIRECTORY, false},
+    {"keys", ROLE_KEYS, true},
+    {"keys/db", ROLE_KEYS, false},
+    {"keys/wal", ROLE_KEYS, false},
+    {"queue", ROLE_RELAY, true},
+    {"queue/db", ROLE_RELAY, false},
+    {"queue/wal", ROLE_RELAY, false},
+    {"queue/large", ROLE_RELAY, true},
+    {"accounts", ROLE_ACCOUNTS, true},
+    {"log", 0, true},
     {"empty", 0, true},
 };
 
@@ -99,17 +105,18 @@ bool datadir_open(struct datadir **out, const char *path, struct error *err)
     *d = (struct datadir){.path = str_dup_c(str_c(path)), .lock = -1};
     d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (d->fd < 0 || faccessat(d->fd, "posthus.conf", F_OK, 0) != 0) {
-        error_set(err, ERROR_NOT_FOUND, "%s is no data folder; `posthus init --data %s` makes one", path,
-                  path);
+        error_set(err, ERROR_NOT_FOUND, "%s is no data folder; `posthus init --data %s` makes one",
+                  path, path);
     } else if ((d->lock = openat(d->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600)) < 0) {
         struct stat st = {0};
 
         fstat(d->fd, &st);
-        error_set(err, ERROR_DENIED, "the data folder %s belongs to uid %u; run as that user, or chown it",
-                  path, (unsigned)st.st_uid);
+        error_set(err, ERROR_DENIED,
+                  "the data folder %s belongs to uid %u; run as that user, or chown it", path,
+                  (unsigned)st.st_uid);
     } else if (flock(d->lock, LOCK_EX | LOCK_NB) != 0) {
-        error_set(err, ERROR_CONFLICT, "another server runs on %s; `posthus status --data %s` shows it", path,
-                  path);
+        error_set(err, ERROR_CONFLICT,
+                  "another server runs on %s; `posthus status --data %s` shows it", path, path);
     } else {
         *out = d;
         return true;
@@ -189,8 +196,8 @@ bool datadir_read(const char *path, const char *name, struct buf *out, struct er
         snprintf(full, sizeof full, "%s/%s", path, name);
     fd = open(full, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return error_set(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_DENIED, "cannot read %s: %s", full,
-                         strerror(errno));
+        return error_set(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_DENIED,
+                         "cannot read %s: %s", full, strerror(errno));
     while ((to = buf_reserve(out, 4096)) && (n = read(fd, to, 4096)) > 0)
         buf_commit(out, (size_t)n);
     return to || error_set(err, ERROR_LIMIT, "%s is too large", full);

@@ -27,14 +27,16 @@ MUST_CHECK bool datadir_init(const char *path, struct str hostname, struct str s
 MUST_CHECK bool datadir_open(struct datadir **out, const char *path, struct error *err);
 void datadir_close(struct datadir *d);
 /* Reads posthus.conf into c (initialised). */
-MUST_CHECK bool datadir_config(const char *path, struct config *c, struct buf *text, struct error *err);
+MUST_CHECK bool datadir_config(const char *path, struct config *c, struct buf *text,
+                               struct error *err);
 /* After the settings are known: makes the roles' folders and files with their owners (uid_base 0: nobody's but ours). */
 MUST_CHECK bool datadir_prepare(struct datadir *d, uint64_t uid_base, struct error *err);
 /* Opens a file or folder below, O_RDWR (a folder: O_DIRECTORY); -1 with err. */
 int datadir_file(struct datadir *d, const char *name, bool create, struct error *err);
 int datadir_folder(struct datadir *d, const char *name, struct error *err);
 /* Reads a small file; name may be an absolute path. */
-MUST_CHECK bool datadir_read(const char *path, const char *name, struct buf *out, struct error *err);
+MUST_CHECK bool datadir_read(const char *path, const char *name, struct buf *out,
+                             struct error *err);
 /* The folder itself; it stays open as long as d. */
 int datadir_fd(const struct datadir *d);
 const char *datadir_path(const struct datadir *d);

@@ -10,10 +10,9 @@ ROLE_SETS_BEGIN
 static const struct {
     const char *name;
     unsigned from, to, fds;
-} table[MSG_TYPES] = {
-    {"NONE", 0, 0, 0},
+} table[MSG_TYPES] = {{"NONE", 0, 0, 0},
 #define MSG(NAME, name, from, to, fds, fields) {#NAME, from, to, fds},
-    MESSAGES(MSG)
+                      MESSAGES(MSG)
 #undef MSG
 };
 
@@ -139,8 +138,8 @@ bool msg_print(struct buf *out, const struct msg *m, struct error *err)
     default:
         break;
     }
-    return !out->overflow || error_set(err, ERROR_LIMIT, "a message %s that is too large",
-                                       table[m->type].name);
+    return !out->overflow ||
+           error_set(err, ERROR_LIMIT, "a message %s that is too large", table[m->type].name);
 }
 
 #undef MSG

@@ -41,7 +41,8 @@ enum msg_type {
 struct msg {
     enum msg_type type;
     unsigned nfds;
-    int fd[LIMIT_MSG_FDS]; /* sending: borrowed; received: set to -1 what you keep, the rest is closed */
+    int fd
+        [LIMIT_MSG_FDS]; /* sending: borrowed; received: set to -1 what you keep, the rest is closed */
     union {
 #define MSG(NAME, name, from, to, fds, fields) struct msg_##name name;
         MESSAGES(MSG)
@@ -53,7 +54,8 @@ struct msg {
 MUST_CHECK bool msg_print(struct buf *out, const struct msg *m, struct error *err);
 /* Reads a packed message; slices borrow from bytes, lists lie in the arena. Descriptors are not touched, only nfds is set.
  * ERROR_SYNTAX for anything that msg_print would not have written. */
-MUST_CHECK bool msg_parse(struct str bytes, struct arena *arena, struct msg *out, struct error *err);
+MUST_CHECK bool msg_parse(struct str bytes, struct arena *arena, struct msg *out,
+                          struct error *err);
 /* The name of a type, as "LOGIN_ASK". */
 const char *msg_name(enum msg_type type);
 /* May `from` send this type to `to` (roles as bits)? */

@@ -18,10 +18,12 @@ static void check_more(const struct msg *m, struct str bytes)
     for (unsigned from = 0; from < ROLE_COUNT; from++)
         for (unsigned to = 0; to < ROLE_COUNT; to++)
             ways += msg_allowed(m->type, 1U << from, 1U << to);
-    if (ways == 0 || msg_name(m->type)[0] == '?' || msg_allowed(MSG_TYPES, ROLE_EDGE_SMTP, ROLE_DIRECTORY))
+    if (ways == 0 || msg_name(m->type)[0] == '?' ||
+        msg_allowed(MSG_TYPES, ROLE_EDGE_SMTP, ROLE_DIRECTORY))
         panic("a message that nobody sends");
     for (size_t i = 0; m->type == MSG_INTAKE_DONE && i < m->intake_done.kinds.n; i++)
-        if (m->intake_done.kinds.v[i].n != sizeof(uint64_t) && msg_u64_item(m->intake_done.kinds.v[i]) != 0)
+        if (m->intake_done.kinds.v[i].n != sizeof(uint64_t) &&
+            msg_u64_item(m->intake_done.kinds.v[i]) != 0)
             panic("a number of another size");
     buf_init(&little, bytes.n - 1);
     if (msg_print(&little, m, &err))
@@ -34,7 +36,8 @@ static void check_limits(void)
 {
     static char much[LIMIT_MSG_BYTES + 1];
     struct msg text = {.type = MSG_RCPT_END, .rcpt_end = {str_of(much, sizeof much)}};
-    struct msg list = {.type = MSG_INTAKE_RCPTS, .intake_rcpts = {STR("t"), {NULL, LIMIT_MSG_LIST + 1}}};
+    struct msg list = {.type = MSG_INTAKE_RCPTS,
+                       .intake_rcpts = {STR("t"), {NULL, LIMIT_MSG_LIST + 1}}};
     struct error err;
     struct buf b;
 

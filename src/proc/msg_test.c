@@ -16,7 +16,8 @@ static void a_message_comes_out_as_it_went_in(void)
     arena_init(&arena, 1 << 20);
     CHECK(msg_print(&b, &m, &err));
     CHECK(msg_parse(test_exact(buf_view(&b)), &arena, &back, &err));
-    CHECK(back.type == MSG_RESOLVE_ASK && back.resolve_ask.id == 7 && back.resolve_ask.recipients.n == 3);
+    CHECK(back.type == MSG_RESOLVE_ASK && back.resolve_ask.id == 7 &&
+          back.resolve_ask.recipients.n == 3);
     CHECK_STR(back.resolve_ask.recipients.v[2], STR("three"));
     arena_done(&arena);
     buf_done(&b);
@@ -24,7 +25,8 @@ static void a_message_comes_out_as_it_went_in(void)
 
 static void a_cut_or_longer_message_is_refused(void)
 {
-    struct msg m = {.type = MSG_LOGIN_ASK, .login_ask = {.id = 1, .user = STR("ada"), .password = STR("x")}};
+    struct msg m = {.type = MSG_LOGIN_ASK,
+                    .login_ask = {.id = 1, .user = STR("ada"), .password = STR("x")}};
     struct arena arena;
     struct error err;
     struct buf b;

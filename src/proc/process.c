@@ -55,8 +55,8 @@ struct chan *process_peer(const struct process *p, enum role role)
     return p->peer[role_number(role)];
 }
 
-void process_call(struct process *p, enum role to, uint64_t id, const struct msg *m, uint64_t timeout_ms,
-                  bool again, call_fn fn, void *arg)
+void process_call(struct process *p, enum role to, uint64_t id, const struct msg *m,
+                  uint64_t timeout_ms, bool again, call_fn fn, void *arg)
 {
     calls_send(p->calls, process_peer(p, to), to, id, m, timeout_ms, again, fn, arg);
 }
@@ -287,7 +287,8 @@ static void drop_privileges(unsigned uid)
         fatal("user %u could become root again", uid);
 }
 
-NORETURN void process_main(enum role role, unsigned instance, const struct process_ops *ops, void *arg)
+NORETURN void process_main(enum role role, unsigned instance, const struct process_ops *ops,
+                           void *arg)
 {
     const char *uid = getenv("POSTHUS_UID");
     uint64_t number = 0;
@@ -315,7 +316,8 @@ NORETURN void process_main(enum role role, unsigned instance, const struct proce
         fatal("libevent gives no loop");
     config_init(&p.config);
     p.calls = calls_create(p.base);
-    p.supervisor = chan_create(p.base, PROCESS_FD_CHANNEL, role, ROLE_SUPERVISOR, on_supervisor, &p);
+    p.supervisor =
+        chan_create(p.base, PROCESS_FD_CHANNEL, role, ROLE_SUPERVISOR, on_supervisor, &p);
     event_base_dispatch(p.base);
     if (p.supervisor)
         chan_flush(p.supervisor, 100);

@@ -34,12 +34,13 @@ struct process_ops {
     void (*tls)(void *arg, struct str cert, struct str key); /* also later, at a reload */
     /* Everything that needs files or memory, before the sandbox. ready: false when READY is said later. */
     bool (*start)(void *arg, struct process *p, bool *ready, struct error *err);
-    void (*sandboxed)(void *arg);                            /* the sandbox is entered */
-    void (*message)(void *arg, struct chan *c, struct msg *m); /* from a peer; answers to calls are already taken */
+    void (*sandboxed)(void *arg); /* the sandbox is entered */
+    void (*message)(void *arg, struct chan *c,
+                    struct msg *m); /* from a peer; answers to calls are already taken */
     void (*peer_new)(void *arg, enum role role, struct chan *c);
     void (*peer_lost)(void *arg, enum role role, struct chan *c); /* c is destroyed right after */
-    void (*reload)(void *arg);                               /* p->config has changed */
-    void (*drain)(void *arg);                                /* finish, then process_end */
+    void (*reload)(void *arg);                                    /* p->config has changed */
+    void (*drain)(void *arg);                                     /* finish, then process_end */
     void (*status)(void *arg, struct process_status *s);
     /* What the sandbox allows besides the list. */
     int (*folder)(void *arg);
@@ -61,7 +62,8 @@ struct process {
 };
 
 /* Runs the role to its end; then the process ends with status 0. */
-NORETURN void process_main(enum role role, unsigned instance, const struct process_ops *ops, void *arg);
+NORETURN void process_main(enum role role, unsigned instance, const struct process_ops *ops,
+                           void *arg);
 /* READY, for a role that did not say so from start. Before it, only `keys` and the supervisor are heard; what other peers
  * ask waits. */
 void process_ready(struct process *p);
@@ -72,8 +74,8 @@ void process_end(struct process *p);
 /* The channel to a peer, NULL while it is away. */
 struct chan *process_peer(const struct process *p, enum role role);
 /* A request to a peer with the id that is in m; see calls_send. */
-void process_call(struct process *p, enum role to, uint64_t id, const struct msg *m, uint64_t timeout_ms,
-                  bool again, call_fn fn, void *arg);
+void process_call(struct process *p, enum role to, uint64_t id, const struct msg *m,
+                  uint64_t timeout_ms, bool again, call_fn fn, void *arg);
 /* The id of an answer, when m is one; else 0. */
 uint64_t process_answer_id(const struct msg *m);
 

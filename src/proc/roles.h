@@ -41,13 +41,22 @@ enum role {
 /* The same bits under the short names that the tables use; only roles.c and msg.c expand them. */
 #define ROLE_SETS_BEGIN                                                                            \
     enum {                                                                                         \
-        SUPERVISOR = ROLE_SUPERVISOR, EDGE_SMTP = ROLE_EDGE_SMTP, EDGE_MAIL = ROLE_EDGE_MAIL,      \
-        DIRECTORY = ROLE_DIRECTORY, HASHER = ROLE_HASHER, KEYS = ROLE_KEYS,                        \
-        ACCOUNTS = ROLE_ACCOUNTS, ACCOUNT = ROLE_ACCOUNT, INTAKE = ROLE_INTAKE,                    \
-        RELAY = ROLE_RELAY, CONTROL = ROLE_CONTROL, EDGES = ROLE_EDGE_SMTP | ROLE_EDGE_MAIL,       \
+        SUPERVISOR = ROLE_SUPERVISOR,                                                              \
+        EDGE_SMTP = ROLE_EDGE_SMTP,                                                                \
+        EDGE_MAIL = ROLE_EDGE_MAIL,                                                                \
+        DIRECTORY = ROLE_DIRECTORY,                                                                \
+        HASHER = ROLE_HASHER,                                                                      \
+        KEYS = ROLE_KEYS,                                                                          \
+        ACCOUNTS = ROLE_ACCOUNTS,                                                                  \
+        ACCOUNT = ROLE_ACCOUNT,                                                                    \
+        INTAKE = ROLE_INTAKE,                                                                      \
+        RELAY = ROLE_RELAY,                                                                        \
+        CONTROL = ROLE_CONTROL,                                                                    \
+        EDGES = ROLE_EDGE_SMTP | ROLE_EDGE_MAIL,                                                   \
         ANY = (1 << ROLE_COUNT) - 1                                                                \
     };
 
+/* clang-format off */
 /* What every process does: its loop, its channels, its memory, its end. mmap and mprotect without PROT_EXEC, fcntl,
  * clone and ioctl with the arguments that sandbox.c names. */
 #define SYSCALLS_ALL(S)                                                                            \
@@ -80,6 +89,8 @@ enum role {
 #define ROLE_SYSCALLS_intake(S)
 /* As an account: the queue's database and its large contents; a message leaves as a memfd. */
 #define ROLE_SYSCALLS_relay(S) ROLE_SYSCALLS_account(S) S(memfd_create)
+
+/* clang-format on */
 
 /* The name in logs and on the command line; "?" for none. */
 const char *role_name(enum role role);

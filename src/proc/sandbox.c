@@ -18,17 +18,25 @@
 
 #ifdef POSTHUS_SANITIZE /* the one debug switch: what the sanitizers' own runtime calls */
 #define SYSCALLS_SANITIZER(S)                                                                      \
-    S(openat) S(readlink) S(sigaltstack) S(prctl) S(sched_yield) S(clone) S(wait4) S(uname)         \
-    S(getrlimit) S(prlimit64) S(newfstatat) S(fstat) S(arch_prctl) S(set_robust_list) S(rt_sigtimedwait) \
-    S(process_vm_readv) S(pipe2) S(getdents64) S(membarrier) S(rseq) S(readlinkat) S(nanosleep) S(clock_nanosleep)
+    S(openat)                                                                                      \
+    S(readlink)                                                                                    \
+    S(sigaltstack)                                                                                 \
+    S(prctl)                                                                                       \
+    S(sched_yield)                                                                                 \
+    S(clone)                                                                                       \
+    S(wait4)                                                                                       \
+    S(uname)                                                                                       \
+    S(getrlimit) S(prlimit64) S(newfstatat) S(fstat) S(arch_prctl) S(set_robust_list)              \
+        S(rt_sigtimedwait) S(process_vm_readv) S(pipe2) S(getdents64) S(membarrier) S(rseq)        \
+            S(readlinkat) S(nanosleep) S(clock_nanosleep)
 #else
 #define SYSCALLS_SANITIZER(S)
 #endif
 
 #define S(name) SCMP_SYS(name),
 #define ROLE(NAME, name, text, peers, what)                                                        \
-    static const int list_##name[] = {SYSCALLS_ALL(S) SYSCALLS_FILTERED(S) SYSCALLS_SANITIZER(S)   \
-                                          ROLE_SYSCALLS_##name(S) - 1};
+    static const int list_##name[] = {                                                             \
+        SYSCALLS_ALL(S) SYSCALLS_FILTERED(S) SYSCALLS_SANITIZER(S) ROLE_SYSCALLS_##name(S) - 1};
 /* The supervisor and the command line have no list: they start processes, and are the operator's own. */
 #define ROLE_SYSCALLS_supervisor(S)
 #define ROLE_SYSCALLS_control(S)
@@ -58,8 +66,8 @@ static int allow(scmp_filter_ctx ctx, int nr, struct scmp_arg_cmp arg)
 
 static int allow_fcntl(scmp_filter_ctx ctx)
 {
-    static const int commands[] = {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC,
-                                   F_ADD_SEALS, F_GET_SEALS, F_OFD_SETLK};
+    static const int commands[] = {F_GETFL,         F_SETFL,     F_GETFD,     F_SETFD,
+                                   F_DUPFD_CLOEXEC, F_ADD_SEALS, F_GET_SEALS, F_OFD_SETLK};
     int bad = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
@@ -78,8 +86,10 @@ static int add_rule(scmp_filter_ctx ctx, int nr)
         return allow(ctx, nr, SCMP_A1(SCMP_CMP_EQ, FIONREAD, 0));
 #ifndef POSTHUS_SANITIZE
     if (nr == SCMP_SYS(clone))
-        return allow(ctx, nr, SCMP_A0(SCMP_CMP_MASKED_EQ,
-                                      0xffffffffU & ~(0xffU | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID), 0));
+        return allow(ctx, nr,
+                     SCMP_A0(SCMP_CMP_MASKED_EQ,
+                             0xffffffffU & ~(0xffU | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID),
+                             0));
 #endif
     return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
 }

@@ -18,10 +18,12 @@
 #define SYSCALL_MOST 470
 #define BLOCKED_MS 2000
 
-static const enum role tested[] = {ROLE_EDGE_SMTP, ROLE_EDGE_MAIL, ROLE_DIRECTORY, ROLE_HASHER, ROLE_KEYS,
-                                   ROLE_ACCOUNTS,  ROLE_ACCOUNT,   ROLE_INTAKE,    ROLE_RELAY};
+static const enum role tested[] = {ROLE_EDGE_SMTP, ROLE_EDGE_MAIL, ROLE_DIRECTORY,
+                                   ROLE_HASHER,    ROLE_KEYS,      ROLE_ACCOUNTS,
+                                   ROLE_ACCOUNT,   ROLE_INTAKE,    ROLE_RELAY};
 
-static char mine[300], other[300]; /* the folder that a role may work in, and another account's file */
+static char mine[300],
+    other[300]; /* the folder that a role may work in, and another account's file */
 static pid_t sibling;
 
 static bool has_folder(enum role role)
@@ -33,8 +35,11 @@ static void enter(enum role role, unsigned abi)
 {
     struct sandbox_filter *filter;
     struct error err = {0};
-    struct sandbox s = {.role = role, .folder = has_folder(role) ? open(mine, O_RDONLY | O_DIRECTORY) : -1,
-                        .folders_too = role == ROLE_ACCOUNTS, .landlock_abi = abi, .required = true,
+    struct sandbox s = {.role = role,
+                        .folder = has_folder(role) ? open(mine, O_RDONLY | O_DIRECTORY) : -1,
+                        .folders_too = role == ROLE_ACCOUNTS,
+                        .landlock_abi = abi,
+                        .required = true,
                         .limits = {100, 0}};
 
     if (!sandbox_filter_make(&filter, role, &err))
@@ -125,7 +130,8 @@ static void check_call(enum role role, unsigned abi, int nr, const long a[4], bo
     int result = try_call(role, abi, nr, a);
     char words[200];
 
-    snprintf(words, sizeof words, "%s, ABI %u: %s (%d) is %s", role_name(role), abi, name ? name : "?", nr,
+    snprintf(words, sizeof words, "%s, ABI %u: %s (%d) is %s", role_name(role), abi,
+             name ? name : "?", nr,
              want ? "stopped, and is on the list" : "let through, and is not on the list");
     CHECK_ROW(result != 99 && (result == -SIGSYS) == !want, words);
     free(name);
@@ -139,7 +145,8 @@ static void try_all(enum role role, unsigned abi)
         if (!is_special(nr))
             check_call(role, abi, nr, ones, listed(role, nr));
     for (size_t i = 0; i < ARRAY_LEN(special); i++)
-        check_call(role, abi, special[i].nr, special[i].a, special[i].passes && listed(role, special[i].nr));
+        check_call(role, abi, special[i].nr, special[i].a,
+                   special[i].passes && listed(role, special[i].nr));
 }
 
 /* ---- what a break-in would try ---- */
@@ -244,7 +251,8 @@ static void try_deeds(enum role role, unsigned abi)
         }
         result = result_of(pid);
         snprintf(words, sizeof words, "%s, ABI %u: %s", role_name(role), abi, deeds[i].what);
-        CHECK_ROW(result == -SIGSYS || result == 0 || (result == 1 && (deeds[i].may & role)), words);
+        CHECK_ROW(result == -SIGSYS || result == 0 || (result == 1 && (deeds[i].may & role)),
+                  words);
     }
 }
 
@@ -262,7 +270,9 @@ static void try_own_folder(enum role role, unsigned abi)
         enter(role, abi);
         fd = openat(folder, "new", O_RDWR | O_CREAT, 0600);
         _exit(fd >= 0 && write(fd, "x", 1) == 1 && renameat(folder, "new", folder, "name") == 0 &&
-                      unlinkat(folder, "name", 0) == 0 ? 0 : 1);
+                      unlinkat(folder, "name", 0) == 0
+                  ? 0
+                  : 1);
     }
     CHECK_ROW(result_of(pid) == 0, role_name(role));
 }
@@ -293,7 +303,8 @@ static void the_deeds_succeed_without_walls(void)
     for (size_t i = 0; i < ARRAY_LEN(deeds); i++) {
         pid_t pid;
 
-        if (deeds[i].fn == run_program || deeds[i].fn == truncate_other || deeds[i].fn == trace_sibling)
+        if (deeds[i].fn == run_program || deeds[i].fn == truncate_other ||
+            deeds[i].fn == trace_sibling)
             continue;
         pid = fork();
         if (pid == 0)

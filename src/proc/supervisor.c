@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STOP_US 10000000      /* all of stopping */
-#define STABLE_US 10000000    /* a process that lived so long begins its back-off anew */
+#define STOP_US 10000000   /* all of stopping */
+#define STABLE_US 10000000 /* a process that lived so long begins its back-off anew */
 #define DELAY_FIRST_US 50000
 #define DELAY_MOST_US 10000000
 #define START_FAILURES 3
@@ -69,7 +69,9 @@ static NORETURN void become(struct supervisor *s, struct child *c, int fd)
     char *argv[] = {(char *)(uintptr_t) "posthus", (char *)(uintptr_t) "role",
                     (char *)(uintptr_t)role_name(c->role), instance, NULL};
     /* A crowd's memory can only be given back whole when no chunk of it is kept at hand by glibc. */
-    char *envp[] = {uid, is_edge(c) ? (char *)(uintptr_t) "GLIBC_TUNABLES=glibc.malloc.tcache_count=0" : NULL, NULL};
+    char *envp[] = {
+        uid, is_edge(c) ? (char *)(uintptr_t) "GLIBC_TUNABLES=glibc.malloc.tcache_count=0" : NULL,
+        NULL};
     sigset_t none;
 
     snprintf(instance, sizeof instance, "%u", c->instance);
@@ -79,7 +81,8 @@ static NORETURN void become(struct supervisor *s, struct child *c, int fd)
     sigprocmask(SIG_SETMASK, &none, NULL);
     /* Out of the way first: a source may be one of the three targets. */
     fd = fcntl(fd, F_DUPFD_CLOEXEC, 10);
-    int log = fcntl(s->log_fd[1], F_DUPFD_CLOEXEC, 10), root = fcntl(s->empty_fd, F_DUPFD_CLOEXEC, 10);
+    int log = fcntl(s->log_fd[1], F_DUPFD_CLOEXEC, 10),
+        root = fcntl(s->empty_fd, F_DUPFD_CLOEXEC, 10);
 
     if (fd < 0 || log < 0 || root < 0 || dup2(fd, PROCESS_FD_CHANNEL) < 0 ||
         dup2(log, PROCESS_FD_LOG) < 0 || (s->root && dup2(root, PROCESS_FD_ROOT) < 0))
@@ -103,7 +106,8 @@ static void spawn(struct supervisor *s, struct child *c)
     if (pid < 0) {
         close(fd[0]);
         c->restart_us = clock_boot_us() + DELAY_MOST_US;
-        log_text(LOG_ROLE_PROBLEM, STR_NULL, "cannot start %s: %s", role_name(c->role), strerror(errno));
+        log_text(LOG_ROLE_PROBLEM, STR_NULL, "cannot start %s: %s", role_name(c->role),
+                 strerror(errno));
         return;
     }
     c->pid = pid;
@@ -149,8 +153,8 @@ static void keep_account(struct supervisor *s, struct msg *m)
 {
     struct handed *h = vec_add(&s->handed);
 
-    *h = (struct handed){m->accounts_child.account, m->accounts_child.pid, m->accounts_child.started,
-                         m->fd[0]};
+    *h = (struct handed){m->accounts_child.account, m->accounts_child.pid,
+                         m->accounts_child.started, m->fd[0]};
     m->fd[0] = -1;
 }
 
@@ -172,7 +176,8 @@ static void on_child(void *arg, struct chan *chan, struct msg *m)
         check_start(the);
         break;
     case MSG_PROBLEM:
-        log_text(LOG_ROLE_PROBLEM, STR_NULL, "%s: %.*s", role_name(c->role), STR_ARG(m->problem.text));
+        log_text(LOG_ROLE_PROBLEM, STR_NULL, "%s: %.*s", role_name(c->role),
+                 STR_ARG(m->problem.text));
         if (the->state == SUPERVISOR_STARTING)
             give_up("%s: %.*s", role_name(c->role), STR_ARG(m->problem.text));
         break;
@@ -429,7 +434,8 @@ static void serve(struct supervisor *s)
     ticks = event_new(s->base, -1, EV_PERSIST, on_tick, s);
     event_add(logs, NULL);
     event_add(ticks, &tick);
-    log_text(LOG_SERVER_START, STR_NULL, "Posthus %s, data in %s", POSTHUS_VERSION, datadir_path(s->data));
+    log_text(LOG_SERVER_START, STR_NULL, "Posthus %s, data in %s", POSTHUS_VERSION,
+             datadir_path(s->data));
     start_roles(s);
     event_base_dispatch(s->base);
     reap(s);
@@ -443,7 +449,8 @@ static void serve(struct supervisor *s)
 
 NORETURN void supervisor_main(const char *data, int ready_fd)
 {
-    struct supervisor s = {.ready_fd = ready_fd, .log_file = -1, .empty_fd = -1, .root = geteuid() == 0};
+    struct supervisor s = {
+        .ready_fd = ready_fd, .log_file = -1, .empty_fd = -1, .root = geteuid() == 0};
     struct error err = {0};
 
     the = &s;

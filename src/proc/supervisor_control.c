@@ -115,7 +115,8 @@ static void on_status(void *arg, struct msg *m)
         struct str key, value;
         uint64_t n;
 
-        if (str_cut(m->status_tell.counters.v[i], '=', &key, &value) && str_to_u64(value, INT64_MAX, &n)) {
+        if (str_cut(m->status_tell.counters.v[i], '=', &key, &value) &&
+            str_to_u64(value, INT64_MAX, &n)) {
             char *k = str_dup_c(key);
 
             json_object_set_new(role, k, json_integer((json_int_t)n));
@@ -130,7 +131,9 @@ static void on_status(void *arg, struct msg *m)
 
 static const char *state_name(enum supervisor_state state)
 {
-    return state == SUPERVISOR_SERVING ? "serving" : state == SUPERVISOR_STARTING ? "starting" : "stopping";
+    return state == SUPERVISOR_SERVING    ? "serving"
+           : state == SUPERVISOR_STARTING ? "starting"
+                                          : "stopping";
 }
 
 static void ask_status(struct client *c, uint64_t id)
@@ -142,7 +145,8 @@ static void ask_status(struct client *c, uint64_t id)
     *g = (struct gathering){.client = c, .id = id, .out = json_object(), .left = 1};
     json_object_set_new(g->out, "version", json_string(POSTHUS_VERSION));
     json_object_set_new(g->out, "state", json_string(state_name(s->state)));
-    json_object_set_new(g->out, "uptime_s", json_integer((clock_boot_us() - s->begun_us) / 1000000));
+    json_object_set_new(g->out, "uptime_s",
+                        json_integer((clock_boot_us() - s->begun_us) / 1000000));
     json_object_set_new(g->out, "processes", roles);
     c->asked++;
     for (size_t i = 0; i < s->children; i++) {
@@ -151,7 +155,8 @@ static void ask_status(struct client *c, uint64_t id)
         struct msg m = {.type = MSG_STATUS_ASK, .status_ask = {calls_next_id(s->calls)}};
         json_t *role = json_object();
 
-        snprintf(one->name, sizeof one->name, k->instance ? "%s-%u" : "%s", role_name(k->role), k->instance);
+        snprintf(one->name, sizeof one->name, k->instance ? "%s-%u" : "%s", role_name(k->role),
+                 k->instance);
         one->g = g;
         json_object_set_new(role, "pid", json_integer(k->pid));
         json_object_set_new(role, "ready", json_boolean(k->ready));
@@ -159,7 +164,8 @@ static void ask_status(struct client *c, uint64_t id)
         json_object_set_new(roles, one->name, role);
         g->left++;
         if (k->chan && k->ready)
-            calls_send(s->calls, k->chan, k->role, m.status_ask.id, &m, 2000, false, on_status, one);
+            calls_send(s->calls, k->chan, k->role, m.status_ask.id, &m, 2000, false, on_status,
+                       one);
         else
             on_status(one, NULL);
     }
@@ -218,12 +224,14 @@ static void ask_directory(struct client *c, struct msg *call)
         reply(c, call->control_call.id, ERROR_TEMPORARY, false, NO_DIRECTORY);
         return;
     }
-    *one = (struct call_of){.client = c, .id = call->control_call.id, .ours = calls_next_id(s->calls),
+    *one = (struct call_of){.client = c,
+                            .id = call->control_call.id,
+                            .ours = calls_next_id(s->calls),
                             .next = s->control->calls};
     s->control->calls = one;
     c->asked++;
-    m.admin_call = (struct msg_admin_call){one->ours, call->control_call.args, call->control_call.input,
-                                           STR("operator")};
+    m.admin_call = (struct msg_admin_call){one->ours, call->control_call.args,
+                                           call->control_call.input, STR("operator")};
     calls_send(s->calls, chan, ROLE_DIRECTORY, one->ours, &m, CALL_MS, false, on_admin, one);
 }
 

@@ -22,7 +22,7 @@ struct child {
     pid_t pid; /* 0: not running */
     struct chan *chan;
     bool set_up, ready;
-    unsigned restarts, failures; /* in all; in a row before READY */
+    unsigned restarts, failures;    /* in all; in a row before READY */
     int64_t started_us, restart_us; /* CLOCK_BOOTTIME; restart_us 0: not planned */
     int64_t delay_us;
 };
@@ -67,6 +67,7 @@ void supervisor_reload(struct supervisor *s);
 /* supervisor_control.c: the control socket. */
 MUST_CHECK bool control_open(struct supervisor *s, struct error *err);
 void control_close(struct supervisor *s);
-void control_admin_part(struct supervisor *s, struct msg *m); /* an ADMIN_REPLY with more to follow */
+void control_admin_part(struct supervisor *s,
+                        struct msg *m); /* an ADMIN_REPLY with more to follow */
 
 #endif

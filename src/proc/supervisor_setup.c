@@ -16,10 +16,14 @@ static const struct {
     const char *name, *path;
     bool folder;
 } files[] = {
-    {ROLE_DIRECTORY, "db", "directory/db", false}, {ROLE_DIRECTORY, "wal", "directory/wal", false},
-    {ROLE_KEYS, "db", "keys/db", false},           {ROLE_KEYS, "wal", "keys/wal", false},
-    {ROLE_KEYS, "server-key", "keys/server.key", false}, {ROLE_RELAY, "db", "queue/db", false},
-    {ROLE_RELAY, "wal", "queue/wal", false},       {ROLE_RELAY, "large", "queue/large", true},
+    {ROLE_DIRECTORY, "db", "directory/db", false},
+    {ROLE_DIRECTORY, "wal", "directory/wal", false},
+    {ROLE_KEYS, "db", "keys/db", false},
+    {ROLE_KEYS, "wal", "keys/wal", false},
+    {ROLE_KEYS, "server-key", "keys/server.key", false},
+    {ROLE_RELAY, "db", "queue/db", false},
+    {ROLE_RELAY, "wal", "queue/wal", false},
+    {ROLE_RELAY, "large", "queue/large", true},
     {ROLE_ACCOUNTS, "accounts", "accounts", true},
 };
 
@@ -155,7 +159,9 @@ static void send_listeners(struct supervisor *s, struct child *c)
 {
     for (size_t i = 0; i < s->listening.n; i++) {
         struct listening *l = vec_at(&s->listening, i);
-        struct msg m = {.type = MSG_SETUP_LISTENER, .nfds = 1, .fd = {l->fd},
+        struct msg m = {.type = MSG_SETUP_LISTENER,
+                        .nfds = 1,
+                        .fd = {l->fd},
                         .setup_listener = {str_c(l->service)}};
 
         if (l->role == c->role)
@@ -183,7 +189,9 @@ static void send_handed(struct supervisor *s, struct child *c)
 {
     for (size_t i = 0; i < s->handed.n; i++) {
         struct handed *h = vec_at(&s->handed, i);
-        struct msg m = {.type = MSG_ACCOUNTS_CHILD, .nfds = 1, .fd = {h->fd},
+        struct msg m = {.type = MSG_ACCOUNTS_CHILD,
+                        .nfds = 1,
+                        .fd = {h->fd},
                         .accounts_child = {h->account, h->pid, h->started}};
 
         chan_send(c->chan, &m);

@@ -29,17 +29,17 @@ static const char *const steps[] = {
     CONTENT_SCHEMA
     "CREATE TABLE entry ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " transaction_id BLOB NOT NULL,"     /* what the account knows a repeat by */
-    " first_recipient TEXT NOT NULL,"    /* several entries of one transaction differ in it */
-    " recipients BLOB NOT NULL,"         /* addresses, each with a NUL behind */
-    " session TEXT NOT NULL,"            /* for `posthus trace` */
+    " transaction_id BLOB NOT NULL,"  /* what the account knows a repeat by */
+    " first_recipient TEXT NOT NULL," /* several entries of one transaction differ in it */
+    " recipients BLOB NOT NULL,"      /* addresses, each with a NUL behind */
+    " session TEXT NOT NULL,"         /* for `posthus trace` */
     " return_path TEXT NOT NULL,"
-    " trace TEXT NOT NULL,"              /* the Received line */
+    " trace TEXT NOT NULL," /* the Received line */
     " size INTEGER NOT NULL,"
     " content INTEGER NOT NULL REFERENCES content (id),"
-    " received_us INTEGER NOT NULL,"     /* wall clock */
+    " received_us INTEGER NOT NULL," /* wall clock */
     " attempts INTEGER NOT NULL DEFAULT 0,"
-    " next_us INTEGER NOT NULL,"         /* wall clock; not before */
+    " next_us INTEGER NOT NULL," /* wall clock; not before */
     " last_error TEXT NOT NULL DEFAULT '',"
     " UNIQUE (transaction_id, first_recipient)) STRICT;"
     "CREATE INDEX entry_next ON entry (next_us);",
@@ -97,12 +97,13 @@ static bool exists(struct relay *r, const struct msg_queue_add *m, bool *found, 
     return db_one_int(r->db, s, &id, found, err);
 }
 
-static bool insert(struct relay *r, const struct msg_queue_add *m, struct str recipients, int64_t content,
-                   struct error *err)
+static bool insert(struct relay *r, const struct msg_queue_add *m, struct str recipients,
+                   int64_t content, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s =
-        db_stmt(r->db, "INSERT INTO entry (transaction_id, first_recipient, recipients, session, return_path,"
-                       " trace, size, content, received_us, next_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    AUTO_STMT sqlite3_stmt *s = db_stmt(
+        r->db,
+        "INSERT INTO entry (transaction_id, first_recipient, recipients, session, return_path,"
+        " trace, size, content, received_us, next_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
     db_bind_blob(s, 1, m->transaction);
     db_bind_text(s, 2, m->recipients.v[0]);
@@ -117,8 +118,8 @@ static bool insert(struct relay *r, const struct msg_queue_add *m, struct str re
     return db_run(r->db, s, err);
 }
 
-static bool commit_entry(struct relay *r, const struct msg_queue_add *m, struct content_new **content,
-                         struct error *err)
+static bool commit_entry(struct relay *r, const struct msg_queue_add *m,
+                         struct content_new **content, struct error *err)
 {
     AUTO_TX struct db_tx tx = {0};
     struct buf recipients;
@@ -136,7 +137,8 @@ static bool commit_entry(struct relay *r, const struct msg_queue_add *m, struct 
     return ok;
 }
 
-static bool add_bytes(struct relay *r, const struct msg_queue_add *m, struct str bytes, struct error *err)
+static bool add_bytes(struct relay *r, const struct msg_queue_add *m, struct str bytes,
+                      struct error *err)
 {
     struct content_new *content = NULL;
     bool ok, found = false;
@@ -210,15 +212,17 @@ static bool delete_entry(struct relay *r, int64_t id, struct error *err)
         !db_run(r->db, del, err))
         return false;
     db_bind_int(used, 1, content);
-    if (!db_one_int(r->db, used, &n, NULL, err) || (found && n == 0 && !content_drop(r->db, content, err)))
+    if (!db_one_int(r->db, used, &n, NULL, err) ||
+        (found && n == 0 && !content_drop(r->db, content, err)))
         return false;
     return db_commit(&tx, err) && content_sweep(r->db, err);
 }
 
 static bool put_off(struct relay *r, const struct attempt *t, struct str why, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s =
-        db_stmt(r->db, "UPDATE entry SET attempts = attempts + 1, next_us = ?, last_error = ? WHERE id = ?");
+    AUTO_STMT sqlite3_stmt *s = db_stmt(
+        r->db,
+        "UPDATE entry SET attempts = attempts + 1, next_us = ?, last_error = ? WHERE id = ?");
     int64_t delay = (int64_t)r->p->config.queue_retry * 1000000;
 
     for (int64_t i = 0; i < t->attempts && delay < RETRY_MOST_US; i++)
@@ -294,14 +298,16 @@ static void try_row(struct relay *r, sqlite3_stmt *s)
         list[n++] = one;
     m.fd[0] = message_fd(r, db_col_int(s, 7), (uint64_t)db_col_int(s, 6), &err);
     if (m.fd[0] < 0) { /* one bad row is set aside and does not stop the others (LESSONS 5) */
-        log_text(LOG_ROLE_PROBLEM, str_c(t->session), "queued message %lld: %s", (long long)t->id, err.text);
+        log_text(LOG_ROLE_PROBLEM, str_c(t->session), "queued message %lld: %s", (long long)t->id,
+                 err.text);
         if (!put_off(r, t, str_c(err.text), &err))
             check_db(r);
         mem_free(t);
         return;
     }
-    m.queue_try = (struct msg_queue_try){calls_next_id(r->p->calls), db_col_str(s, 1), db_col_str(s, 3),
-                                         db_col_str(s, 4), db_col_str(s, 5), {list, n},
+    m.queue_try = (struct msg_queue_try){calls_next_id(r->p->calls), db_col_str(s, 1),
+                                         db_col_str(s, 3),           db_col_str(s, 4),
+                                         db_col_str(s, 5),           {list, n},
                                          (uint64_t)db_col_int(s, 6), (uint64_t)db_col_int(s, 8)};
     set_trying(r, 0, (uint64_t)t->id);
     process_call(r->p, ROLE_INTAKE, m.queue_try.id, &m, TRY_MS, false, on_tried, t);
@@ -334,9 +340,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
             ids[n++] = db_col_int(s, 0);
     }
     for (size_t i = 0; i < n && is_trying(r, 0) && process_peer(r->p, ROLE_INTAKE); i++) {
-        AUTO_STMT sqlite3_stmt *s =
-            db_stmt(r->db, "SELECT id, transaction_id, recipients, session, return_path, trace, size, content,"
-                           " received_us, attempts FROM entry WHERE id = ?");
+        AUTO_STMT sqlite3_stmt *s = db_stmt(
+            r->db,
+            "SELECT id, transaction_id, recipients, session, return_path, trace, size, content,"
+            " received_us, attempts FROM entry WHERE id = ?");
 
         db_bind_int(s, 1, ids[i]);
         if (!is_trying(r, (uint64_t)ids[i]) && db_next(r->db, s, &err) == DB_ROW)
@@ -351,7 +358,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 static void on_key(void *arg, struct msg *m)
 {
     struct relay *r = arg;
-    struct db_source source = {.db_fd = r->db_fd, .wal_fd = r->wal_fd, .blob_fd = r->large_fd, .generation = 1};
+    struct db_source source = {
+        .db_fd = r->db_fd, .wal_fd = r->wal_fd, .blob_fd = r->large_fd, .generation = 1};
     struct timeval t = {.tv_sec = 1};
     struct error err = {0};
 
@@ -360,7 +368,8 @@ static void on_key(void *arg, struct msg *m)
         process_give_up(r->p, &err);
     }
     memcpy(source.key, m->service_key_tell.key.p, DB_KEY_BYTES);
-    if (!lock_file(r->db_fd, &err) || !db_open(&r->db, &source, &schema, &err) || !content_sweep(r->db, &err))
+    if (!lock_file(r->db_fd, &err) || !db_open(&r->db, &source, &schema, &err) ||
+        !content_sweep(r->db, &err))
         process_give_up(r->p, &err);
     mem_wipe(source.key, sizeof source.key);
     r->tick = evtimer_new(r->p->base, on_tick, r);
@@ -441,8 +450,13 @@ static void status(void *arg, struct process_status *s)
 NORETURN void relay_main(unsigned instance)
 {
     static const struct process_ops ops = {
-        .file = take_file, .start = start, .sandboxed = sandboxed, .message = message, .drain = drain,
-        .status = status, .folder = folder,
+        .file = take_file,
+        .start = start,
+        .sandboxed = sandboxed,
+        .message = message,
+        .drain = drain,
+        .status = status,
+        .folder = folder,
     };
     struct relay r = {.db_fd = -1, .wal_fd = -1, .large_fd = -1};
 

@@ -21,8 +21,9 @@
 
 #include "store/db.h"
 
-#define VAULT_SEALS_ROLL (UINT64_C(1) << 31)                     /* time for a new generation */
-#define VAULT_SEALS_MAX (VAULT_SEALS_ROLL + (UINT64_C(1) << 30)) /* writes are refused from here   \
+#define VAULT_SEALS_ROLL (UINT64_C(1) << 31) /* time for a new generation */
+#define VAULT_SEALS_MAX                                                                            \
+    (VAULT_SEALS_ROLL + (UINT64_C(1) << 30)) /* writes are refused from here   \
                                                                   */
 
 struct vault;
