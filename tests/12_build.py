@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What src/mime/build.h writes, read by Python's email package: a few thousand random messages."""
+"""What src/compose/build.h writes, read by Python's email package: a few thousand random messages."""
 import sys
 
 import mime_build_compare

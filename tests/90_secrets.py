@@ -54,7 +54,7 @@ def test_the_parent_holds_no_derived_key_either():
         m = s.login()
         key = open(s.data + "/keys/server.key", "rb").read()
         wrap = hkdf(key, b"wrap accounts")
-        assert holds(s.pids("keys")[0], wrap), "the derivation here is not that of store/db.h"
+        assert holds(s.pids("keys")[0], wrap), "the derivation here is not that of db/db.h"
         parent = s.pids("accounts")[0]
         for label in (b"wrap accounts", b"service keys", b"service directory", b"service relay"):
             assert not holds(parent, hkdf(key, label)), label

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """After real traffic, every file that should be sealed is: no word of the mail, no known magic, every 4 KiB random by chi-square
-(store/sealed_test looks at the files)."""
+(db/sealed_test looks at the files)."""
 import glob
 import os
 
 from harness import DOMAIN, TOP, Server, main, run
 
-SEALED_TEST = os.environ.get("SEALED_TEST", TOP + "/build-test/store_sealed_test")
+SEALED_TEST = os.environ.get("SEALED_TEST", TOP + "/build-test/db_sealed_test")
 WORD = b"kvernstein"
 
 

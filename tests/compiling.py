@@ -10,7 +10,7 @@ NOT = ("_test.c", "_fuzz.c", "_check.c", "/test.c", "/replay.c", "/samples.c", "
 
 def compile_with_mime(program, *sources, flags=("-O1",), packages=()):
     """Writes `program` from sources (paths from the top of the project) and all of src/mime and src/base; returns its path."""
-    library = [f for f in glob.glob(TOP + "/src/mime/*.c") + glob.glob(TOP + "/src/base/*.c") if not f.endswith(NOT)]
+    library = [f for f in sum((glob.glob(TOP + "/src/%s/*.c" % folder) for folder in ("base", "mime", "compose")), []) if not f.endswith(NOT)]
     found = ""
     if packages:
         found = subprocess.run(["pkg-config", "--cflags", "--libs", *packages], check=True, stdout=subprocess.PIPE, text=True).stdout

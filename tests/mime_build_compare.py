@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Has Python's email package (policy.default) read what src/mime/build.h writes, and compares.
+"""Has Python's email package (policy.default) read what src/compose/build.h writes, and compares.
 
     python3 tests/mime_build_compare.py [--count N] [--seed S] [--show N]
 
@@ -21,7 +21,7 @@ from compiling import compile_with_mime
 
 
 def build(folder):
-    return compile_with_mime(folder + "/mime_build_dump", "tests/mime_build_dump.c", "src/mime/build_check.c")
+    return compile_with_mime(folder + "/mime_build_dump", "tests/mime_build_dump.c", "src/compose/build_check.c")
 
 
 def samples(program, seed, count):

@@ -1,8 +1,8 @@
-/* tests/mime_build_dump.c: random messages that src/mime/build.h writes, and what they were made
+/* tests/mime_build_dump.c: random messages that src/compose/build.h writes, and what they were made
  * of, for tests/mime_build_compare.py. Arguments: the first seed, how many. A line is a word and
  * values in hexadecimal; "bytes", the message itself, is the last one of each. */
 #include "base/encode.h"
-#include "mime/build_check.h"
+#include "compose/build_check.h"
 
 #include <stdio.h>
 

@@ -13,7 +13,7 @@
 #include "base/map.h"
 #include "mime/message.h"
 #include "proc/process.h"
-#include "store/db.h"
+#include "db/db.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -4,7 +4,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "directory/names.h"
+#include "address/address.h"
 #include "proc/memfd.h"
 
 #include <errno.h>
@@ -103,13 +103,13 @@ static bool find_mailbox(struct account *a, struct str detail, struct buf *out)
     buf_init(&want, (size_t)3 * LIMIT_SMTP_LOCAL);
     buf_init(&name, (size_t)3 * LIMIT_MAILBOX_NAME);
     buf_init(&after, LIMIT_MAILBOX_NAME);
-    name_fold(&want, detail);
+    address_fold(&want, detail);
     if (store_mailbox_find(a->store, detail, &arena, &m, &err) && is_for_senders(&m))
         buf_str(out, m.name);
     while (out->n == 0 &&
            store_mailbox_next(a->store, buf_view(&after), &arena, &m, &found, &err) && found) {
         buf_reset(&name);
-        name_fold(&name, m.name);
+        address_fold(&name, m.name);
         if (is_for_senders(&m) && str_equal(buf_view(&name), buf_view(&want)))
             buf_str(out, m.name);
         buf_reset(&after);
@@ -134,9 +134,9 @@ static void choose_mailbox(struct account *a, const struct msg_list *recipients,
         struct buf one;
 
         buf_init(&one, LIMIT_MAILBOX_NAME);
-        all = name_split(recipients->v[i], &local, &domain);
+        all = address_split(recipients->v[i], &local, &domain);
         if (all)
-            name_detail(local, &base, &detail);
+            address_detail(local, &base, &detail);
         all = all && detail.n && find_mailbox(a, detail, &one);
         if (all && out->n == 0)
             buf_str(out, buf_view(&one));

@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "directory/names.h"
-#include "mime/build.h"
+#include "address/address.h"
+#include "compose/build.h"
 
 #include <stdio.h>
 
@@ -64,7 +64,7 @@ static bool print_notice(struct buf *out, struct str name, const struct store_us
     struct buf words;
     bool ok;
 
-    if (!name_split(name, &local, &domain))
+    if (!address_split(name, &local, &domain))
         return error_set(err, ERROR_SYNTAX, "the account has no address");
     from.domain = to.domain = domain;
     to.local = local;

@@ -17,7 +17,7 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* A file descriptor that closes itself when it goes out of scope; set it to -1 to keep it. The three cleanup
- * attributes are this one, AUTO_STMT and AUTO_TX (store/db.h). */
+ * attributes are this one, AUTO_STMT and AUTO_TX (db/db.h). */
 void base_close_fd(int *fd);
 #define AUTO_FD __attribute__((cleanup(base_close_fd)))
 

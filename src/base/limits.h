@@ -40,7 +40,7 @@
 #define LIMIT_MIME_FIELD 65536 /* bytes of one field that are looked at */
 #define LIMIT_MIME_PREVIEW 256 /* bytes of UTF-8 */
 
-/* Writing messages (mime/build.h): what is printed is within what is read above. */
+/* Writing messages (compose/build.h): what is printed is within what is read above. */
 #define LIMIT_WRITE_NAME 76 /* bytes of a field's or parameter's name */
 #define LIMIT_WRITE_TEXT                                                                           \
     30000 /* bytes of an unstructured value; encoded it is a field that is read whole */
@@ -48,7 +48,7 @@
 #define LIMIT_WRITE_ID 900     /* bytes of a message id: it can not be folded, and a line has 998 */
 #define LIMIT_WRITE_DEPTH 8    /* multiparts in one another */
 
-/* Searching (mime/text.h). */
+/* Searching (text/text.h). */
 #define LIMIT_SEARCH_TEXT (1 << 20)    /* bytes of folded text of one message */
 #define LIMIT_SEARCH_PENDING (4 << 20) /* decoded bytes that wait for their charset: memory */
 #define LIMIT_SEARCH_TNEF (16 << 20)   /* bytes of one winmail.dat that are looked at: memory */

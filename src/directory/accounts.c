@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "directory/directory_int.h"
-#include "directory/names.h"
+#include "address/address.h"
 
 bool domain_find(struct directory *d, struct str name, int64_t *id, struct error *err)
 {
@@ -12,7 +12,7 @@ bool domain_find(struct directory *d, struct str name, int64_t *id, struct error
     bool found = false, ok;
 
     buf_init(&b, LIMIT_SMTP_DOMAIN + 1);
-    name_fold_domain(&b, name);
+    address_fold_domain(&b, name);
     db_bind_text(s, 1, buf_view(&b));
     ok = db_one_int(d->db, s, id, &found, err);
     buf_done(&b);
@@ -74,10 +74,10 @@ bool account_of_address(struct directory *d, struct str local, struct str domain
             return error_set(err, why.kind, "%s", why.text);
     }
     buf_init(&b, LIMIT_SMTP_PATH);
-    name_fold(&b, local);
+    address_fold(&b, local);
     if (domain.n) {
         ok = find_local(d, id, buf_view(&b), account, &found, err);
-        name_detail(buf_view(&b), &base, &detail);
+        address_detail(buf_view(&b), &base, &detail);
         if (ok && !found && base.n < b.n)
             ok = find_local(d, id, base, account, &found, err);
     }
@@ -93,7 +93,7 @@ bool account_of_name(struct directory *d, struct str name, uint64_t *account, st
 {
     struct str local, domain;
 
-    if (!name_split(name, &local, &domain))
+    if (!address_split(name, &local, &domain))
         return error_set(err, ERROR_SYNTAX, "\"%.*s\" is no address; expected name@domain",
                          STR_ARG(str_sub(name, 0, 100)));
     return account_of_address(d, local, domain, account, err);
@@ -170,13 +170,13 @@ bool address_add(struct directory *d, struct str name, uint64_t account, bool is
     int64_t id = 0;
     bool ok;
 
-    if (!name_split(name, &local, &domain))
+    if (!address_split(name, &local, &domain))
         return error_set(err, ERROR_SYNTAX, "\"%.*s\" is no address; expected name@domain",
                          STR_ARG(str_sub(name, 0, 100)));
-    if (!name_check(local, domain, err) || !domain_find(d, domain, &id, err))
+    if (!address_check(local, domain, err) || !domain_find(d, domain, &id, err))
         return false;
     buf_init(&b, (size_t)3 * LIMIT_SMTP_LOCAL); /* folding may make it longer */
-    name_fold(&b, local);
+    address_fold(&b, local);
     db_bind_int(s, 1, id);
     db_bind_text(s, 2, buf_view(&b));
     db_bind_int(s, 3, (int64_t)account);

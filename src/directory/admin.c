@@ -7,7 +7,7 @@
 #include "directory/credential.h"
 #include "directory/admin_int.h"
 #include "directory/audit.h"
-#include "directory/names.h"
+#include "address/address.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -122,7 +122,7 @@ static bool insert_domain(struct directory *d, struct str name, struct error *er
     bool ok;
 
     buf_init(&b, LIMIT_SMTP_DOMAIN);
-    name_fold_domain(&b, name);
+    address_fold_domain(&b, name);
     db_bind_text(s, 1, buf_view(&b));
     db_bind_int(s, 2, clock_wall_us());
     ok = db_run(d->db, s, &why);
@@ -137,7 +137,7 @@ static bool domain_add(struct job *j, json_t **out, struct error *err)
     AUTO_TX struct db_tx tx = {0};
     struct db *db = j->d->db;
 
-    if (!admin_want(j, 3, "domain add NAME", err) || !name_check_domain(j->args[2], err) ||
+    if (!admin_want(j, 3, "domain add NAME", err) || !address_check_domain(j->args[2], err) ||
         !db_begin(&tx, db, err) || !insert_domain(j->d, j->args[2], err) ||
         !audit_append(db, j->who, STR("domain add"), j->args[2], STR_NULL, err) ||
         !db_commit(&tx, err))
@@ -332,10 +332,10 @@ static bool account_add(struct job *j, struct error *err)
     j->names_n = 1;
     if (many != 1 && !expand_many(j, j->args[2], many, err))
         return false;
-    if (j->names_n == 0 || !name_split(j->names[0], &local, &domain))
+    if (j->names_n == 0 || !address_split(j->names[0], &local, &domain))
         return error_set(err, ERROR_SYNTAX, "\"%.*s\" is no address; expected name@domain",
                          STR_ARG(j->args[2]));
-    if (!name_check(local, domain, err) || !domain_find(j->d, domain, &id, err))
+    if (!address_check(local, domain, err) || !domain_find(j->d, domain, &id, err))
         return false;
     j->label = STR("first");
     j->first_account = j->d->next_account;
@@ -561,7 +561,7 @@ static bool account_remove(struct job *j, struct error *err)
         return false;
     buf_init(&name, 500);
     buf_init(&asked, 500);
-    name_fold_address(&asked, j->args[2]);
+    address_fold_whole(&asked, j->args[2]);
     same =
         account_name(j->d, j->account, &name, err) && str_equal(buf_view(&name), buf_view(&asked));
     if (!same)

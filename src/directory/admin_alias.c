@@ -3,7 +3,7 @@
 #include "base/limits.h"
 #include "directory/admin_int.h"
 #include "directory/audit.h"
-#include "directory/names.h"
+#include "address/address.h"
 
 bool admin_list_aliases(struct job *j, uint64_t account, json_t *into, bool targets,
                         struct error *err)
@@ -58,12 +58,12 @@ static bool delete_alias(struct job *j, struct error *err)
     int64_t id = 0;
     bool ok;
 
-    if (!name_split(j->args[2], &local, &domain))
+    if (!address_split(j->args[2], &local, &domain))
         return error_set(err, ERROR_SYNTAX, "\"%.*s\" is no address", STR_ARG(j->args[2]));
     if (!domain_find(j->d, domain, &id, err))
         return false;
     buf_init(&b, 500);
-    name_fold(&b, local);
+    address_fold(&b, local);
     db_bind_int(s, 1, id);
     db_bind_text(s, 2, buf_view(&b));
     ok = db_run(j->d->db, s, err);

@@ -4,7 +4,7 @@
 #ifndef DIRECTORY_AUDIT_H
 #define DIRECTORY_AUDIT_H
 
-#include "store/db.h"
+#include "db/db.h"
 
 #define AUDIT_HASH_BYTES 32
 

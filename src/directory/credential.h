@@ -6,7 +6,7 @@
 #define DIRECTORY_CREDENTIAL_H
 
 #include "base/buf.h"
-#include "store/db.h"
+#include "db/db.h"
 
 #define APP_PASSWORD_TEXT 33 /* 26 characters, 6 dashes, NUL */
 #define MAC_BYTES 32

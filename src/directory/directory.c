@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "directory/directory_int.h"
-#include "directory/names.h"
+#include "address/address.h"
 #include "proc/lock.h"
 
 #include <jansson.h>

@@ -4,7 +4,7 @@
 
 #include "base/map.h"
 #include "proc/process.h"
-#include "store/db.h"
+#include "db/db.h"
 
 struct hash_queue;
 struct login_state;

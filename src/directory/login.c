@@ -8,7 +8,7 @@
 #include "base/random.h"
 #include "directory/credential.h"
 #include "directory/directory_int.h"
-#include "directory/names.h"
+#include "address/address.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -450,7 +450,7 @@ static struct login *login_new(struct directory *d, struct chan *edge,
     copy(&l->tag, ask->tag);
     copy(&l->peer, ask->peer);
     buf_init(&l->user, ask->user.n + 1);
-    name_login(&l->user, ask->user);
+    address_login(&l->user, ask->user);
     return l;
 }
 
@@ -463,7 +463,7 @@ void login_ask(struct directory *d, struct chan *edge, struct msg *m)
     bool found = false, other;
 
     buf_init(&as, ask->authzid.n + 1);
-    name_login(&as, ask->authzid);
+    address_login(&as, ask->authzid);
     other = as.n && !str_equal(buf_view(&as),
                                buf_view(&l->user)); /* RFC 4616: acting as another is not offered */
     buf_done(&as);

@@ -4,7 +4,7 @@
 static const char *const steps[] = {
     "CREATE TABLE domain ("
     " id INTEGER PRIMARY KEY,"
-    " name TEXT NOT NULL UNIQUE," /* lower case, A-labels (directory/names.h) */
+    " name TEXT NOT NULL UNIQUE," /* lower case, A-labels (address/address.h) */
     " created_us INTEGER NOT NULL) STRICT;"
 
     "CREATE TABLE account ("

@@ -8,7 +8,7 @@
 #include "keys/wrap.h"
 #include "proc/lock.h"
 #include "proc/process.h"
-#include "store/db.h"
+#include "db/db.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +17,7 @@ static const char *const steps[] = {
     "CREATE TABLE key ("
     " account INTEGER PRIMARY KEY," /* the account's number */
     " wrapped BLOB NOT NULL,"       /* keys/wrap.h */
-    " generation INTEGER NOT NULL," /* of the account's files, store/vault.h */
+    " generation INTEGER NOT NULL," /* of the account's files, db/vault.h */
     " created_us INTEGER NOT NULL"  /* wall clock */
     ") STRICT;",
 };

@@ -2,7 +2,7 @@
 #include "main/main.h"
 
 #include "net/tls.h"
-#include "proc/datadir.h"
+#include "supervisor/datadir.h"
 
 #include <stdio.h>
 #include <string.h>

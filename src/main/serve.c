@@ -8,9 +8,9 @@
 #include "edge/edge.h"
 #include "intake/intake.h"
 #include "keys/keys.h"
-#include "proc/datadir.h"
+#include "supervisor/datadir.h"
 #include "proc/roles.h"
-#include "proc/supervisor.h"
+#include "supervisor/supervisor.h"
 #include "relay/relay.h"
 
 #include <stdio.h>

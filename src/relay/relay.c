@@ -1,6 +1,6 @@
 /* relay/relay.c: the queue for local redelivery.
  *
- * An entry is a row, valid or not there; its message is a content like any other (store/content.h). An entry is tried after
+ * An entry is a row, valid or not there; its message is a content like any other (db/content.h). An entry is tried after
  * queue-retry seconds, then after twice as long, up to an hour, for ever: what got 250 is never given up here (the operator
  * sees its age in `posthus status`). It goes back to intake by the message and the transaction that it came with, so the
  * account takes it once; it is removed when intake says so. */
@@ -12,7 +12,7 @@
 #include "proc/lock.h"
 #include "proc/memfd.h"
 #include "proc/process.h"
-#include "store/content.h"
+#include "db/content.h"
 
 #include <errno.h>
 #include <fcntl.h>

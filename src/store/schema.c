@@ -1,10 +1,10 @@
 /* store/schema.c: the schema of an account, whole. A change is a new step at the end, never an edit
- * (store/db.h). Columns marked "derived" can be recomputed from the others and from contents;
+ * (db/db.h). Columns marked "derived" can be recomputed from the others and from contents;
  * store_check does it. Times are microseconds since 1970 UTC; a modseq is a value of
  * account.modseq. */
 #include "store/schema.h"
 
-#include "store/content.h"
+#include "db/content.h"
 
 static const char step_1[] = CONTENT_SCHEMA
     /* One row: the account's clock and sums. */

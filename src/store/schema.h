@@ -3,7 +3,7 @@
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
 
-#include "store/db.h"
+#include "db/db.h"
 
 extern const struct db_schema store_schema;
 

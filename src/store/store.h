@@ -1,7 +1,7 @@
 /* store/store.h: the mail of one account, in one database.
  *
  * Mailboxes hold placements; a placement puts an email into a mailbox under a UID with its flags;
- * an email is a content (store/content.h) with the prefix that we add in front (Return-Path,
+ * an email is a content (db/content.h) with the prefix that we add in front (Return-Path,
  * Received) and what was understood of it once, at its arrival. A message on the wire is the prefix
  * followed by the content: all offsets and sizes here count both.
  *
@@ -24,7 +24,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/vec.h"
-#include "store/db.h"
+#include "db/db.h"
 
 /* System flags, as bits (RFC 9051 section 2.3.2). Keywords are words, sorted, with one space
  * between, as one slice. */

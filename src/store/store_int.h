@@ -3,7 +3,7 @@
 #ifndef STORE_STORE_INT_H
 #define STORE_STORE_INT_H
 
-#include "store/content.h"
+#include "db/content.h"
 #include "store/store.h"
 
 struct store {

@@ -1,0 +1,13 @@
+/* compose/build_int.h: what the two files of build.h share. */
+#ifndef COMPOSE_BUILD_INT_H
+#define COMPOSE_BUILD_INT_H
+
+#include "compose/build.h"
+
+/* Keeps the first error. */
+PRINTF_LIKE(3, 4)
+void mime_writer_fail(struct mime_writer *w, enum error_kind kind, const char *fmt, ...);
+/* A run of MIME token characters (RFC 2045 section 5.1), ASCII only, not empty. */
+bool mime_is_token(struct str s);
+
+#endif
