@@ -1,6 +1,7 @@
 /* account/account.c: the life of one account's process (DESIGN, Processes; RATIONALE 2): its descriptors and nothing else, new
  * random numbers, the sandbox, the key over a socket of its own, and only then the first byte of the account. */
 #include "account/account_int.h"
+#include "account/files.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -13,6 +14,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -21,22 +23,20 @@
 #define KEY_MS 10000
 #define UPKEEP_AFTER_US 500000
 #define UPKEEP_EVERY_US (INT64_C(600) * 1000000)
-#define FILES_MOST 4096
-#define MEMORY_MOST (2ULL << 30)
+#define UPKEEP_STEP_US 5000
+#define SECOND_US 1000000
 
 void account_used(struct account *a)
 {
-    struct timeval second = {.tv_sec = 1};
-
     a->used_us = clock_boot_us();
     if (a->resting)
-        evtimer_add(a->idle, &second);
+        timer_set(&a->idle, SECOND_US);
     a->resting = false;
 }
 
 void account_fail(struct account *a, const struct error *err)
 {
-    struct msg m = {.type = MSG_ACCOUNT_FAILED, .account_failed = {err->kind, str_c(err->text)}};
+    struct msg m = {.type = MSG_ACCOUNT_FAILED, .account_failed = {msg_error_of(err)}};
 
     chan_send(a->parent, &m);
     chan_flush(a->parent, 1000);
@@ -60,7 +60,7 @@ void account_check_store(struct account *a)
 /* Everything but these goes: other accounts' channels, the parent's loop, its signals. */
 static void close_others(const struct account_birth *b)
 {
-    int keep[] = {PROCESS_FD_LOG, b->parent, b->keys, b->db, b->wal, b->large};
+    int keep[] = {b->log, b->parent, b->keys, b->folder};
     unsigned from = 3;
 
     for (size_t i = 0; i < ARRAY_LEN(keep); i++) /* sorted, so that the gaps can be closed */
@@ -95,8 +95,8 @@ static bool receive_key(int fd, struct db_source *source, struct error *err)
     arena_init(&arena, LIMIT_MSG_BYTES);
     if (!msg_parse(str_of(bytes, (size_t)n), &arena, &m, err) || m.type != MSG_ACCOUNT_KEY) {
         error_set(err, ERROR_INTERNAL, "something else than a key came");
-    } else if (m.account_key.kind) {
-        error_set(err, (enum error_kind)m.account_key.kind, "%.*s", STR_ARG(m.account_key.text));
+    } else if (msg_error_take(&m.account_key.error, err)) {
+        ok = false;
     } else if (m.account_key.key.n == DB_KEY_BYTES) {
         memcpy(source->key, m.account_key.key.p, DB_KEY_BYTES);
         source->generation = (uint32_t)m.account_key.generation;
@@ -107,16 +107,22 @@ static bool receive_key(int fd, struct db_source *source, struct error *err)
     return ok;
 }
 
-static bool enter(const struct account_birth *b, struct error *err)
+/* Its files, the lock on them, the walls, the key. */
+static bool be_born(const struct account_birth *b, struct db_source *source, struct error *err)
 {
+    struct account_files files;
     struct sandbox s = {.role = ROLE_ACCOUNT,
                         .filter = b->filter,
-                        .folder = b->large,
                         .landlock_abi = b->landlock_abi,
                         .required = b->sandbox_required,
-                        .limits = {FILES_MOST, MEMORY_MOST}};
+                        .descriptors = role_row(ROLE_ACCOUNT)->descriptors.fixed};
 
-    return sandbox_enter(&s, err);
+    if (!account_files_open(b->folder, b->account, &files, err))
+        return false;
+    close(b->folder);
+    *source = (struct db_source){.db_fd = files.db, .wal_fd = files.wal, .blob_fd = files.large};
+    s.folder = files.large;
+    return lock_file(files.db, err) && sandbox_enter(&s, err) && receive_key(b->keys, source, err);
 }
 
 bool account_open_store(struct account *a)
@@ -153,21 +159,44 @@ static void note_change(void *arg)
     a->changing = true;
 }
 
-static NORETURN void end(struct account *a)
+static NORETURN void account_end(struct account *a)
 {
     deliver_now(a);
     store_close(a->store);
     _exit(0);
 }
 
-static void start_session(struct account *a, struct msg *m)
+static const struct account_service *service_of(struct str name)
 {
+    for (size_t i = 0; i < account_services_n; i++)
+        if (str_equal(str_c(account_services[i].name), name))
+            return &account_services[i];
+    return NULL;
+}
+
+static bool any_busy(const struct account *a)
+{
+    for (size_t i = 0; i < account_services_n; i++)
+        if (account_services[i].is_busy && account_services[i].is_busy(a))
+            return true;
+    return false;
+}
+
+static void end_sessions(struct account *a, uint64_t credential, const char *words)
+{
+    for (size_t i = 0; i < account_services_n; i++)
+        if (account_services[i].end)
+            account_services[i].end(a, credential, words);
+}
+
+static void take_session(struct account *a, struct msg *m)
+{
+    const struct account_service *service = service_of(m->session_start.service);
     int fd = m->fd[0];
 
-    if (m->nfds != 1)
-        return;
-    m->fd[0] = -1;
     a->started++;
+    if (m->nfds != 1 || !service)
+        return;
     a->config.quota = m->session_start.quota;
     a->subaddress = m->session_start.subaddress;
     if (a->name.n == 0)
@@ -179,33 +208,63 @@ static void start_session(struct account *a, struct msg *m)
     if (a->quota_level < 0)
         notice_quota(a);
     store_on_change(a->store, note_change, a);
-    if (str_equal(m->session_start.service, STR("deliver")))
-        deliver_start(a, fd);
-    else if (str_equal(m->session_start.service, STR("reserve")))
-        reserve_start(a, fd);
-    else if (str_equal(m->session_start.service, STR("settings")))
-        close(fd); /* they came with it */
-    else if (str_equal(m->session_start.service, STR("check")))
-        check_start(a, fd);
-    else
-        session_start(a, fd, &m->session_start);
+    m->fd[0] = -1;
+    service->start(a, fd, &m->session_start);
+}
+
+static void take_settings(struct account *a, const struct msg_account_settings *m)
+{
+    a->idle_s = m->idle_s;
+    a->config.retention_us =
+        m->retention_days ? (int64_t)m->retention_days * 86400 * SECOND_US : -1;
+    if (a->store)
+        store_set_retention(a->store, a->config.retention_us);
+    log_set_debug(m->log_debug);
+}
+
+static void take_sessions_stop(struct account *a, const struct msg_sessions_stop *m)
+{
+    char words[200];
+
+    snprintf(words, sizeof words, "%.*s", STR_ARG(m->text));
+    end_sessions(a, m->credential, words);
+}
+
+static void take_stop(struct account *a)
+{
+    a->stopping = true;
+    deliver_now(a);
+    end_sessions(a, 0, "the server is restarting; reconnect in a moment");
+    if (!session_is_busy(a))
+        account_end(a);
 }
 
 static void on_parent(void *arg, struct chan *c, struct msg *m)
 {
     struct account *a = arg;
+    struct asked asked;
 
-    (void)c;
-    if (!m) { /* the parent was killed: what is committed stays, and a successor waits for our lock */
-        end(a);
-    } else if (m->type == MSG_SESSION_START) {
-        start_session(a, m);
-    } else if (m->type == MSG_ACCOUNT_STOP) {
-        a->stopping = true;
-        deliver_now(a);
-        sessions_end(a, "the server is restarting; reconnect in a moment");
-        if (!a->sessions)
-            end(a);
+    if (!m) /* the parent was killed: what is committed stays, and a successor waits for our lock */
+        account_end(a);
+    switch (m->type) {
+    case MSG_SESSION_START:
+        take_session(a, m);
+        break;
+    case MSG_SESSIONS_STOP:
+        take_sessions_stop(a, &m->sessions_stop);
+        break;
+    case MSG_ACCOUNT_SETTINGS:
+        take_settings(a, &m->account_settings);
+        break;
+    case MSG_ACCOUNT_PING_ASK:
+        asked_take(&asked, c, m);
+        tell_account_ping(&asked, &(struct msg_account_ping_tell){0}, -1);
+        break;
+    case MSG_ACCOUNT_STOP:
+        take_stop(a);
+        break;
+    default:
+        break;
     }
 }
 
@@ -227,29 +286,26 @@ static bool upkeep(struct account *a, int64_t now)
     return false;
 }
 
-static void on_idle(evutil_socket_t fd, short what, void *arg)
+static void on_idle(void *arg)
 {
     struct account *a = arg;
     struct msg m = {.type = MSG_ACCOUNT_IDLE, .account_idle = {a->started}};
-    int64_t now = clock_boot_us(), left = (int64_t)a->idle_s * 1000000 - (now - a->used_us);
-    int64_t next = 1000000;
+    int64_t now = clock_boot_us(), left = (int64_t)a->idle_s * SECOND_US - (now - a->used_us);
+    int64_t next = SECOND_US;
 
-    (void)fd, (void)what;
-    if (a->stopping && !a->sessions)
-        end(a);
+    if (a->stopping && !session_is_busy(a))
+        account_end(a);
     if (upkeep(a, now)) {
-        next = 5000;
-    } else if (a->upkeep_us > a->used_us && (a->sessions || !deliver_idle(a))) {
+        next = UPKEEP_STEP_US;
+    } else if (a->upkeep_us > a->used_us && (session_is_busy(a) || a->pending.n)) {
         a->resting = true;
         next = UPKEEP_EVERY_US;
-    } else if (!a->sessions && left <= 0 && !reserve_any()) {
+    } else if (left <= 0 && !any_busy(a)) {
         chan_send(a->parent, &m);
-    } else if (!a->sessions && a->upkeep_us > a->used_us) {
+    } else if (!session_is_busy(a) && left > 0 && a->upkeep_us > a->used_us) {
         next = left;
     }
-    struct timeval t = {.tv_sec = next / 1000000, .tv_usec = next % 1000000};
-
-    evtimer_add(a->idle, &t);
+    timer_set(&a->idle, next);
 }
 
 static void on_deliver(evutil_socket_t fd, short what, void *arg)
@@ -258,43 +314,58 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
     deliver_now(arg);
 }
 
-void account_live(const struct account_birth *b)
+/* The loop, with a second priority for what comes after all messages that have arrived were read. */
+static struct event_base *loop_create(void)
 {
-    struct account a = {.number = b->account,
-                        .idle_s = b->idle_s,
-                        .quota_level = -1,
-                        .source = {.db_fd = b->db, .wal_fd = b->wal, .blob_fd = b->large}};
-    struct timeval second = {.tv_sec = 1};
-    struct event_config *ec;
-    struct error err = {0};
-    sigset_t none;
-    bool ok;
+    struct event_config *ec = event_config_new();
+    struct event_base *base;
 
+    event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
+    base = event_base_new_with_config(ec);
+    event_config_free(ec);
+    if (!base)
+        fatal("libevent gives no loop");
+    event_base_priority_init(base, 2);
+    return base;
+}
+
+/* What fork has left of the parent goes: its other channels, its generator, its name, its signals. */
+static void leave_parent(const struct account_birth *b)
+{
+    sigset_t none;
+
+    log_to_socket(b->log);
     close_others(b);
     db_after_fork();
     log_init("account");
     prctl(PR_SET_NAME, "account", 0, 0, 0);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    a.config.retention_us = b->retention_days ? (int64_t)b->retention_days * 86400 * 1000000 : -1;
-    ec = event_config_new();
-    event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
-    a.base = event_base_new_with_config(ec);
-    event_config_free(ec);
-    event_base_priority_init(a.base, 2);
-    ok = lock_file(b->db, &err) && enter(b, &err) && receive_key(b->keys, &a.source, &err);
+}
+
+void account_live(const struct account_birth *b)
+{
+    struct account a = {.number = b->account, .idle_s = b->idle_s, .quota_level = -1};
+    struct error err = {0};
+    bool ok;
+
+    leave_parent(b);
+    a.config.retention_us = b->retention_days ? (int64_t)b->retention_days * 86400 * SECOND_US : -1;
+    a.base = loop_create();
+    a.timers = timers_create(a.base);
+    ok = be_born(b, &a.source, &err);
     close(b->keys);
     a.parent = chan_create(a.base, b->parent, ROLE_ACCOUNT, ROLE_ACCOUNTS, on_parent, &a);
     if (!ok)
         account_fail(&a, &err);
     buf_init(&a.name, LIMIT_USER_NAME);
     account_used(&a);
-    a.idle = evtimer_new(a.base, on_idle, &a);
+    timer_init(&a.idle, a.timers, on_idle, &a);
     a.deliver = event_new(a.base, -1, 0, on_deliver, &a);
     event_priority_set(a.deliver,
                        1); /* after all messages that have come were read: one commit for them */
     a.changed = event_new(a.base, -1, 0, on_changed, &a);
-    evtimer_add(a.idle, &second);
+    timer_set(&a.idle, SECOND_US);
     event_base_dispatch(a.base);
-    end(&a);
+    account_end(&a);
 }

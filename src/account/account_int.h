@@ -4,29 +4,32 @@
 
 #include "account/account.h"
 #include "base/buf.h"
-#include "proc/chan.h"
+#include "base/list.h"
+#include "net/timer.h"
+#include "proc/call.h"
 #include "store/store.h"
 
 #include <event2/event.h>
 
-#define SLICE_US 20000 /* no piece of work holds the loop longer (DESIGN, Processes) */
-
-struct delivering;
-struct session;
+#define SLICE_US                                                                                   \
+    20000 /* no piece of work holds the loop longer (docs/design.md, "Processes and walls") */
 
 struct account {
     uint64_t number;
     struct event_base *base;
+    struct timers *timers;
     struct chan *parent;
     struct store *store;
     struct db_source source;
     struct store_config config;
-    struct session *sessions;
-    struct delivering *deliverers;
-    struct event *idle, *deliver, *changed;
-    uint64_t started;  /* SESSION_STARTs seen */
-    int64_t used_us;   /* when there was work last */
-    int64_t upkeep_us; /* when upkeep was done with last */
+    struct list sessions; /* session.c: of struct session */
+    struct list links;    /* link.c: of struct role_link */
+    struct list pending;  /* deliver.c: of struct pending: what has come and is not answered */
+    struct timer idle;
+    struct event *deliver, *changed; /* events, as they have priorities */
+    uint64_t started;                /* SESSION_STARTs seen */
+    int64_t used_us;                 /* when there was work last */
+    int64_t upkeep_us;               /* when upkeep was done with last */
     uint64_t idle_s;
     bool stopping, changing;
     bool subaddress; /* mail to name+folder goes to that folder, where there is one */
@@ -44,21 +47,51 @@ void account_check_store(struct account *a);
 /* Something was done. */
 void account_used(struct account *a);
 
+/* What an account's process is asked for, by the name that SESSION_START carries. */
+struct account_service {
+    const char *name;
+    /* Takes fd: one more of this service. */
+    void (*start)(struct account *a, int fd, const struct msg_session_start *m);
+    /* Whether it keeps the process from ending; NULL: never. */
+    bool (*is_busy)(const struct account *a);
+    /* Ends those that this credential (0: any) has opened, saying why; NULL: there is nothing to end. */
+    void (*end)(struct account *a, uint64_t credential, const char *words);
+};
+extern const struct account_service account_services[];
+extern const size_t account_services_n;
+
 /* session.c: IMAP sessions over a stream of plain bytes from the edge. */
 void session_start(struct account *a, int fd, const struct msg_session_start *m);
+bool session_is_busy(const struct account *a);
+void session_end_all(struct account *a, uint64_t credential, const char *words);
 void sessions_changed(struct account *a); /* the store did */
-void sessions_end(struct account *a, const char *words);
 
-/* deliver.c: deliveries from intake, and the check, over channels. */
-void deliver_start(struct account *a, int fd);
-void check_start(struct account *a, int fd);
-bool deliver_idle(const struct account *a);
+/* link.c: channels from roles of ours. */
+struct role_link { /* a channel from one of them */
+    struct list_node node;
+    struct account *a;
+    struct chan *chan;
+    struct list reserved; /* reserve.c: of struct reserved: what it has reserved */
+};
+void link_start_intake(struct account *a, int fd, const struct msg_session_start *m);
+void link_start_directory(struct account *a, int fd, const struct msg_session_start *m);
+/* Whether messages are on their way to be committed, or room is reserved for some. */
+bool link_is_busy(const struct account *a);
+
+/* deliver.c: deliveries from intake. */
+void deliver_take(struct role_link *k, struct msg *m);
 /* Commits what has come and has not been answered. */
 void deliver_now(struct account *a);
 
-/* reserve.c: room for messages on their way, over channels from the directory. */
-void reserve_start(struct account *a, int fd);
-bool reserve_any(void);
+/* check.c: `posthus account check`. */
+void check_take(struct role_link *k, const struct msg *m);
+
+/* reserve.c: room for messages on their way. */
+void reserve_take(struct role_link *k, const struct msg *m);
+void reserve_give_back(struct role_link *k, struct str session);
+/* The channel is gone, and with it what it has reserved. */
+void reserve_drop(struct role_link *k);
+bool reserve_any(const struct account *a);
 
 /* notice.c: tells the owner by mail when 80 and 95 per cent of the quota are used. Within a batch or without. */
 void notice_quota(struct account *a);

@@ -7,23 +7,11 @@
 #include "address/address.h"
 #include "proc/memfd.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #define BATCH_MOST 64
 
-struct delivering { /* a channel from intake */
-    struct delivering *next, **at;
-    struct account *a;
-    struct chan *chan;
-};
-
 struct pending { /* one message that has come and is not answered */
-    struct pending *next;
-    struct delivering *from; /* NULL: its channel ended */
-    uint64_t id;
+    struct list_node node;
+    struct asked asked;
     struct buf transaction, session, prefix;
     struct buf mailbox; /* where to; empty: INBOX */
     struct str bytes;   /* mapped */
@@ -31,13 +19,11 @@ struct pending { /* one message that has come and is not answered */
     struct error err;
 };
 
-static struct pending *first, **last = &first;
-static size_t waiting;
-
 static void pending_free(struct pending *p)
 {
-    if (p->bytes.n)
-        munmap((void *)(uintptr_t)p->bytes.p, p->bytes.n);
+    list_remove(&p->node);
+    asked_forget(&p->asked);
+    memfd_unmap(p->bytes);
     buf_done(&p->transaction);
     buf_done(&p->session);
     buf_done(&p->prefix);
@@ -45,37 +31,8 @@ static void pending_free(struct pending *p)
     mem_free(p);
 }
 
-static void answer(struct delivering *d, uint64_t id, const struct error *err)
-{
-    struct msg m = {.type = MSG_DELIVERED, .delivered = {.id = id}};
-
-    if (err && err->kind) {
-        m.delivered.kind = err->kind;
-        m.delivered.text = str_c(err->text);
-    }
-    if (d)
-        chan_send(d->chan, &m);
-}
-
-/* A received memfd is hostile: only one that nobody can change any more, of the size that was said, is mapped. */
-static bool map_message(int fd, uint64_t size, struct str *out, struct error *err)
-{
-    void *p;
-
-    *out = STR_NULL;
-    if (!memfd_is_sealed(fd, size))
-        return error_set(err, ERROR_INTERNAL, "a message that is not sealed, or not of its size");
-    if (size == 0)
-        return true;
-    p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-    if (p == MAP_FAILED)
-        return error_set(err, ERROR_TEMPORARY, "no memory for the message");
-    *out = str_of(p, size);
-    return true;
-}
-
 /* What we add in front of the sender's bytes (RFC 5321 section 4.4), beside which it is stored. */
-static void print_prefix(struct pending *p, const struct msg_deliver *m)
+static void print_prefix(struct pending *p, const struct msg_deliver_ask *m)
 {
     buf_init(&p->prefix, 8192);
     buf_printf(&p->prefix, "Return-Path: <%.*s>\r\n", STR_ARG(m->return_path));
@@ -146,31 +103,30 @@ static void choose_mailbox(struct account *a, const struct msg_list *recipients,
         buf_reset(out);
 }
 
-static void take_delivery(struct delivering *d, struct msg *m)
+void deliver_take(struct role_link *k, struct msg *m)
 {
+    const struct msg_deliver_ask *ask = &m->deliver_ask;
+    struct account *a = k->a;
     struct pending *p = mem_zalloc(sizeof *p);
 
-    p->from = d;
-    p->id = m->deliver.id;
-    p->received_us = (int64_t)m->deliver.received;
+    asked_take(&p->asked, k->chan, m);
+    list_append(&a->pending, &p->node);
+    p->received_us = (int64_t)ask->received;
     buf_init(&p->transaction, 64);
-    buf_str(&p->transaction, m->deliver.transaction);
+    buf_str(&p->transaction, ask->transaction);
     buf_init(&p->session, 64);
-    buf_str(&p->session, m->deliver.session);
-    print_prefix(p, &m->deliver);
+    buf_str(&p->session, ask->session);
+    print_prefix(p, ask);
     buf_init(&p->mailbox, LIMIT_MAILBOX_NAME);
-    choose_mailbox(d->a, &m->deliver.recipients, &p->mailbox);
+    choose_mailbox(a, &ask->recipients, &p->mailbox);
     if (m->nfds != 1 || p->transaction.overflow || p->transaction.n == 0 || p->prefix.overflow)
         error_set(&p->err, ERROR_INTERNAL, "a delivery without its message");
     else
-        (void)!map_message(m->fd[0], m->deliver.size, &p->bytes, &p->err);
-    *last = p;
-    last = &p->next;
-    waiting++;
-    if (waiting >= BATCH_MOST)
-        deliver_now(d->a);
+        (void)!memfd_map(m->fd[0], ask->size, &p->bytes, &p->err);
+    if (a->pending.n >= BATCH_MOST)
+        deliver_now(a);
     else
-        event_active(d->a->deliver, EV_TIMEOUT, 0);
+        event_active(a->deliver, EV_TIMEOUT, 0);
 }
 
 static void deliver_one(struct account *a, struct pending *p)
@@ -196,21 +152,28 @@ static void log_delivered(struct account *a, const struct pending *p)
     log_end(&l);
 }
 
+static void pending_answer(struct account *a, struct pending *p, const struct error *of_all)
+{
+    const struct error *err = of_all->kind ? of_all : &p->err;
+
+    if (err->kind == ERROR_NONE)
+        log_delivered(a, p);
+    tell_deliver(&p->asked, &(struct msg_deliver_tell){.error = msg_error_of(err)}, -1);
+    pending_free(p);
+}
+
 void deliver_now(struct account *a)
 {
-    struct pending *all = first;
+    struct pending *p;
     struct error err = {0};
 
-    if (!all)
+    if (a->pending.n == 0)
         return;
-    first = NULL;
-    last = &first;
-    waiting = 0;
     account_used(a);
     if (!store_batch_begin(a->store, &err)) {
         account_check_store(a);
     } else {
-        for (struct pending *p = all; p; p = p->next)
+        LIST_EACH(p, &a->pending, node)
             deliver_one(a, p);
         notice_quota(a);
         if (!store_batch_commit(a->store, &err))
@@ -218,93 +181,6 @@ void deliver_now(struct account *a)
         else
             err.kind = ERROR_NONE;
     }
-    while (all) {
-        struct pending *next = all->next;
-
-        if (err.kind)
-            all->err = err;
-        if (all->err.kind == ERROR_NONE)
-            log_delivered(a, all);
-        answer(all->from, all->id, &all->err);
-        pending_free(all);
-        all = next;
-    }
-}
-
-bool deliver_idle(const struct account *a)
-{
-    (void)a;
-    return waiting == 0;
-}
-
-static void on_intake(void *arg, struct chan *c, struct msg *m)
-{
-    struct delivering *d = arg;
-
-    if (m && m->type == MSG_DELIVER) {
-        take_delivery(d, m);
-        return;
-    }
-    if (m)
-        return;
-    for (struct pending *p = first; p; p = p->next)
-        if (p->from == d)
-            p->from = NULL;
-    *d->at = d->next;
-    if (d->next)
-        d->next->at = d->at;
-    chan_destroy(c);
-    mem_free(d);
-}
-
-void deliver_start(struct account *a, int fd)
-{
-    struct delivering *d = mem_zalloc(sizeof *d);
-
-    *d = (struct delivering){.next = a->deliverers, .at = &a->deliverers, .a = a};
-    if (d->next)
-        d->next->at = &d->next;
-    a->deliverers = d;
-    d->chan = chan_create(a->base, fd, ROLE_ACCOUNT, ROLE_INTAKE, on_intake, d);
-}
-
-/* ---- `posthus account check` ---- */
-
-static void check(struct account *a, struct chan *c, const struct msg_check_ask *ask)
-{
-    struct buf report;
-    struct error err = {0};
-    uint64_t differences = 0;
-    struct msg m = {.type = MSG_CHECK_TELL, .check_tell = {.id = ask->id}};
-
-    buf_init(&report, 4 << 20);
-    if (!store_check(a->store, ask->repair, &report, &differences, &err)) {
-        m.check_tell.kind = err.kind;
-        buf_printf(&report, "%s\n", err.text);
-    } else if (differences && !ask->repair) {
-        m.check_tell.kind = ERROR_CONFLICT;
-    }
-    buf_printf(&report, "%llu differences%s\n", (unsigned long long)differences,
-               differences && ask->repair ? ", repaired" : "");
-    m.check_tell.text = str_sub(buf_view(&report), 0, 60000);
-    chan_send(c, &m);
-    chan_flush(c, 1000);
-    buf_done(&report);
-    account_check_store(a);
-}
-
-static void on_check(void *arg, struct chan *c, struct msg *m)
-{
-    struct account *a = arg;
-
-    account_used(a);
-    if (m && m->type == MSG_CHECK_ASK)
-        check(a, c, &m->check_ask);
-    else if (!m)
-        chan_destroy(c);
-}
-
-void check_start(struct account *a, int fd)
-{
-    chan_create(a->base, fd, ROLE_ACCOUNT, ROLE_DIRECTORY, on_check, a);
+    while ((p = LIST_FIRST(&a->pending, struct pending, node)))
+        pending_answer(a, p, &err);
 }

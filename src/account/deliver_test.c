@@ -4,6 +4,8 @@
 #include "base/test.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
@@ -41,12 +43,12 @@ static void only_a_sealed_message_of_its_size_is_mapped(void)
         int fd = memfd("hello", rows[i].seals);
         struct error err = {0};
         struct str bytes;
-        bool ok = map_message(fd, rows[i].size, &bytes, &err);
+        bool ok = memfd_map(fd, rows[i].size, &bytes, &err);
 
         CHECK_ROW(ok == rows[i].ok, rows[i].what);
         if (ok) {
             CHECK_STR(bytes, STR("hello"));
-            munmap((void *)(uintptr_t)bytes.p, bytes.n);
+            memfd_unmap(bytes);
         }
         close(fd);
     }
@@ -58,7 +60,7 @@ static void an_empty_message_is_no_mapping(void)
     struct str bytes = STR("x");
     struct error err;
 
-    CHECK(map_message(fd, 0, &bytes, &err) && bytes.n == 0);
+    CHECK(memfd_map(fd, 0, &bytes, &err) && bytes.n == 0);
     close(fd);
 }
 
@@ -69,7 +71,7 @@ static void a_pipe_is_no_message(void)
     int fd[2];
 
     CHECK(pipe(fd) == 0);
-    CHECK(!map_message(fd[0], 5, &bytes, &err));
+    CHECK(!memfd_map(fd[0], 5, &bytes, &err));
     close(fd[0]);
     close(fd[1]);
 }

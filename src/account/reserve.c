@@ -1,63 +1,66 @@
 /* account/reserve.c: room that messages on their way have reserved, told by the directory over channels. What a channel has
- * reserved ends with it: there is nothing that could be left behind. */
+ * reserved ends with it: there is nothing that could be left over. */
 #include "account/account_int.h"
 
 struct reserved {
-    struct reserved *next;
-    struct reserver *from;
+    struct list_node node;
     struct buf session;
     uint64_t size;
 };
 
-static struct reserved *all; /* one account a process */
-
-struct reserver {
-    struct account *a;
-};
-
 /* What others than this session have reserved. */
-static uint64_t reserved_by_others(struct str session)
+static uint64_t reserved_by_others(const struct account *a, struct str session)
 {
+    const struct role_link *k;
+    const struct reserved *r;
     uint64_t n = 0;
 
-    for (const struct reserved *r = all; r; r = r->next)
-        if (!str_equal(buf_view(&r->session), session))
-            n += r->size;
+    LIST_EACH(k, &a->links, node)
+        LIST_EACH(r, &k->reserved, node)
+            if (!str_equal(buf_view(&r->session), session))
+                n += r->size;
     return n;
 }
 
-static void forget(struct reserver *from, struct str session, bool any_session)
+static void reserved_free(struct reserved *r)
 {
-    struct reserved **at = &all;
-
-    while (*at) {
-        struct reserved *r = *at;
-
-        if (r->from == from && (any_session || str_equal(buf_view(&r->session), session))) {
-            *at = r->next;
-            buf_done(&r->session);
-            mem_free(r);
-        } else {
-            at = &r->next;
-        }
-    }
+    list_remove(&r->node);
+    buf_done(&r->session);
+    mem_free(r);
 }
 
-static void keep(struct reserver *from, struct str session, uint64_t size)
+void reserve_give_back(struct role_link *k, struct str session)
+{
+    struct reserved *r, *next;
+
+    LIST_EACH_SAFE(r, next, &k->reserved, node)
+        if (str_equal(buf_view(&r->session), session))
+            reserved_free(r);
+}
+
+void reserve_drop(struct role_link *k)
+{
+    struct reserved *r;
+
+    while ((r = LIST_FIRST(&k->reserved, struct reserved, node)))
+        reserved_free(r);
+}
+
+static void reserved_keep(struct role_link *k, struct str session, uint64_t size)
 {
     struct reserved *r = mem_zalloc(sizeof *r);
 
-    forget(from, session, false); /* several recipients of one message that lead here are one */
-    *r = (struct reserved){.next = all, .from = from, .size = size};
+    reserve_give_back(k, session); /* several recipients of one message that lead here are one */
+    r->size = size;
     buf_init(&r->session, 64);
     buf_str(&r->session, session);
-    all = r;
+    list_append(&k->reserved, &r->node);
 }
 
 /* Whether it fits besides what is there and what others have reserved. */
-static bool fits(struct account *a, const struct msg_reserve_ask *ask, struct error *err)
+static bool has_room(struct account *a, const struct msg_reserve_ask *ask, struct error *err)
 {
-    uint64_t others = reserved_by_others(ask->session), size = ask->size ? ask->size : 1;
+    uint64_t others = reserved_by_others(a, ask->session), size = ask->size ? ask->size : 1;
     struct store_usage usage;
 
     if (ask->quota == 0)
@@ -72,46 +75,29 @@ static bool fits(struct account *a, const struct msg_reserve_ask *ask, struct er
     return true;
 }
 
-static void take_ask(struct reserver *from, struct chan *c, const struct msg_reserve_ask *ask)
+void reserve_take(struct role_link *k, const struct msg *m)
 {
-    struct msg m = {.type = MSG_RESERVE_TELL, .reserve_tell = {.id = ask->id}};
+    const struct msg_reserve_ask *ask = &m->reserve_ask;
+    struct msg_reserve_tell tell = {0};
     struct error err = {0};
+    struct asked asked;
 
-    if (fits(from->a, ask, &err)) {
-        keep(from, ask->session, ask->size);
+    asked_take(&asked, k->chan, m);
+    if (has_room(k->a, ask, &err)) {
+        reserved_keep(k, ask->session, ask->size);
     } else {
-        account_check_store(from->a);
-        m.reserve_tell.kind = err.kind;
-        m.reserve_tell.text = str_c(err.text);
+        account_check_store(k->a);
+        tell.error = msg_error_of(&err);
     }
-    chan_send(c, &m);
+    tell_reserve(&asked, &tell, -1);
 }
 
-static void on_directory(void *arg, struct chan *c, struct msg *m)
+bool reserve_any(const struct account *a)
 {
-    struct reserver *from = arg;
+    const struct role_link *k;
 
-    if (m && m->type == MSG_RESERVE_ASK) {
-        account_used(from->a);
-        take_ask(from, c, &m->reserve_ask);
-    } else if (m && m->type == MSG_RESERVE_END) {
-        forget(from, m->reserve_end.session, false);
-    } else if (!m) {
-        forget(from, STR_NULL, true);
-        chan_destroy(c);
-        mem_free(from);
-    }
-}
-
-void reserve_start(struct account *a, int fd)
-{
-    struct reserver *from = mem_zalloc(sizeof *from);
-
-    from->a = a;
-    chan_create(a->base, fd, ROLE_ACCOUNT, ROLE_DIRECTORY, on_directory, from);
-}
-
-bool reserve_any(void)
-{
-    return all != NULL;
+    LIST_EACH(k, &a->links, node)
+        if (k->reserved.n)
+            return true;
+    return false;
 }

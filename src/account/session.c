@@ -10,8 +10,9 @@
 #include <stdio.h>
 
 struct session {
-    struct session *next, **at;
+    struct list_node node;
     struct account *a;
+    uint64_t credential; /* that has opened it */
     struct stream *stream;
     struct imap_session *imap;
     struct buf out;
@@ -21,9 +22,7 @@ struct session {
 static void destroy(struct session *s)
 {
     account_used(s->a); /* from now on it may be idle */
-    *s->at = s->next;
-    if (s->next)
-        s->next->at = s->at;
+    list_remove(&s->node);
     event_free(s->go_on);
     imap_session_destroy(s->imap);
     buf_done(&s->out);
@@ -96,33 +95,22 @@ static void on_go_on(evutil_socket_t fd, short what, void *arg)
     run(arg);
 }
 
-/* One account may not take all the memory and descriptors of its process by sessions alone. */
-static bool too_many(const struct account *a)
-{
-    size_t n = 0;
-
-    for (const struct session *s = a->sessions; s; s = s->next)
-        n++;
-    return n >= LIMIT_SESSIONS_ACCOUNT;
-}
-
 void session_start(struct account *a, int fd, const struct msg_session_start *m)
 {
     static const struct stream_ops ops = {
         .readable = on_readable, .drained = on_drained, .closed = on_closed};
-    bool refused = too_many(a);
+    /* One account may not take all the memory and descriptors of its process by sessions alone. */
+    bool refused = a->sessions.n >= LIMIT_SESSIONS_ACCOUNT;
     struct session *s = mem_zalloc(sizeof *s);
     struct imap_session_config config = {
         .user = m->user, .login_tag = m->tag, .read_only = m->read_only};
     struct log_line l;
     char actor[60];
-    int n = snprintf(actor, sizeof actor, "session:%.*s", STR_ARG(m->credential));
+    int n = snprintf(actor, sizeof actor, "session:%llu", (unsigned long long)m->credential);
 
     config.actor = str_of(actor, (size_t)n);
-    *s = (struct session){.next = a->sessions, .at = &a->sessions, .a = a};
-    if (s->next)
-        s->next->at = &s->next;
-    a->sessions = s;
+    *s = (struct session){.a = a, .credential = m->credential};
+    list_append(&a->sessions, &s->node);
     /* An answer that was begun is finished: pauses come between pieces, so twice the limit always holds one. */
     buf_init(&s->out, (size_t)16 * LIMIT_IMAP_OUTPUT);
     s->go_on = event_new(a->base, -1, 0, on_go_on, s);
@@ -140,22 +128,27 @@ void session_start(struct account *a, int fd, const struct msg_session_start *m)
 
 void sessions_changed(struct account *a)
 {
-    struct session *next;
+    struct session *s, *next;
 
-    for (struct session *s = a->sessions; s; s = next) {
-        next = s->next;
+    LIST_EACH_SAFE(s, next, &a->sessions, node) {
         imap_session_changed(s->imap);
         account_check_store(a);
         write_out(s);
     }
 }
 
-void sessions_end(struct account *a, const char *words)
+bool session_is_busy(const struct account *a)
 {
-    struct session *next;
+    return a->sessions.n > 0;
+}
 
-    for (struct session *s = a->sessions; s; s = next) {
-        next = s->next;
+void session_end_all(struct account *a, uint64_t credential, const char *words)
+{
+    struct session *s, *next;
+
+    LIST_EACH_SAFE(s, next, &a->sessions, node) {
+        if (credential && s->credential != credential)
+            continue;
         imap_session_end(s->imap, words);
         write_out(s);
     }

@@ -4,11 +4,12 @@
 #define BASE_LIMITS_H
 
 /* Between processes. */
-#define LIMIT_MSG_BYTES 65536 /* a framed message; more goes by memfd (DESIGN, Processes) */
-#define LIMIT_MSG_FDS 4       /* descriptors a message */
-#define LIMIT_MSG_LIST 2000   /* items of one list in a message */
-#define LIMIT_CHAN_QUEUE                                                                           \
-    (8 << 20) /* bytes waiting for a slow peer before the channel is given up */
+#define LIMIT_MSG_BYTES 65536       /* a framed message; more goes by memfd (DESIGN, Processes) */
+#define LIMIT_MSG_FDS 4             /* descriptors a message */
+#define LIMIT_MSG_LIST 2000         /* items of one list in a message */
+#define LIMIT_CHAN_OWED (1 << 20)   /* bytes waiting for a slow peer: no more is read from it */
+#define LIMIT_CHAN_QUEUE (64 << 20) /* bytes: a peer that takes nothing loses its channel */
+#define LIMIT_CHAN_ASKED 20000      /* questions of one peer that wait for their answer */
 
 /* SMTP (RFC 5321 section 4.5.3.1). */
 #define LIMIT_SMTP_LINE 2048          /* 512 by the RFC, more for parameters of extensions */
@@ -79,7 +80,9 @@
 #define LIMIT_CHUNK 65536           /* plain bytes of one sealed chunk */
 
 /* Configuration. */
-#define LIMIT_CONFIG_FILE 49152 /* goes to every role in one message */
+#define LIMIT_CONFIG_TEXT 60000 /* all settings, as every role gets them in one message */
+#define LIMIT_CONFIG_FILE                                                                          \
+    49152 /* posthus.conf; with the defaults of what it does not name it is below the above */
 #define LIMIT_CONFIG_LINE 4096
 
 #endif

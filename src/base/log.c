@@ -9,11 +9,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { LOG_OURS, LOG_THEIRS };
+
 static const struct {
     const char *name;
     enum log_level level;
+    bool theirs;
 } events[LOG_EVENT_COUNT] = {
-#define EVENT(constant, name, level, help) {name, LOG_LEVEL_##level},
+#define EVENT(constant, name, level, whose, help) {name, LOG_LEVEL_##level, LOG_##whose},
     LOG_EVENTS(EVENT)
 #undef EVENT
 };
@@ -22,7 +25,7 @@ static struct {
     const char *role;
     int fd;
     bool debug;
-    uint64_t dropped;
+    uint64_t dropped, told; /* lines; those that were owned up to */
     void (*sink)(struct str line);
 } state = {.role = "-", .fd = -1};
 
@@ -49,6 +52,14 @@ uint64_t log_dropped(void)
 void log_set_sink(void (*sink)(struct str line))
 {
     state.sink = sink;
+}
+
+bool log_event_is_theirs(struct str name)
+{
+    for (size_t i = 0; i < LOG_EVENT_COUNT; i++)
+        if (events[i].theirs && str_equal(str_c(events[i].name), name))
+            return true;
+    return false;
 }
 
 void log_escape(struct buf *out, struct str value)
@@ -78,6 +89,7 @@ void log_begin(struct log_line *l, enum log_event_id event, struct str id)
         return;
     clock_print_rfc3339(&l->text, clock_wall_us());
     buf_printf(&l->text, " %s ", state.role);
+    l->said = l->text.n;
     if (id.n)
         log_escape(&l->text, id);
     else
@@ -104,13 +116,36 @@ void log_u64(struct log_line *l, const char *key, uint64_t value)
         buf_printf(&l->text, " %s=%llu", key, (unsigned long long)value);
 }
 
+/* What the process itself says: time and name are the supervisor's to stamp. */
+static bool send_said(const struct log_line *l)
+{
+    return send(state.fd, l->text.p + l->said, l->text.n - l->said, MSG_DONTWAIT | MSG_NOSIGNAL) >=
+           0;
+}
+
+/* How many lines were lost before this one. */
+static void tell_dropped(void)
+{
+    struct log_line l;
+    uint64_t n = state.dropped - state.told;
+
+    if (n == 0)
+        return;
+    log_begin(&l, LOG_DROPPED, STR_NULL);
+    log_u64(&l, "lines", n);
+    if (send_said(&l))
+        state.told = state.dropped;
+    buf_done(&l.text);
+}
+
 void log_end(struct log_line *l)
 {
     if (!l->muted) {
         if (state.sink) {
             state.sink(buf_view(&l->text));
         } else if (state.fd >= 0) {
-            if (send(state.fd, l->text.p, l->text.n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+            tell_dropped();
+            if (!send_said(l))
                 state.dropped++;
         } else {
             l->text.max++; /* the newline always fits */

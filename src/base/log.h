@@ -6,8 +6,10 @@
  * '\', controls and bytes that are not UTF-8 as \xNN; values with a space stand in quotes). A line is at most
  * LOG_LINE_MAX bytes; what does not fit is cut. Never holds passwords, bodies or tokens. Library folders never log.
  *
- * Lines go out by send() on a socket to the supervisor (log_to_socket), else to stderr. A line that can not be sent
- * without waiting is dropped and counted. */
+ * Lines go out by send() on a socket to the supervisor (log_to_socket), else to stderr. On the socket
+ * they begin with the id: the supervisor, who knows whose socket it is, stamps time, role and pid
+ * (" pid=N" at the end), so that no process can speak for another. A line that cannot be sent without
+ * waiting is dropped; how many were is a line of its own as soon as one can be sent. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -19,7 +21,7 @@
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 
 enum log_event_id {
-#define EVENT(constant, name, level, help) LOG_##constant,
+#define EVENT(constant, name, level, whose, help) LOG_##constant,
     LOG_EVENTS(EVENT)
 #undef EVENT
         LOG_EVENT_COUNT
@@ -27,14 +29,17 @@ enum log_event_id {
 
 struct log_line {
     struct buf text; /* on the heap until log_end */
+    size_t said;     /* where it begins, after time and role */
     bool muted;
 };
 
 /* role stands in each line and is kept by reference. */
 void log_init(const char *role);
-/* Sends lines to this datagram or seqpacket socket from now on; the descriptor stays the caller's. */
+/* Sends lines to this seqpacket socket from now on; the descriptor stays the caller's. */
 void log_to_socket(int fd);
 void log_set_debug(bool on);
+/* Whether an event of this name is one that strangers cause as they like (log_events.h). */
+bool log_event_is_theirs(struct str name);
 /* Lines that were dropped since the start. */
 uint64_t log_dropped(void);
 /* A test's own receiver of finished lines (without newline); NULL restores. */

@@ -59,7 +59,7 @@ static void sink(struct str line)
             const char *name;
             enum log_level level;
         } known[] = {
-#define EVENT(constant, name, level, help) {" " name, LOG_LEVEL_##level},
+#define EVENT(constant, name, level, whose, help) {" " name, LOG_LEVEL_##level},
             LOG_EVENTS(EVENT)
 #undef EVENT
         };

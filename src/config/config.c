@@ -162,8 +162,8 @@ bool config_parse(struct config *c, struct str text, struct error *err)
     bool seen[ARRAY_LEN(table)] = {0};
     size_t number = 0;
 
-    if (text.n > LIMIT_CONFIG_FILE)
-        return error_set(err, ERROR_LIMIT, "the file is larger than %d bytes", LIMIT_CONFIG_FILE);
+    if (text.n > LIMIT_CONFIG_TEXT)
+        return error_set(err, ERROR_LIMIT, "the text is larger than %d bytes", LIMIT_CONFIG_TEXT);
     while (text.n) {
         struct str line = text, rest = STR_NULL;
         struct error why = {0};
@@ -295,4 +295,32 @@ void config_print_changed(const struct config *a, const struct config *b, struct
     }
     buf_done(&x);
     buf_done(&y);
+}
+
+static void swap_value(struct config *a, struct config *b, const struct setting *s)
+{
+    if (is_text(s)) {
+        char *t = *text_of(a, s);
+
+        *text_of(a, s) = *text_of(b, s);
+        *text_of(b, s) = t;
+    } else if (s->type == TYPE_NUMBER) {
+        *number_of(a, s) = *number_of(b, s);
+    } else {
+        *bool_of(a, s) = *bool_of(b, s);
+    }
+}
+
+void config_keep_start(struct config *fresh, struct config *old)
+{
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        if (table[i].when == WHEN_START)
+            swap_value(fresh, old, &table[i]);
+}
+
+const char *config_text(const struct config *c, const char *key)
+{
+    size_t i = find_key(str_c(key));
+
+    return i < ARRAY_LEN(table) && is_text(&table[i]) ? *text_of(c, &table[i]) : NULL;
 }

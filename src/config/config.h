@@ -35,6 +35,11 @@ void config_print_json(const struct config *c, struct buf *out);
 void config_print_sample(struct buf *out);
 /* Appends the manual page posthus.conf(5), in mdoc. */
 void config_print_man(struct buf *out);
+/* Makes `fresh`, just parsed, what holds at a reload: settings that need a new start keep the values of `old`, and the same
+ * pointers, so that who keeps one of those may go on using it. Afterwards `old` only has what is no longer valid; end it. */
+void config_keep_start(struct config *fresh, struct config *old);
+/* The value of a TEXT, ADDRESSES or NETWORKS setting by its key; NULL when there is none of that name. */
+const char *config_text(const struct config *c, const char *key);
 /* The names of settings that differ between a and b and need a new start, separated by spaces; appended. */
 void config_print_changed(const struct config *a, const struct config *b, struct buf *out);
 

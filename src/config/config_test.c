@@ -44,7 +44,7 @@ static void a_mistake_is_named_with_its_line(void)
     } rows[] = {
         {"hostname = a\nnonsense = 1\n", "line 2: there is no setting \"nonsense\""},
         {"hostname\n", "line 1: expected `key = value`"},
-        {"hashers = 0\n", "line 1: hashers must be 1 to 64"},
+        {"hashers = 33\n", "line 1: hashers must be 0 to 32"},
         {"hashers = many\n", "line 1: hashers wants a number, not \"many\""},
         {"\n\nhashers = 1\nhashers = 2", "line 4: hashers is set twice"},
         {"log-debug = maybe", "line 1: log-debug wants yes or no, not \"maybe\""},

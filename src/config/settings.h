@@ -71,8 +71,10 @@
             "Seconds that an IMAP client may take to log in.")                                     \
     SETTING(NUMBER, imap_timeout, "imap-timeout", "1860", 60, 86400, LIVE,                         \
             "Seconds that an IMAP client may be silent after login (RFC 9051 section 5.4: 1800 at least).") \
-    SETTING(NUMBER, hashers, "hashers", "1", 1, 64, START,                                         \
-            "Processes that check human passwords; each takes 19 MiB while it works.")             \
+    SETTING(NUMBER, edges, "edges", "0", 0, 32, START,                                             \
+            "Processes of each kind at the network (edge-smtp, edge-mail); 0: one a core.")        \
+    SETTING(NUMBER, hashers, "hashers", "0", 0, 32, START,                                         \
+            "Processes that check human passwords; each takes 19 MiB while it works. 0: one a core.") \
     SETTING(NUMBER, argon2_memory, "argon2-memory", "19M", 8388608, 67108864, LIVE,                \
             "Memory of Argon2id for new passwords, in bytes.")                                     \
     SETTING(NUMBER, argon2_passes, "argon2-passes", "2", 1, 10, LIVE, "Passes of Argon2id for new passwords.") \
@@ -94,6 +96,9 @@
             "Refuse to start where the kernel has no Landlock.")                                   \
     SETTING(NUMBER, landlock_abi, "landlock-abi", "0", 0, 100, START,                              \
             "Use at most this Landlock ABI; 0 is the newest known.")                               \
+    SETTING(NUMBER, log_rate, "log-rate", "1000", 10, 1000000, LIVE,                               \
+            "Lines a second that one process may write to the log about what strangers do (connections, "  \
+            "refusals, failed logins); ten seconds' worth may come at once. More are dropped and counted.") \
     SETTING(BOOL, log_debug, "log-debug", "no", 0, 1, LIVE, "Write debug lines to the log too.")
 /* clang-format on */
 

@@ -115,6 +115,22 @@ bool account_name(struct directory *d, uint64_t account, struct buf *out, struct
     return step == DB_ROW;
 }
 
+bool account_addresses(struct directory *d, uint64_t account, struct arena *arena,
+                       struct msg_list *out, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(d->db, "SELECT local || '@' || name FROM address JOIN domain"
+                       " ON domain.id = address.domain WHERE account = ?");
+    struct str *list = arena_array(arena, LIMIT_MSG_LIST, sizeof *list);
+    enum db_step step = DB_DONE;
+
+    *out = (struct msg_list){list, 0};
+    db_bind_int(s, 1, (int64_t)account);
+    while (list && out->n < LIMIT_MSG_LIST && (step = db_next(d->db, s, err)) == DB_ROW)
+        list[out->n++] = arena_str(arena, db_col_str(s, 0));
+    return step != DB_FAIL;
+}
+
 bool account_settings(struct directory *d, uint64_t account, struct account_settings *out,
                       struct error *err)
 {

@@ -22,24 +22,28 @@
 
 static void job_free(struct job *j)
 {
-    chan_destroy(j->check);
+    account_link_done(&j->check);
+    asked_forget(&j->asked);
     arena_done(&j->arena);
     mem_free(j);
 }
 
+/* All but the last part goes ahead of the answer. */
 static void answer(struct job *j, uint64_t kind, json_t *json)
 {
     char *text = json_dumps(json, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
     struct str rest = str_c(text);
+    struct msg_admin_tell tell = {.error = {kind, STR("see the answer")}};
 
-    do {
-        struct msg m = {.type = MSG_ADMIN_REPLY,
-                        .admin_reply = {j->id, kind, 0, str_sub(rest, 0, PART)}};
+    while (asked_waits(&j->asked) && rest.n > PART) {
+        struct msg m = {.type = MSG_ADMIN_PART,
+                        .admin_part = {j->asked.id, str_sub(rest, 0, PART)}};
 
         rest = str_skip(rest, PART);
-        m.admin_reply.more = rest.n > 0;
-        chan_send(j->d->p->supervisor, &m);
-    } while (rest.n);
+        chan_send(j->asked.chan, &m);
+    }
+    tell.text = rest;
+    tell_admin(&j->asked, &tell, -1);
     free(text);
     json_decref(json);
     job_free(j);
@@ -233,18 +237,16 @@ static bool insert_accounts(struct job *j, struct error *err)
     return db_commit(&tx, err);
 }
 
-static void on_keys(void *arg, struct msg *m)
+static void on_keys(void *arg, struct msg_keys_create_tell *tell, int *fd)
 {
     struct job *j = arg;
     struct error err = {0};
 
-    if (!m || m->keys_created.kind) {
-        error_set(&err, ERROR_TEMPORARY, "no key could be made%s%.*s", m ? ": " : "; try again",
-                  m ? (int)m->keys_created.text.n : 0, m ? m->keys_created.text.p : "");
+    (void)fd;
+    if (msg_error_take(&tell->error, &err))
         fail(j, &err);
-        return;
-    }
-    finish_add(j);
+    else
+        finish_add(j);
 }
 
 static void finish_add(struct job *j)
@@ -256,16 +258,15 @@ static void finish_add(struct job *j)
         size_t n = size_min(KEYS_BATCH, j->names_n - j->keys_done);
         uint64_t *numbers = arena_array(&j->arena, n, sizeof *numbers);
         struct str *items = arena_array(&j->arena, n, sizeof *items);
-        struct msg m = {.type = MSG_KEYS_CREATE};
+        struct msg_keys_create_ask ask = {0};
 
         for (size_t i = 0; numbers && items && i < n; i++) {
             numbers[i] = j->first_account + j->keys_done + i;
             items[i] = str_of(&numbers[i], sizeof numbers[i]);
         }
         j->keys_done += n;
-        m.keys_create =
-            (struct msg_keys_create){calls_next_id(j->d->p->calls), {items, items ? n : 0}};
-        process_call(j->d->p, ROLE_KEYS, m.keys_create.id, &m, 30000, true, on_keys, j);
+        ask.accounts = (struct msg_list){items, items ? n : 0};
+        call_keys_create(process_to(j->d->p, ROLE_KEYS), &ask, NULL, on_keys, j);
         return;
     }
     if (!insert_accounts(j, &err)) {
@@ -343,7 +344,7 @@ static bool account_add(struct job *j, struct error *err)
     if (j->app)
         finish_add(j);
     else
-        hash_queue_add(j->d->hashes, STR("operator"), j->password, STR_NULL, on_add_hash, j);
+        hash_queue_add(j->d->hashes, (struct hash_owner){0}, j->password, STR_NULL, on_add_hash, j);
     return true;
 }
 
@@ -366,7 +367,8 @@ static void finish_password(struct job *j)
         fail(j, &err);
         return;
     }
-    login_forget(j->d, j->account);
+    if (!j->app)
+        login_end_credential(j->d, j->account, 0);
     admin_log(j, j->app ? "account app-password" : "account password", j->args[2]);
     o = json_object();
     json_object_set_new(o, "account", admin_text(j->args[2]));
@@ -413,7 +415,8 @@ static bool account_password(struct job *j, struct error *err)
     if (j->app)
         finish_password(j);
     else
-        hash_queue_add(j->d->hashes, STR("operator"), j->password, STR_NULL, on_password_hash, j);
+        hash_queue_add(j->d->hashes, (struct hash_owner){0}, j->password, STR_NULL,
+                       on_password_hash, j);
     return true;
 }
 
@@ -508,14 +511,15 @@ static bool account_show(struct job *j, json_t **out, struct error *err)
 
 /* ---- account remove: the key first, so that nothing opens it again; then files; then rows ---- */
 
-static void finish_remove(void *arg, struct msg *m)
+static void finish_remove(void *arg, struct msg_account_remove_tell *tell, int *fd)
 {
     struct job *j = arg;
     AUTO_TX struct db_tx tx = {0};
     struct error err = {0};
     json_t *o;
 
-    if (!m || m->account_removed.kind)
+    (void)fd;
+    if (tell->error.kind)
         error_set(&err, ERROR_TEMPORARY,
                   "the account's key is destroyed, but its files could not be removed; "
                   "run the command again");
@@ -534,25 +538,41 @@ static void finish_remove(void *arg, struct msg *m)
     done(j, o);
 }
 
-static void on_erased(void *arg, struct msg *m)
+static void on_purged(void *arg, struct msg_queue_purge_tell *tell, int *fd)
 {
     struct job *j = arg;
-    struct msg out = {.type = MSG_ACCOUNT_REMOVE};
     struct error err = {0};
 
-    if (!m || m->keys_erased.kind) {
-        error_set(&err, ERROR_TEMPORARY, "the account's key could not be destroyed; try again");
+    (void)fd;
+    if (msg_error_take(&tell->error, &err)) {
         fail(j, &err);
         return;
     }
-    out.account_remove = (struct msg_account_remove){calls_next_id(j->d->p->calls), j->account};
-    process_call(j->d->p, ROLE_ACCOUNTS, out.account_remove.id, &out, 30000, true, finish_remove,
-                 j);
+    call_account_remove(process_to(j->d->p, ROLE_ACCOUNTS),
+                        &(struct msg_account_remove_ask){.account = j->account}, NULL,
+                        finish_remove, j);
+}
+
+static void on_erased(void *arg, struct msg_keys_erase_tell *tell, int *fd)
+{
+    struct job *j = arg;
+    struct msg_queue_purge_ask ask = {.account = j->account};
+    struct error err = {0};
+
+    (void)fd;
+    if (msg_error_take(&tell->error, &err)) {
+        fail(j, &err);
+        return;
+    }
+    if (!account_addresses(j->d, j->account, &j->arena, &ask.addresses, &err)) {
+        fail(j, &err);
+        return;
+    }
+    call_queue_purge(process_to(j->d->p, ROLE_RELAY), &ask, NULL, on_purged, j);
 }
 
 static bool account_remove(struct job *j, struct error *err)
 {
-    struct msg m = {.type = MSG_KEYS_ERASE};
     struct buf name, asked;
     bool same;
 
@@ -572,60 +592,56 @@ static bool account_remove(struct job *j, struct error *err)
     buf_done(&asked);
     if (!same)
         return false;
-    m.keys_erase = (struct msg_keys_erase){calls_next_id(j->d->p->calls), j->account};
-    process_call(j->d->p, ROLE_KEYS, m.keys_erase.id, &m, 30000, true, on_erased, j);
+    call_keys_erase(process_to(j->d->p, ROLE_KEYS),
+                    &(struct msg_keys_erase_ask){.account = j->account}, NULL, on_erased, j);
     return true;
 }
 
 /* ---- account check ---- */
 
-static void on_check_message(void *arg, struct chan *c, struct msg *m)
+static void on_checked(void *arg, struct msg_check_tell *tell, int *fd)
 {
     struct job *j = arg;
     struct error err = {0};
     json_t *o;
 
-    (void)c;
-    if (!m || m->type != MSG_CHECK_TELL) {
+    (void)fd;
+    if (tell->id == 0) {
         error_set(&err, ERROR_TEMPORARY, "the account's process ended; `posthus log` says why");
         fail(j, &err);
         return;
     }
     account_set_problem(j->d, j->account,
-                        m->check_tell.kind ? str_sub(m->check_tell.text, 0, 200) : STR_NULL);
+                        tell->error.kind ? str_sub(tell->report, 0, 200) : STR_NULL);
     o = json_object();
     json_object_set_new(o, "account", admin_text(j->args[2]));
-    json_object_set_new(o, "ok", json_boolean(m->check_tell.kind == ERROR_NONE));
-    json_object_set_new(o, "report", admin_text(m->check_tell.text));
-    answer(j, m->check_tell.kind, o);
+    json_object_set_new(o, "ok", json_boolean(tell->error.kind == ERROR_NONE));
+    json_object_set_new(o, "report", admin_text(tell->report));
+    answer(j, tell->error.kind, o);
 }
 
-static void on_check_open(void *arg, int fd, const struct error *err)
+static void on_check_turn(struct account_link_want *want, struct chan *chan,
+                          const struct error *err)
 {
-    struct job *j = arg;
-    struct msg m = {.type = MSG_CHECK_ASK, .check_ask = {.id = 1}};
+    struct job *j = (struct job *)((char *)want - offsetof(struct job, check));
     bool repair;
 
-    if (err) {
+    if (!chan) {
         fail(j, err);
         return;
     }
     admin_option(j, "--repair", &repair);
-    m.check_ask.repair = repair;
-    j->check = chan_create(j->d->p->base, fd, ROLE_DIRECTORY, ROLE_ACCOUNT, on_check_message, j);
-    chan_send(j->check, &m);
+    call_check(call_over(j->d->p->calls, chan), &(struct msg_check_ask){.repair = repair}, NULL,
+               on_checked, j);
 }
 
 static bool account_check(struct job *j, struct error *err)
 {
-    struct open_request r = {.service = STR("check")};
-
     if (!admin_want(j, 3, "account check ADDRESS [--repair]", err) ||
-        !account_of_name(j->d, j->args[2], &j->account, err) ||
-        !account_settings(j->d, j->account, &r.settings, err))
+        !account_of_name(j->d, j->args[2], &j->account, err))
         return false;
-    r.account = j->account;
-    account_open(j->d, &r, on_check_open, j);
+    j->check.fn = on_check_turn;
+    account_link_want(j->d->links, j->account, 1, &j->check);
     return true;
 }
 
@@ -673,11 +689,13 @@ static const struct command {
     {"audit", "verify", audit_check, NULL},
 };
 
-static struct job *job_new(struct directory *d, const struct msg_admin_call *call)
+static struct job *job_new(struct directory *d, struct chan *c, const struct msg *m)
 {
+    const struct msg_admin_ask *call = &m->admin_ask;
     struct job *j = mem_zalloc(sizeof *j);
 
-    *j = (struct job){.d = d, .id = call->id, .expires_us = INT64_MAX, .scope = STR("all")};
+    *j = (struct job){.d = d, .expires_us = INT64_MAX, .scope = STR("all")};
+    asked_take(&j->asked, c, m);
     arena_init(&j->arena, 64 << 20);
     j->args_n = call->args.n;
     j->args = arena_array(&j->arena, call->args.n + 1, sizeof *j->args);
@@ -688,19 +706,19 @@ static struct job *job_new(struct directory *d, const struct msg_admin_call *cal
     return j;
 }
 
-void admin_call(struct directory *d, struct msg *m)
+void admin_call(struct directory *d, struct chan *c, struct msg *m)
 {
-    struct job *j = job_new(d, &m->admin_call);
+    struct job *j = job_new(d, c, m);
     struct error err = {0};
     json_t *out = NULL;
 
     for (size_t i = 0; j->args_n >= 2 && i < ARRAY_LEN(commands); i++) {
-        const struct command *c = &commands[i];
+        const struct command *k = &commands[i];
 
-        if (!str_equal(j->args[0], str_c(c->noun)) || !str_equal(j->args[1], str_c(c->verb)))
+        if (!str_equal(j->args[0], str_c(k->noun)) || !str_equal(j->args[1], str_c(k->verb)))
             continue;
-        if (c->at_once ? c->at_once(j, &out, &err) : c->later(j, &err)) {
-            if (c->at_once)
+        if (k->at_once ? k->at_once(j, &out, &err) : k->later(j, &err)) {
+            if (k->at_once)
                 done(j, out);
             return;
         }

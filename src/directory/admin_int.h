@@ -9,7 +9,7 @@
 
 struct job { /* one command, until it is answered */
     struct directory *d;
-    uint64_t id;
+    struct asked asked;
     struct arena arena;
     struct str *args;
     size_t args_n;
@@ -22,7 +22,7 @@ struct job { /* one command, until it is answered */
     bool made_password, app, read_only;
     int64_t expires_us;
     struct str hash;
-    struct chan *check;
+    struct account_link_want check;
 };
 
 json_t *admin_text(struct str s);

@@ -173,6 +173,17 @@ bool credential_find_password(struct db *db, uint64_t account, struct credential
     return step != DB_FAIL;
 }
 
+bool credential_exists(struct db *db, uint64_t account, int64_t id, bool *found, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(db, "SELECT id FROM credential WHERE id = ? AND account = ?");
+    int64_t same;
+
+    db_bind_int(s, 1, id);
+    db_bind_int(s, 2, (int64_t)account);
+    return db_one_int(db, s, &same, found, err);
+}
+
 bool credential_allows(const struct credential *c, struct str service, int64_t now_us)
 {
     struct str list = str_c(c->scope);

@@ -50,6 +50,9 @@ MUST_CHECK bool credential_find_app(struct db *db, uint64_t account,
 /* The person's password; its hash is appended. */
 MUST_CHECK bool credential_find_password(struct db *db, uint64_t account, struct credential *out,
                                          struct buf *hash, bool *found, struct error *err);
+/* Whether the account still has the credential of this id. Ids are never used twice, and a changed password is a new one. */
+MUST_CHECK bool credential_exists(struct db *db, uint64_t account, int64_t id, bool *found,
+                                  struct error *err);
 /* May it open this service now? */
 bool credential_allows(const struct credential *c, struct str service, int64_t now_us);
 

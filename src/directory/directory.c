@@ -15,19 +15,17 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define KEY_MS 10000
-
 void directory_check_db(struct directory *d)
 {
     struct error err;
 
     if (!d->db || !db_failed(d->db))
         return;
-    error_set(&err, ERROR_DISK, "directory.db can not be written; look at the disk");
+    error_set(&err, ERROR_DISK, "directory.db cannot be written; look at the disk");
     process_give_up(d->p, &err);
 }
 
-static void take_file(void *arg, struct str name, int fd)
+static void directory_file(void *arg, struct str name, int fd)
 {
     struct directory *d = arg;
 
@@ -37,7 +35,7 @@ static void take_file(void *arg, struct str name, int fd)
         d->wal_fd = fd;
 }
 
-static bool start(void *arg, struct process *p, bool *ready, struct error *err)
+static bool directory_start(void *arg, struct process *p, bool *ready, struct error *err)
 {
     struct directory *d = arg;
 
@@ -49,23 +47,27 @@ static bool start(void *arg, struct process *p, bool *ready, struct error *err)
     random_bytes(d->boot_key, sizeof d->boot_key);
     d->hashes = hash_queue_create(d);
     d->logins = login_create(d);
+    d->guesses = guesses_create();
     d->reserves = reserve_create();
+    d->links = open_links(d);
     *ready = false; /* the key comes first */
     return true;
 }
 
-static void on_key(void *arg, struct msg *m)
+static void on_key(void *arg, struct msg_service_key_tell *tell, int *fd)
 {
     struct directory *d = arg;
     struct db_source source = {
         .db_fd = d->db_fd, .wal_fd = d->wal_fd, .blob_fd = -1, .generation = 1};
     struct error err = {0};
 
-    if (!m || m->service_key_tell.kind || m->service_key_tell.key.n != DB_KEY_BYTES) {
+    (void)fd;
+    if (tell->error.kind || tell->key.n != DB_KEY_BYTES || tell->ticket_key.n != TICKET_KEY_BYTES) {
         error_set(&err, ERROR_TEMPORARY, "the key of directory.db did not come");
         process_give_up(d->p, &err);
     }
-    memcpy(source.key, m->service_key_tell.key.p, DB_KEY_BYTES);
+    memcpy(source.key, tell->key.p, DB_KEY_BYTES);
+    memcpy(d->ticket_key, tell->ticket_key.p, TICKET_KEY_BYTES);
     db_derive_key(source.key, STR("app passwords"), d->mac_key, sizeof d->mac_key);
     if (!lock_file(d->db_fd, &err) || !db_open(&d->db, &source, &directory_schema, &err) ||
         !accounts_next_number(d, &d->next_account, &err))
@@ -74,35 +76,29 @@ static void on_key(void *arg, struct msg *m)
     process_ready(d->p);
 }
 
-static void ask_key(struct directory *d)
-{
-    struct msg m = {.type = MSG_SERVICE_KEY_ASK, .service_key_ask = {calls_next_id(d->p->calls)}};
-
-    process_call(d->p, ROLE_KEYS, m.service_key_ask.id, &m, KEY_MS, true, on_key, d);
-}
-
-static void sandboxed(void *arg)
-{
-    ask_key(arg);
-}
-
-static void peer_new(void *arg, enum role role, struct chan *c)
+static void directory_sandboxed(void *arg)
 {
     struct directory *d = arg;
 
-    if (role == ROLE_HASHER && d->hashes)
+    call_service_key(process_to(d->p, ROLE_KEYS), &(struct msg_service_key_ask){0}, NULL, on_key,
+                     d);
+}
+
+static void directory_peer_new(void *arg, enum role role, struct chan *c)
+{
+    struct directory *d = arg;
+
+    if (role == ROLE_HASHER)
         hash_queue_peer_new(d->hashes, c);
 }
 
-static void peer_lost(void *arg, enum role role, struct chan *c)
+static void directory_peer_lost(void *arg, enum role role, struct chan *c)
 {
     struct directory *d = arg;
 
-    if (role == ROLE_HASHER && d->hashes)
+    if (role == ROLE_HASHER)
         hash_queue_peer_lost(d->hashes, c);
-    if (role == ROLE_EDGE_MAIL && d->logins)
-        login_edge_lost(d, c);
-    if (role == ROLE_EDGE_SMTP && d->reserves)
+    if (role == ROLE_EDGE_SMTP)
         reserve_edge_lost(d, c);
 }
 
@@ -118,93 +114,63 @@ static bool disk_has_room(struct directory *d, uint64_t size, struct error *err)
     return error_set(err, ERROR_DISK, "the disk of this server is nearly full; try again later");
 }
 
-static void rcpt_ask(struct directory *d, struct chan *c, const struct msg_rcpt_ask *ask)
+static void take_rcpt_ask(struct directory *d, struct chan *c, const struct msg *m)
 {
-    struct msg out = {.type = MSG_RCPT_TELL, .rcpt_tell = {.id = ask->id}};
+    const struct msg_rcpt_ask *ask = &m->rcpt_ask;
     struct account_settings settings;
     struct error err = {0};
+    struct asked asked;
     uint64_t account;
+    bool ok = account_of_address(d, ask->local, ask->domain, &account, &err) &&
+              disk_has_room(d, ask->size, &err) && account_settings(d, account, &settings, &err);
 
-    if (account_of_address(d, ask->local, ask->domain, &account, &err) &&
-        disk_has_room(d, ask->size, &err) && account_settings(d, account, &settings, &err)) {
-        if (settings.quota) {
-            reserve_ask(d, c, ask, account, &settings);
-            return;
-        }
-        d->rcpt_ok++;
-    } else {
-        d->rcpt_refused++;
-        out.rcpt_tell.kind = err.kind;
-        out.rcpt_tell.text = str_c(err.text);
+    if (ok && settings.quota) {
+        reserve_ask(d, c, m, account, &settings);
+        return;
     }
-    chan_send(c, &out);
+    if (ok)
+        d->rcpt_ok++;
+    else
+        d->rcpt_refused++;
+    asked_take(&asked, c, m);
+    tell_rcpt(&asked,
+              &(struct msg_rcpt_tell){.error = ok ? (struct msg_error){0} : msg_error_of(&err)},
+              -1);
 }
 
 /* "Whose is it?": an account number for each recipient, or nothing where the address is gone meanwhile. */
-static void resolve_ask(struct directory *d, struct chan *c, const struct msg_resolve_ask *ask)
+static void take_resolve_ask(struct directory *d, struct chan *c, const struct msg *m)
 {
-    struct msg out = {.type = MSG_RESOLVE_TELL, .resolve_tell = {.id = ask->id}};
-    size_t n = ask->recipients.n;
-    uint64_t *numbers = mem_zalloc(n * sizeof *numbers);
-    struct str *items = mem_zalloc(n * sizeof *items);
+    const struct msg_list *recipients = &m->resolve_ask.recipients;
+    uint64_t *numbers = mem_zalloc(recipients->n * sizeof *numbers);
+    struct str *items = mem_zalloc(recipients->n * sizeof *items);
+    struct msg_resolve_tell tell = {.accounts = {items, recipients->n}};
     struct error err = {0};
+    struct asked asked;
 
-    for (size_t i = 0; i < n && !out.resolve_tell.kind; i++) {
-        if (account_of_name(d, ask->recipients.v[i], &numbers[i], &err))
+    for (size_t i = 0; i < recipients->n && !tell.error.kind; i++) {
+        if (account_of_name(d, recipients->v[i], &numbers[i], &err))
             items[i] = str_of(&numbers[i], sizeof numbers[i]);
         else if (err.kind != ERROR_NOT_FOUND && err.kind != ERROR_DENIED &&
                  err.kind != ERROR_SYNTAX)
-            out.resolve_tell.kind = err.kind;
+            tell.error = msg_error_of(&err);
     }
-    out.resolve_tell.accounts = (struct msg_list){items, n};
-    chan_send(c, &out);
+    asked_take(&asked, c, m);
+    tell_resolve(&asked, &tell, -1);
     mem_free(numbers);
     mem_free(items);
 }
 
-struct delivery_open {
-    struct directory *d;
-    struct chan *intake;
-    uint64_t id;
-};
-
-static void on_delivery_open(void *arg, int fd, const struct error *err)
+static void take_account_slow(struct directory *d, const struct msg_account_slow *m)
 {
-    struct delivery_open *o = arg;
-    struct msg out = {.type = MSG_DELIVERY_OPENED, .nfds = fd >= 0, .fd = {fd}};
+    struct chan *accounts = process_peer(d->p, ROLE_ACCOUNTS);
+    struct msg probe = {.type = MSG_ACCOUNT_PROBE, .account_probe = {m->account}};
 
-    out.delivery_opened.id = o->id;
-    if (err) {
-        out.delivery_opened.kind = err->kind;
-        out.delivery_opened.text = str_c(err->text);
-    }
-    if (process_peer(o->d->p, ROLE_INTAKE) == o->intake)
-        chan_send(o->intake, &out);
-    if (fd >= 0)
-        close(fd);
-    mem_free(o);
+    if (accounts)
+        chan_send(accounts, &probe);
 }
 
-static void delivery_open(struct directory *d, struct chan *c, const struct msg_delivery_open *ask)
-{
-    struct delivery_open *o = mem_zalloc(sizeof *o);
-    struct open_request r = {.account = ask->account, .service = STR("deliver")};
-    struct error err = {0};
-    struct buf name;
-
-    *o = (struct delivery_open){d, c, ask->id};
-    buf_init(&name, 2 * LIMIT_SMTP_PATH);
-    if (account_settings(d, ask->account, &r.settings, &err) &&
-        account_name(d, ask->account, &name, &err)) {
-        r.user = buf_view(&name);
-        account_open(d, &r, on_delivery_open, o);
-    } else {
-        on_delivery_open(o, -1, &err);
-    }
-    buf_done(&name);
-}
-
-static void message(void *arg, struct chan *c, struct msg *m)
+static void directory_message(void *arg, struct chan *c, struct msg *m)
 {
     struct directory *d = arg;
 
@@ -213,22 +179,22 @@ static void message(void *arg, struct chan *c, struct msg *m)
         login_ask(d, c, m);
         break;
     case MSG_RCPT_ASK:
-        rcpt_ask(d, c, &m->rcpt_ask);
+        take_rcpt_ask(d, c, m);
         break;
     case MSG_RCPT_END:
         reserve_end(d, c, m->rcpt_end.session);
         break;
     case MSG_RESOLVE_ASK:
-        resolve_ask(d, c, &m->resolve_ask);
+        take_resolve_ask(d, c, m);
         break;
-    case MSG_DELIVERY_OPEN:
-        delivery_open(d, c, &m->delivery_open);
+    case MSG_DELIVERY_OPEN_ASK:
+        open_delivery(d, c, m);
         break;
-    case MSG_HASH_TELL:
-        hash_queue_answer(d->hashes, c, m);
+    case MSG_ACCOUNT_SLOW:
+        take_account_slow(d, &m->account_slow);
         break;
-    case MSG_ADMIN_CALL:
-        admin_call(d, m);
+    case MSG_ADMIN_ASK:
+        admin_call(d, c, m);
         break;
     default:
         break;
@@ -236,7 +202,7 @@ static void message(void *arg, struct chan *c, struct msg *m)
     directory_check_db(d);
 }
 
-static void drain(void *arg)
+static void directory_drain(void *arg)
 {
     struct directory *d = arg;
 
@@ -245,7 +211,7 @@ static void drain(void *arg)
     process_end(d->p);
 }
 
-static void status(void *arg, struct process_status *s)
+static void directory_status(void *arg, struct process_status *s)
 {
     struct directory *d = arg;
 
@@ -254,22 +220,25 @@ static void status(void *arg, struct process_status *s)
     process_status_add(s, "recipients", d->rcpt_ok);
     process_status_add(s, "recipients-refused", d->rcpt_refused);
     process_status_add(s, "reserving", reserve_held(d));
+    process_status_add(s, "account-channels", account_links_open(d->links));
     process_status_add(s, "hashes-waiting", hash_queue_waiting(d->hashes));
+    process_status_add(s, "hashes-refused", hash_queue_refused(d->hashes));
 }
+
+static const struct process_ops directory_ops = {
+    .file = directory_file,
+    .start = directory_start,
+    .sandboxed = directory_sandboxed,
+    .message = directory_message,
+    .peer_new = directory_peer_new,
+    .peer_lost = directory_peer_lost,
+    .drain = directory_drain,
+    .status = directory_status,
+};
 
 NORETURN void directory_main(unsigned instance)
 {
-    static const struct process_ops ops = {
-        .file = take_file,
-        .start = start,
-        .sandboxed = sandboxed,
-        .message = message,
-        .peer_new = peer_new,
-        .peer_lost = peer_lost,
-        .drain = drain,
-        .status = status,
-    };
     struct directory d = {.db_fd = -1, .wal_fd = -1};
 
-    process_main(ROLE_DIRECTORY, instance, &ops, &d);
+    process_main(ROLE_DIRECTORY, instance, &directory_ops, &d);
 }

@@ -3,23 +3,29 @@
 #define DIRECTORY_DIRECTORY_INT_H
 
 #include "base/map.h"
+#include "keys/ticket.h"
+#include "proc/account_link.h"
 #include "proc/process.h"
 #include "db/db.h"
 
 struct hash_queue;
 struct login_state;
 struct reserve_state;
+struct guesses;
 
 struct directory {
     struct process *p;
     struct db *db;
     int db_fd, wal_fd;
     unsigned char mac_key[32];  /* of app passwords, derived from the service key */
-    unsigned char boot_key[32]; /* of the cache, random at each start */
+    unsigned char boot_key[32]; /* of the cache and of unknown names, random at each start */
+    unsigned char ticket_key[TICKET_KEY_BYTES];
     struct hash_queue *hashes;
     struct login_state *logins;
+    struct guesses *guesses;
     struct reserve_state *reserves;
-    uint64_t next_account; /* the number after the highest ever given out */
+    struct account_links *links; /* to accounts' processes: reservations and checks */
+    uint64_t next_account;       /* the number after the highest ever given out */
     uint64_t logins_ok, logins_failed, rcpt_ok, rcpt_refused;
 };
 
@@ -40,6 +46,9 @@ MUST_CHECK bool account_of_name(struct directory *d, struct str name, uint64_t *
 /* The account's own name; appended. */
 MUST_CHECK bool account_name(struct directory *d, uint64_t account, struct buf *out,
                              struct error *err);
+/* All its addresses, as many as fit a message; they lie in the arena. */
+MUST_CHECK bool account_addresses(struct directory *d, uint64_t account, struct arena *arena,
+                                  struct msg_list *out, struct error *err);
 /* What an account is allowed, and what it wishes. */
 struct account_settings {
     uint64_t quota;  /* bytes, 0: none */
@@ -66,46 +75,77 @@ MUST_CHECK bool accounts_next_number(struct directory *d, uint64_t *out, struct 
 typedef void (*hash_fn)(void *arg, bool ok, struct str hash, const struct error *err);
 
 struct hash_queue *hash_queue_create(struct directory *d);
+void hash_queue_destroy(struct hash_queue *q); /* calls nobody */
 void hash_queue_peer_new(struct hash_queue *q, struct chan *c);
 void hash_queue_peer_lost(struct hash_queue *q, struct chan *c);
-void hash_queue_answer(struct hash_queue *q, struct chan *c, struct msg *m);
-/* Verifies password against hash, or with an empty hash makes one. Fair by prefix, then in order. Full: fn is called at once
- * with ERROR_TEMPORARY. password is copied and wiped. */
-void hash_queue_add(struct hash_queue *q, struct str prefix, struct str password, struct str hash,
-                    hash_fn fn, void *arg);
+/* Who wants a password hashed: the network prefix, and the account (or what stands for an unknown name). Both 0: the
+ * operator, who is never refused. */
+struct hash_owner {
+    uint64_t prefix, account;
+};
+/* Verifies password against hash, or with an empty hash makes one. Fair by prefix and account; where the queue is full, the
+ * owner who has most in it pays: fn of his newest is called with ERROR_RATE, perhaps at once. password is copied and wiped. */
+void hash_queue_add(struct hash_queue *q, struct hash_owner owner, struct str password,
+                    struct str hash, hash_fn fn, void *arg);
 size_t hash_queue_waiting(const struct hash_queue *q);
+uint64_t hash_queue_refused(const struct hash_queue *q);
+
+/* ---- guesses.c: wrong passwords ---- */
+
+struct guesses *guesses_create(void);
+void guesses_destroy(struct guesses *g);
+/* A password for this owner is about to be hashed: how many microseconds it waits first. -1: so many wait already that it is
+ * refused. Every guess that was let in ends with guesses_right, guesses_wrong or guesses_over (it was not checked). */
+int64_t guesses_enter(struct guesses *g, const struct hash_owner *owner);
+void guesses_right(struct guesses *g, const struct hash_owner *owner);
+void guesses_wrong(struct guesses *g, const struct hash_owner *owner);
+void guesses_over(struct guesses *g, const struct hash_owner *owner);
+/* A login without a hash succeeded: the device is known. */
+void guesses_know(struct guesses *g, const struct hash_owner *owner);
 
 /* ---- login.c ---- */
 
 struct login_state *login_create(struct directory *d);
+void login_destroy(struct login_state *s); /* answers nobody */
 void login_ask(struct directory *d, struct chan *edge, struct msg *m);
-void login_edge_lost(struct directory *d, struct chan *edge);
 /* Forgets what was verified for this account: a credential of it changed. */
 void login_forget(struct directory *d, uint64_t account);
+/* A credential (0: all of them) is no more: it is forgotten, and the sessions that it has opened end. */
+void login_end_credential(struct directory *d, uint64_t account, int64_t credential);
+
+/* ---- open.c: sockets to accounts' processes ---- */
+
 /* Opens a socket to the account's process for a service. fn gets our end (it takes it), or -1 and why. */
 typedef void (*open_fn)(void *arg, int fd, const struct error *err);
 struct open_request {
-    uint64_t account;
+    uint64_t account, credential;
     struct account_settings settings;
-    struct str service, session, user, tag, credential;
+    struct str service, session, user, tag;
     bool read_only, stream; /* stream: SOCK_STREAM of plain bytes; else a channel */
 };
 void account_open(struct directory *d, const struct open_request *r, open_fn fn, void *arg);
+/* Gives intake a channel to an account's process. */
+void open_delivery(struct directory *d, struct chan *c, const struct msg *m);
+/* The directory's own links; d->links is made of it. */
+struct account_links *open_links(struct directory *d);
 
 /* ---- reserve.c: room in accounts with a quota, for messages on their way ---- */
 
 struct reserve_state *reserve_create(void);
-/* Answers the edge's RCPT_ASK, once the account's process has said whether the message fits. */
-void reserve_ask(struct directory *d, struct chan *edge, const struct msg_rcpt_ask *rcpt,
-                 uint64_t account, const struct account_settings *settings);
+void reserve_destroy(struct reserve_state *s); /* answers nobody */
+/* Answers the edge's question for a recipient, once the account's process has said whether the message fits. */
+void reserve_ask(struct directory *d, struct chan *edge, const struct msg *m, uint64_t account,
+                 const struct account_settings *settings);
 /* The transaction of this session is over: what it has reserved is free. */
 void reserve_end(struct directory *d, struct chan *edge, struct str session);
 void reserve_edge_lost(struct directory *d, struct chan *edge);
+/* A link to an account's process is gone, and with it what was reserved there. */
+void reserve_link_lost(struct directory *d, struct account_link *link);
 /* Sessions that hold something. */
 size_t reserve_held(const struct directory *d);
 
 /* ---- admin.c ---- */
 
-void admin_call(struct directory *d, struct msg *m);
+void admin_call(struct directory *d, struct chan *c, struct msg *m);
 
 #endif

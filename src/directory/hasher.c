@@ -11,7 +11,7 @@ struct hasher {
     uint64_t done;
 };
 
-static bool start(void *arg, struct process *p, bool *ready, struct error *err)
+static bool hasher_start(void *arg, struct process *p, bool *ready, struct error *err)
 {
     struct hasher *h = arg;
 
@@ -21,51 +21,56 @@ static bool start(void *arg, struct process *p, bool *ready, struct error *err)
 }
 
 /* A hash that is asked for is made with today's settings; one that is checked brings its own. */
-static void hash(struct hasher *h, struct msg *m, struct msg *out,
-                 char made[crypto_pwhash_STRBYTES])
+static enum error_kind compute_hash(struct hasher *h, const struct msg_hash_ask *ask,
+                                    char made[crypto_pwhash_STRBYTES])
 {
-    struct str password = m->hash_ask.password, given = m->hash_ask.hash;
+    const char *password = ask->password.p ? ask->password.p : "";
     char text[crypto_pwhash_STRBYTES] = "";
 
-    if (given.n == 0) {
-        if (crypto_pwhash_str_alg(made, password.p ? password.p : "", password.n,
-                                  h->p->config.argon2_passes, (size_t)h->p->config.argon2_memory,
-                                  crypto_pwhash_ALG_ARGON2ID13) != 0)
-            out->hash_tell.kind = ERROR_TEMPORARY;
-        out->hash_tell.hash = str_c(made);
-        return;
-    }
-    if (given.n < sizeof text)
-        memcpy(text, given.p, given.n);
-    if (crypto_pwhash_str_verify(text, password.p ? password.p : "", password.n) != 0)
-        out->hash_tell.kind = ERROR_DENIED;
+    if (ask->hash.n == 0)
+        return crypto_pwhash_str_alg(made, password, ask->password.n, h->p->config.argon2_passes,
+                                     (size_t)h->p->config.argon2_memory,
+                                     crypto_pwhash_ALG_ARGON2ID13) == 0
+                   ? ERROR_NONE
+                   : ERROR_TEMPORARY;
+    if (ask->hash.n < sizeof text)
+        memcpy(text, ask->hash.p, ask->hash.n);
+    return crypto_pwhash_str_verify(text, password, ask->password.n) == 0 ? ERROR_NONE
+                                                                          : ERROR_DENIED;
 }
 
-static void message(void *arg, struct chan *c, struct msg *m)
+static void hasher_message(void *arg, struct chan *c, struct msg *m)
 {
     struct hasher *h = arg;
     char made[crypto_pwhash_STRBYTES] = "";
-    struct msg out = {.type = MSG_HASH_TELL};
+    struct msg_hash_tell tell = {0};
+    struct asked asked;
 
     if (m->type != MSG_HASH_ASK)
         return;
-    out.hash_tell.id = m->hash_ask.id;
-    hash(h, m, &out, made);
+    asked_take(&asked, c, m);
+    tell.error.kind = compute_hash(h, &m->hash_ask, made);
+    tell.error.text = tell.error.kind == ERROR_TEMPORARY
+                          ? STR("there is no memory to check the password just now")
+                          : STR_NULL;
+    tell.hash = str_c(made);
     h->done++;
-    chan_send(c, &out);
+    tell_hash(&asked, &tell, -1);
 }
 
-static void status(void *arg, struct process_status *s)
+static void hasher_status(void *arg, struct process_status *s)
 {
     struct hasher *h = arg;
 
     process_status_add(s, "hashes", h->done);
 }
 
+static const struct process_ops hasher_ops = {
+    .start = hasher_start, .message = hasher_message, .status = hasher_status};
+
 NORETURN void hasher_main(unsigned instance)
 {
-    static const struct process_ops ops = {.start = start, .message = message, .status = status};
     struct hasher h = {0};
 
-    process_main(ROLE_HASHER, instance, &ops, &h);
+    process_main(ROLE_HASHER, instance, &hasher_ops, &h);
 }

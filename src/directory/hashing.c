@@ -1,37 +1,41 @@
-/* directory/hashing.c: the bounded, fair queue before the hashers (RATIONALE 9).
+/* directory/hashing.c: the bounded, fair queue before the hashers.
  *
- * Requests wait in one list a prefix; prefixes take turns. So one address that floods waits behind itself, and another's
- * first request is next but one. Each hasher has one request at a time. */
+ * A password costs a core some 30 ms, so what waits is bounded, and whose turn it is is not a matter
+ * of who asks most: next is the owner who was served longest ago, by network prefix and by account,
+ * whichever of the two was later. One address that tries many names waits behind itself, and so do
+ * many addresses that try one name. When the queue is full, the owner with most in it loses his
+ * newest: so a crowd of guesses never refuses anybody who asks once. Each hasher has one job at a
+ * time; one whose hasher ended goes to another, once. */
+#include "base/list.h"
 #include "directory/directory_int.h"
 
 #define WAITING_MOST 64
 #define HASHERS_MOST 64
+#define SERVED_MOST 1000 /* owners whose last turn is remembered */
 
 struct hash_job {
-    struct hash_job *next;
-    struct buf password;
-    struct buf hash;
+    struct list_node node; /* of waiting */
+    struct hash_queue *q;
+    struct worker *worker; /* who has it; NULL: it waits */
+    struct hash_owner owner;
+    struct buf password, hash;
     hash_fn fn;
     void *arg;
-};
-
-struct lane { /* of one prefix */
-    struct lane *next;
-    struct buf prefix;
-    struct hash_job *first, **last;
+    bool again; /* its first hasher ended */
 };
 
 struct worker {
-    struct chan *chan;
+    struct chan *chan;    /* NULL: no worker */
     struct hash_job *job; /* NULL: free */
 };
 
 struct hash_queue {
     struct directory *d;
-    struct lane *lanes, **last_lane; /* the first one's turn is next */
+    struct list waiting; /* of struct hash_job, in their order */
     struct worker worker[HASHERS_MOST];
-    size_t workers, waiting;
-    uint64_t next_id;
+    struct map served_prefix, served_account; /* -> the turn that it had last */
+    uintptr_t turns;
+    uint64_t refused;
 };
 
 struct hash_queue *hash_queue_create(struct directory *d)
@@ -39,156 +43,231 @@ struct hash_queue *hash_queue_create(struct directory *d)
     struct hash_queue *q = mem_zalloc(sizeof *q);
 
     q->d = d;
-    q->last_lane = &q->lanes;
+    map_init(&q->served_prefix);
+    map_init(&q->served_account);
     return q;
 }
 
-static void free_job(struct hash_job *j)
+static void job_free(struct hash_job *j)
 {
+    if (j->worker)
+        j->worker->job = NULL;
+    list_remove(&j->node);
     buf_done_wipe(&j->password);
     buf_done(&j->hash);
     mem_free(j);
 }
 
-static struct lane *lane_of(struct hash_queue *q, struct str prefix)
+void hash_queue_destroy(struct hash_queue *q)
 {
-    struct lane *l = q->lanes;
-
-    while (l && !str_equal(buf_view(&l->prefix), prefix))
-        l = l->next;
-    if (l)
-        return l;
-    l = mem_zalloc(sizeof *l);
-    buf_init(&l->prefix, 256);
-    buf_str(&l->prefix, str_sub(prefix, 0, 256));
-    l->last = &l->first;
-    *q->last_lane = l;
-    q->last_lane = &l->next;
-    return l;
-}
-
-/* The first job of the lane whose turn it is; the lane goes to the end, or away when it is empty. */
-static struct hash_job *take_job(struct hash_queue *q)
-{
-    struct lane *l = q->lanes;
     struct hash_job *j;
 
-    if (!l)
-        return NULL;
-    j = l->first;
-    l->first = j->next;
-    if (!l->first)
-        l->last = &l->first;
-    q->lanes = l->next;
-    if (!q->lanes)
-        q->last_lane = &q->lanes;
-    l->next = NULL;
-    if (l->first) {
-        *q->last_lane = l;
-        q->last_lane = &l->next;
-    } else {
-        buf_done(&l->prefix);
-        mem_free(l);
+    if (!q)
+        return;
+    while ((j = LIST_FIRST(&q->waiting, struct hash_job, node)))
+        job_free(j);
+    for (size_t i = 0; i < HASHERS_MOST; i++)
+        if (q->worker[i].job)
+            job_free(q->worker[i].job);
+    map_done(&q->served_prefix);
+    map_done(&q->served_account);
+    mem_free(q);
+}
+
+static void job_end(struct hash_job *j, bool ok, struct str hash, const struct error *err)
+{
+    hash_fn fn = j->fn;
+    void *arg = j->arg;
+
+    job_free(j);
+    fn(arg, ok, hash, err);
+}
+
+/* ---- whose turn it is ---- */
+
+static bool is_operator(const struct hash_owner *o)
+{
+    return o->prefix == 0 && o->account == 0;
+}
+
+/* When this owner had a turn last: the later of its prefix's and its account's; 0: not lately. */
+static uintptr_t last_turn(const struct hash_queue *q, const struct hash_owner *o)
+{
+    uintptr_t a = (uintptr_t)map_find_u64(&q->served_prefix, o->prefix);
+    uintptr_t b = (uintptr_t)map_find_u64(&q->served_account, o->account);
+
+    return a > b ? a : b;
+}
+
+static void note_turn(struct hash_queue *q, const struct hash_owner *o)
+{
+    void *turn = (void *)++q->turns; // NOLINT(performance-no-int-to-ptr)
+
+    if (q->served_prefix.n >= SERVED_MOST || q->served_account.n >= SERVED_MOST) {
+        map_done(&q->served_prefix);
+        map_done(&q->served_account);
     }
-    q->waiting--;
-    j->next = NULL;
-    return j;
+    map_put_u64(&q->served_prefix, o->prefix, turn);
+    map_put_u64(&q->served_account, o->account, turn);
+}
+
+static struct hash_job *next_job(struct hash_queue *q)
+{
+    struct hash_job *j, *best = NULL;
+    uintptr_t best_turn = 0;
+
+    LIST_EACH(j, &q->waiting, node) {
+        uintptr_t turn = is_operator(&j->owner) ? 0 : last_turn(q, &j->owner);
+
+        if (!best || turn < best_turn) {
+            best = j;
+            best_turn = turn;
+        }
+    }
+    return best;
+}
+
+/* How much of the queue is this owner's: the more of its prefix's and its account's. */
+static size_t share_of(const struct hash_queue *q, const struct hash_owner *o)
+{
+    size_t prefix = 0, account = 0;
+    const struct hash_job *j;
+
+    if (is_operator(o))
+        return 0;
+    LIST_EACH(j, &q->waiting, node) {
+        prefix += j->owner.prefix == o->prefix;
+        account += j->owner.account == o->account;
+    }
+    return prefix > account ? prefix : account;
+}
+
+/* The newest job of the owner who has most in the queue. */
+static struct hash_job *dearest_job(const struct hash_queue *q)
+{
+    struct hash_job *j, *dearest = NULL;
+    size_t most = 0;
+
+    LIST_EACH(j, &q->waiting, node) {
+        size_t share = share_of(q, &j->owner);
+
+        if (share >= most) {
+            most = share;
+            dearest = j;
+        }
+    }
+    return dearest;
+}
+
+/* ---- the hashers ---- */
+
+static void send_jobs(struct hash_queue *q);
+
+/* Its hasher ended: once more, ahead of the others; then it fails. */
+static void job_lost(struct hash_job *j, const struct error *err)
+{
+    struct hash_queue *q = j->q;
+
+    if (j->worker)
+        j->worker->job = NULL;
+    j->worker = NULL;
+    if (j->again) {
+        job_end(j, false, STR_NULL, err);
+    } else {
+        j->again = true;
+        list_prepend(&q->waiting, &j->node);
+    }
+    send_jobs(q);
+}
+
+static void on_hashed(void *arg, struct msg_hash_tell *tell, int *fd)
+{
+    struct hash_job *j = arg;
+    struct hash_queue *q = j->q;
+    struct error err = {0};
+
+    (void)fd;
+    msg_error_take(&tell->error, &err);
+    if (tell->id == 0) {
+        job_lost(j, &err);
+        return;
+    }
+    job_end(j, err.kind == ERROR_NONE, tell->hash, &err);
+    send_jobs(q);
 }
 
 static void send_jobs(struct hash_queue *q)
 {
-    for (size_t i = 0; i < q->workers; i++) {
+    for (size_t i = 0; i < HASHERS_MOST; i++) {
         struct worker *w = &q->worker[i];
-        struct msg m = {.type = MSG_HASH_ASK};
+        struct hash_job *j;
 
-        if (!w->chan || w->job || !(w->job = take_job(q)))
+        if (!w->chan || w->job || !(j = next_job(q)))
             continue;
-        m.hash_ask = (struct msg_hash_ask){++q->next_id, buf_view(&w->job->password),
-                                           buf_view(&w->job->hash)};
-        chan_send(w->chan, &m);
+        list_remove(&j->node);
+        note_turn(q, &j->owner);
+        w->job = j;
+        j->worker = w;
+        call_hash(
+            call_over(q->d->p->calls, w->chan),
+            &(struct msg_hash_ask){.password = buf_view(&j->password), .hash = buf_view(&j->hash)},
+            NULL, on_hashed, j);
     }
 }
 
 void hash_queue_peer_new(struct hash_queue *q, struct chan *c)
 {
-    size_t i = 0;
-
-    while (i < q->workers && q->worker[i].chan)
-        i++;
-    if (i == HASHERS_MOST)
-        return;
-    if (i == q->workers)
-        q->workers++;
-    q->worker[i] = (struct worker){.chan = c};
-    send_jobs(q);
-}
-
-/* What it was working on fails for now: the client is told to try again. */
-void hash_queue_peer_lost(struct hash_queue *q, struct chan *c)
-{
-    struct error err;
-
-    error_set(&err, ERROR_TEMPORARY, "the password could not be checked just now; try again");
-    for (size_t i = 0; i < q->workers; i++) {
-        struct worker *w = &q->worker[i];
-        struct hash_job *j = w->job;
-
-        if (w->chan != c)
-            continue;
-        *w = (struct worker){0};
-        if (j) {
-            j->fn(j->arg, false, STR_NULL, &err);
-            free_job(j);
+    for (size_t i = 0; i < HASHERS_MOST; i++) {
+        if (!q->worker[i].chan) {
+            q->worker[i] = (struct worker){.chan = c};
+            send_jobs(q);
+            return;
         }
     }
 }
 
-void hash_queue_answer(struct hash_queue *q, struct chan *c, struct msg *m)
+/* Its job comes back by its call, which fails. */
+void hash_queue_peer_lost(struct hash_queue *q, struct chan *c)
 {
-    for (size_t i = 0; i < q->workers; i++) {
+    for (size_t i = 0; i < HASHERS_MOST; i++) {
         struct worker *w = &q->worker[i];
-        struct hash_job *j = w->job;
-        struct error err = {.kind = (enum error_kind)m->hash_tell.kind};
 
-        if (w->chan != c || !j)
+        if (w->chan != c)
             continue;
-        w->job = NULL;
-        if (err.kind == ERROR_TEMPORARY)
-            error_set(&err, ERROR_TEMPORARY, "there is no memory to check the password just now");
-        j->fn(j->arg, err.kind == ERROR_NONE, m->hash_tell.hash, &err);
-        free_job(j);
+        if (w->job)
+            w->job->worker = NULL;
+        *w = (struct worker){0};
     }
-    send_jobs(q);
 }
 
-void hash_queue_add(struct hash_queue *q, struct str prefix, struct str password, struct str hash,
-                    hash_fn fn, void *arg)
+void hash_queue_add(struct hash_queue *q, struct hash_owner owner, struct str password,
+                    struct str hash, hash_fn fn, void *arg)
 {
-    struct hash_job *j;
-    struct lane *l;
+    struct hash_job *j = mem_zalloc(sizeof *j), *dearest;
 
-    if (q->waiting >= WAITING_MOST) {
-        struct error err;
-
-        error_set(&err, ERROR_TEMPORARY, "too many logins at once; try again in a moment");
-        fn(arg, false, STR_NULL, &err);
-        return;
-    }
-    j = mem_zalloc(sizeof *j);
+    *j = (struct hash_job){.q = q, .owner = owner, .fn = fn, .arg = arg};
     buf_init(&j->password, password.n + 1);
     buf_str(&j->password, password);
     buf_init(&j->hash, hash.n + 1);
     buf_str(&j->hash, hash);
-    j->fn = fn;
-    j->arg = arg;
-    l = lane_of(q, prefix);
-    *l->last = j;
-    l->last = &j->next;
-    q->waiting++;
+    list_append(&q->waiting, &j->node);
     send_jobs(q);
+    if (q->waiting.n > WAITING_MOST && (dearest = dearest_job(q)) &&
+        !is_operator(&dearest->owner)) {
+        struct error err;
+
+        q->refused++;
+        error_set(&err, ERROR_RATE, "too many logins at once; try again in a moment");
+        job_end(dearest, false, STR_NULL, &err);
+    }
 }
 
 size_t hash_queue_waiting(const struct hash_queue *q)
 {
-    return q->waiting;
+    return q->waiting.n;
+}
+
+uint64_t hash_queue_refused(const struct hash_queue *q)
+{
+    return q->refused;
 }

@@ -43,7 +43,7 @@ void edge_take_listener(struct edge *e, struct str service, int fd)
 
 static void make_context(struct edge *e, struct str cert, struct str key)
 {
-    struct tls_names names = {.alpn = str_c(e->alpn),
+    struct tls_names names = {.alpn = str_c(role_row(e->p->role)->alpn),
                               .hostname = str_c(e->p->config.hostname),
                               .more = str_c(e->p->config.tls_names)};
     struct error err;
@@ -112,10 +112,45 @@ static void touch_descriptors(struct edge *e)
     mem_free(fd);
 }
 
+/* The last words of the last connections go out first. */
+static void end_when_written(struct edge *e)
+{
+    if (stream_finishing() == 0)
+        process_end(e->p);
+    else
+        timer_set(&e->ending_timer, 10000);
+}
+
+static void on_ending(void *arg)
+{
+    end_when_written(arg);
+}
+
+static void on_drain_deadline(void *arg)
+{
+    struct edge *e = arg;
+
+    e->drain(e, true);
+    process_end(e->p);
+}
+
+/* What a crowd has needed goes back to the kernel when it has left, not when the next one comes. */
+static void on_trim(void *arg)
+{
+    struct edge *e = arg;
+
+    malloc_trim(0);
+    e->crowd = 0;
+}
+
 void edge_start(struct edge *e, struct process *p)
 {
     e->p = p;
-    touch_descriptors(e);
+    timer_init(&e->trim_timer, p->timers, on_trim, e);
+    timer_init(&e->drain_deadline, p->timers, on_drain_deadline, e);
+    timer_init(&e->ending_timer, p->timers, on_ending, e);
+    if (p->walls)
+        touch_descriptors(e);
     net_gate_init(&e->gate, p->config.connections, p->config.connections_address);
     if (e->cert.n)
         make_context(e, buf_view(&e->cert), buf_view(&e->key));
@@ -126,75 +161,34 @@ void edge_start(struct edge *e, struct process *p)
         listen_on(&e->port[i]);
 }
 
-/* The last words of the last connections go out first. */
-static void end_when_written(struct edge *e)
+void edge_reload(struct edge *e)
 {
-    struct timeval t = {.tv_usec = 10000};
-
-    if (stream_finishing() == 0)
-        process_end(e->p);
-    else
-        evtimer_add(e->ending, &t);
-}
-
-static void on_ending(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what;
-    end_when_written(arg);
-}
-
-static void on_drain_timer(evutil_socket_t fd, short what, void *arg)
-{
-    struct edge *e = arg;
-
-    (void)fd, (void)what;
-    e->drain(e, true);
-    process_end(e->p);
+    e->gate.most_prefix = e->p->config.connections_address;
 }
 
 void edge_drain(struct edge *e)
 {
-    struct timeval t = {.tv_sec = EDGE_DRAIN_S};
-
     for (size_t i = 0; i < e->ports; i++) {
         listener_destroy(e->port[i].listener);
         e->port[i].listener = NULL;
     }
-    e->drain_timer = evtimer_new(e->p->base, on_drain_timer, e);
-    evtimer_add(e->drain_timer, &t);
-    e->ending = evtimer_new(e->p->base, on_ending, e);
+    timer_set(&e->drain_deadline, EDGE_DRAIN_S * 1000000LL);
     e->drain(e, false);
     if (e->gate.open == 0)
         end_when_written(e);
 }
 
-/* What a crowd has needed goes back to the kernel when it has left, not when the next one comes. */
-static void on_trim(evutil_socket_t fd, short what, void *arg)
-{
-    struct edge *e = arg;
-
-    (void)fd, (void)what;
-    malloc_trim(0);
-    e->crowd = 0;
-}
-
 static void plan_trim(struct edge *e)
 {
-    struct timeval t = {.tv_sec = TRIM_AFTER_S};
-
-    if (++e->crowd < CROWD_LEAST)
-        return;
-    if (!e->trim)
-        e->trim = evtimer_new(e->p->base, on_trim, e);
-    if (!evtimer_pending(e->trim, NULL))
-        evtimer_add(e->trim, &t);
+    if (++e->crowd >= CROWD_LEAST && !timer_is_set(&e->trim_timer))
+        timer_set(&e->trim_timer, TRIM_AFTER_S * 1000000LL);
 }
 
 void edge_left(struct edge *e, const struct net_address *peer)
 {
     net_gate_leave(&e->gate, peer);
     plan_trim(e);
-    if (e->p->draining && e->ending && e->gate.open == 0)
+    if (process_is_draining(e->p) && e->gate.open == 0)
         end_when_written(e);
 }
 

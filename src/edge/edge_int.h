@@ -24,17 +24,14 @@ struct edge_port {
 
 struct edge {
     struct process *p;
-    const char *alpn;
     struct edge_port port[64];
     size_t ports;
     struct net_gate gate;
     SSL_CTX *tls;         /* NULL: there is no usable certificate */
     struct buf cert, key; /* until the start, when the settings are known */
-    struct event *drain_timer, *ending;
-    struct event
-        *trim; /* gives memory back; libevent frees some of it only when its loop comes round */
-    uint64_t crowd; /* connections that have ended since then */
+    uint64_t crowd;       /* connections that have ended since memory was given back last */
     uint64_t accepted, handshakes, dropped_before_tls;
+    struct timer trim_timer, drain_deadline, ending_timer;
     /* A new connection: the edge's own struct is made and fd is taken; within as in listener.h (false: refuse politely). */
     void (*connected)(struct edge *e, const struct edge_port *port, int fd,
                       const struct net_address *peer, bool within);
@@ -45,6 +42,8 @@ struct edge {
 void edge_take_listener(struct edge *e, struct str service, int fd);
 void edge_take_tls(struct edge *e, struct str cert, struct str key);
 void edge_start(struct edge *e, struct process *p);
+/* Settings that are LIVE hold from now on. */
+void edge_reload(struct edge *e);
 void edge_drain(struct edge *e);
 void edge_status(struct edge *e, struct process_status *s);
 /* A connection that had passed the gate is gone. Ends the process when it was the last while draining. */

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOGIN_MS 60000
 #define ID_CHARS 10
 
 struct mail_edge {
@@ -136,29 +135,27 @@ static void begin_relay(struct conn *c, int fd)
 
 /* ---- LOGIN ---- */
 
-static void on_login(void *arg, struct msg *m)
+static void on_login(void *arg, struct msg_login_tell *tell, int *fd)
 {
     struct conn *c = arg;
     struct error err = {0};
 
     c->call = 0;
-    if (m && m->nfds == 1 && m->login_tell.kind == ERROR_NONE) {
-        int fd = m->fd[0];
+    if (!msg_error_take(&tell->error, &err) && *fd < 0)
+        error_set(&err, ERROR_TEMPORARY, "the login could not be checked just now; try again");
+    if (err.kind == ERROR_NONE) {
+        int account = *fd;
 
-        m->fd[0] = -1;
+        *fd = -1;
         imap_login_answer(c->login, NULL);
         if (!flush(c))
-            begin_relay(c, fd);
+            begin_relay(c, account);
         else
-            close(fd);
+            close(account);
         return;
     }
-    if (m && m->login_tell.kind)
-        error_set(&err, (enum error_kind)m->login_tell.kind, "%.*s", STR_ARG(m->login_tell.text));
-    else
-        error_set(&err, ERROR_TEMPORARY, "the login could not be checked just now; try again");
     imap_login_answer(c->login, &err);
-    if (c->e->edge.p->draining && !c->closing)
+    if (process_is_draining(c->e->edge.p) && !c->closing)
         imap_login_end(c->login, "this server is restarting; reconnect in a moment");
     if (flush(c))
         return;
@@ -169,19 +166,21 @@ static void on_login(void *arg, struct msg *m)
 static void op_credentials(void *arg, struct str authzid, struct str user, struct str password)
 {
     struct conn *c = arg;
-    struct process *p = c->e->edge.p;
-    struct msg m = {.type = MSG_LOGIN_ASK};
+    struct msg_login_ask ask = {.session = id_of(c),
+                                .service = STR("imap"),
+                                .tag = imap_login_tag(c->login),
+                                .authzid = authzid,
+                                .user = user,
+                                .password = password};
     struct buf ip, prefix;
 
     buf_init(&ip, 64);
     buf_init(&prefix, 16);
     net_address_print_ip(&ip, &c->peer);
     net_address_prefix(&prefix, &c->peer);
-    c->call = calls_next_id(p->calls);
-    m.login_ask = (struct msg_login_ask){
-        c->call, id_of(c), STR("imap"), buf_view(&ip), buf_view(&prefix), imap_login_tag(c->login),
-        authzid, user,     password};
-    process_call(p, ROLE_DIRECTORY, c->call, &m, LOGIN_MS, true, on_login, c);
+    ask.peer = buf_view(&ip);
+    ask.prefix = buf_view(&prefix);
+    c->call = call_login(process_to(c->e->edge.p, ROLE_DIRECTORY), &ask, NULL, on_login, c);
     buf_done(&ip);
     buf_done(&prefix);
 }
@@ -384,6 +383,13 @@ static void drain(void *arg)
     edge_drain(arg);
 }
 
+static void reload(void *arg)
+{
+    struct mail_edge *e = arg;
+
+    edge_reload(&e->edge);
+}
+
 static void status(void *arg, struct process_status *s)
 {
     struct mail_edge *e = arg;
@@ -399,10 +405,11 @@ NORETURN void edge_mail_main(unsigned instance)
         .tls = take_tls,
         .start = start,
         .message = message,
+        .reload = reload,
         .drain = drain,
         .status = status,
     };
-    struct mail_edge e = {.edge = {.alpn = "imap", .connected = connected, .drain = drain_conns}};
+    struct mail_edge e = {.edge = {.connected = connected, .drain = drain_conns}};
 
     process_main(ROLE_EDGE_MAIL, instance, &process_ops, &e);
 }

@@ -36,7 +36,7 @@ static void destroy(struct conn *c, const char *why)
         c->next->at = c->at;
     smtp_server_destroy(c->server);
     if (c->late)
-        event_free(c->late->ev);
+        timer_stop(&c->late->timer);
     mem_free(c->late);
     buf_done(&c->out);
     buf_done(&c->from);
@@ -66,7 +66,7 @@ void smtp_conn_answered(struct conn *c, const struct error *err, const struct er
         smtp_server_answer_each(c->server, errs, n, id);
     else
         smtp_server_answer(c->server, err, id);
-    if (c->e->edge.p->draining && !c->closing)
+    if (process_is_draining(c->e->edge.p) && !c->closing)
         smtp_server_end(c->server, "this server is restarting; try again in a moment");
     if (flush(c))
         return;
@@ -298,8 +298,8 @@ static void drain_conns(struct edge *edge, bool now)
 
     for (struct conn *c = e->conns; c; c = next) {
         next = c->next;
-        if (!now && (c->handed || c->fd >= 0 || c->call ||
-                     (c->late && event_pending(c->late->ev, EV_TIMEOUT, NULL))))
+        if (!now &&
+            (c->handed || c->fd >= 0 || c->call || (c->late && timer_is_set(&c->late->timer))))
             continue;     /* in the middle of a message: it is finished, then 421 */
         if (!c->server) { /* nothing was said yet */
             stream_destroy(c->stream);
@@ -341,6 +341,8 @@ static bool start(void *arg, struct process *p, bool *ready, struct error *err)
     e->memory_most = p->config.message_memory;
     if (e->memory_most == 0)
         e->memory_most = (uint64_t)pages * (uint64_t)size / 4;
+    e->memory_most /=
+        process_instances(&p->config, ROLE_EDGE_SMTP); /* the budget is the server's */
     e->smtp.hostname = e->lmtp.hostname = str_c(p->config.hostname);
     e->lmtp.lmtp = true;
     e->smtp.counters = e->lmtp.counters = &e->counters;
@@ -353,19 +355,10 @@ static bool start(void *arg, struct process *p, bool *ready, struct error *err)
 
 static void reload(void *arg)
 {
-    set_rates(arg);
-}
-
-/* Intake is new: the recipients of messages that wait for it go ahead of them again. */
-static void peer_new(void *arg, enum role role, struct chan *chan)
-{
     struct smtp_edge *e = arg;
 
-    if (role != ROLE_INTAKE)
-        return;
-    for (struct conn *c = e->conns; c; c = c->next)
-        if (c->handed)
-            smtp_send_rcpts(c, chan);
+    set_rates(e);
+    edge_reload(&e->edge);
 }
 
 static void message(void *arg, struct chan *c, struct msg *m)
@@ -392,7 +385,7 @@ static void status(void *arg, struct process_status *s)
     edge_status(&e->edge, s);
     process_status_add(s, "messages", e->accepted);
     process_status_add(s, "refusals", e->refused);
-    process_status_add(s, "message-memory", e->memory);
+    process_status_add(s, "message-memory", e->memory + e->memory_intake);
     process_status_add(s, "repeated", e->repeated);
     process_status_add(s, "refused-without-proxy", e->proxy_refused);
     for (size_t i = 0; i < NET_RATE_KINDS; i++)
@@ -415,12 +408,11 @@ NORETURN void edge_smtp_main(unsigned instance)
         .tls = take_tls,
         .start = start,
         .message = message,
-        .peer_new = peer_new,
         .reload = reload,
         .drain = drain,
         .status = status,
     };
-    struct smtp_edge e = {.edge = {.alpn = "smtp", .connected = connected, .drain = drain_conns}};
+    struct smtp_edge e = {.edge = {.connected = connected, .drain = drain_conns}};
 
     process_main(ROLE_EDGE_SMTP, instance, &process_ops, &e);
 }

@@ -16,6 +16,8 @@ struct smtp_edge {
     struct edge edge;
     struct conn *conns;
     uint64_t memory, memory_most; /* of messages in flight, bytes */
+    uint64_t
+        memory_intake; /* of those that were answered here and that intake still holds, as it said last */
     struct smtp_config smtp, lmtp;
     struct smtp_counters counters;
     struct net_rates rates;
@@ -25,7 +27,7 @@ struct smtp_edge {
 };
 
 struct late {
-    struct event *ev;
+    struct timer timer;
     const char *what; /* "recipient" or "message" */
     struct error err;
 };
@@ -68,7 +70,5 @@ void smtp_conn_answered(struct conn *c, const struct error *err, const struct er
 void smtp_transaction_reset(struct conn *c);
 /* The connection ends while intake has its message: should the client send it again, it is the same one. */
 void smtp_transaction_unheard(struct conn *c);
-/* Tells intake the recipients of the message that it has, or gets next. */
-void smtp_send_rcpts(struct conn *c, struct chan *intake);
 
 #endif

@@ -16,8 +16,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ASK_MS 15000
-#define MESSAGE_MS 45000 /* longer than intake takes at the worst */
+#define LISTED_MOST 100    /* recipients in the message to intake; more go by a memfd */
+#define LISTED_BYTES 30000 /* and their bytes */
 #define UNHEARD 1000
 #define UNHEARD_US (3600LL * 1000000)
 
@@ -145,11 +145,10 @@ static void log_refused(struct conn *c, const char *what, const struct error *er
     log_end(&l);
 }
 
-static void on_late(evutil_socket_t fd, short what, void *arg)
+static void on_late(void *arg)
 {
     struct conn *c = arg;
 
-    (void)fd, (void)what;
     log_refused(c, c->late->what, &c->late->err);
     if (strcmp(c->late->what, "message") == 0)
         smtp_transaction_reset(c);
@@ -161,24 +160,22 @@ static void answer_late(struct conn *c, const char *what, const struct error *er
 {
     if (!c->late) {
         c->late = mem_zalloc(sizeof *c->late);
-        c->late->ev = event_new(c->e->edge.p->base, -1, 0, on_late, c);
+        timer_init(&c->late->timer, c->e->edge.p->timers, on_late, c);
     }
     c->late->what = what;
     c->late->err = *err;
-    event_active(c->late->ev, EV_TIMEOUT, 0);
+    timer_set(&c->late->timer, 0);
 }
 
-static void on_rcpt(void *arg, struct msg *m)
+static void on_rcpt(void *arg, struct msg_rcpt_tell *tell, int *fd)
 {
     struct conn *c = arg;
     struct error err = {0};
 
+    (void)fd;
     c->call = 0;
-    if (!m)
-        error_set(&err, ERROR_TEMPORARY, "this address can not be looked up just now; try again");
-    else if (m->rcpt_tell.kind)
-        error_set(&err, (enum error_kind)m->rcpt_tell.kind, "%.*s", STR_ARG(m->rcpt_tell.text));
-    c->reserved = c->reserved || !m || m->rcpt_tell.reserved;
+    msg_error_take(&tell->error, &err);
+    c->reserved = c->reserved || tell->id == 0 || tell->reserved;
     if (err.kind) {
         log_refused(c, "recipient", &err);
     } else {
@@ -238,7 +235,7 @@ static void op_rcpt(void *arg, const struct smtp_path_view *to, uint64_t size)
 {
     struct conn *c = arg;
     struct process *p = c->e->edge.p;
-    struct msg m = {.type = MSG_RCPT_ASK};
+    struct msg_rcpt_ask ask = {.session = id_of(c), .local = to->local, .size = size};
     bool postmaster = str_equal_nocase(to->local, STR("postmaster"));
     struct str domain = to->domain;
     struct error err;
@@ -257,18 +254,23 @@ static void op_rcpt(void *arg, const struct smtp_path_view *to, uint64_t size)
         answer_late(c, "recipient", &err);
         return;
     }
-    m.rcpt_ask =
-        (struct msg_rcpt_ask){c->call = calls_next_id(p->calls), id_of(c), to->local, domain, size};
-    process_call(p, ROLE_DIRECTORY, c->call, &m, ASK_MS, true, on_rcpt, c);
+    ask.domain = domain;
+    c->call = call_rcpt(process_to(p, ROLE_DIRECTORY), &ask, NULL, on_rcpt, c);
 }
 
 /* ---- the message ---- */
+
+/* Whoever holds it: the connections here, and what intake still has of messages that were answered. */
+static uint64_t memory_used(const struct smtp_edge *e)
+{
+    return e->memory + e->memory_intake;
+}
 
 static bool op_data_begin(void *arg, struct error *err)
 {
     struct conn *c = arg;
 
-    if (c->e->memory >= c->e->memory_most)
+    if (memory_used(c->e) >= c->e->memory_most)
         return error_set(err, ERROR_DISK,
                          "too many messages are on their way; try again in a moment");
     drop_message(c);
@@ -283,7 +285,7 @@ static bool op_data(void *arg, struct str bytes, struct error *err)
 {
     struct conn *c = arg;
 
-    if (c->e->memory + bytes.n > c->e->memory_most)
+    if (memory_used(c->e) + bytes.n > c->e->memory_most)
         return error_set(err, ERROR_DISK,
                          "too many messages are on their way; try again in a moment");
     if (c->limited &&
@@ -309,7 +311,7 @@ static void log_accepted(const struct conn *c)
 }
 
 /* LMTP's answers, one a recipient; NULL where all are the same. The caller frees them. */
-static struct error *each_answer(const struct conn *c, const struct msg_intake_done *done)
+static struct error *each_answer(const struct conn *c, const struct msg_arrival_tell *done)
 {
     struct error *errs;
 
@@ -320,24 +322,22 @@ static struct error *each_answer(const struct conn *c, const struct msg_intake_d
         enum error_kind kind = (enum error_kind)msg_u64_item(done->kinds.v[i]);
 
         if (kind != ERROR_NONE)
-            error_set(&errs[i], kind, "%.*s", STR_ARG(done->text));
+            error_set(&errs[i], kind, "%.*s", STR_ARG(done->words));
     }
     return errs;
 }
 
-static void on_message(void *arg, struct msg *m)
+static void on_message(void *arg, struct msg_arrival_tell *tell, int *fd)
 {
     struct conn *c = arg;
-    struct error err = {0}, *errs = NULL;
+    struct error err = {0}, *errs = each_answer(c, tell);
     size_t n = c->rcpts_n;
 
+    (void)fd;
     c->call = 0;
-    if (!m)
-        error_set(&err, ERROR_TEMPORARY, "the message could not be stored in time; try again");
-    else if (m->intake_done.kind)
-        error_set(&err, (enum error_kind)m->intake_done.kind, "%.*s", STR_ARG(m->intake_done.text));
-    if (m)
-        errs = each_answer(c, &m->intake_done);
+    msg_error_take(&tell->error, &err);
+    if (tell->id)
+        c->e->memory_intake = tell->held;
     if (err.kind)
         log_refused(c, "message", &err);
     else
@@ -349,20 +349,27 @@ static void on_message(void *arg, struct msg *m)
     mem_free(errs);
 }
 
-void smtp_send_rcpts(struct conn *c, struct chan *intake)
+/* Few recipients travel in the question itself (*fd is -1), more in a sealed memfd of their own, which is the caller's. */
+static bool put_recipients(struct conn *c, struct msg_arrival_ask *ask,
+                           struct str list[LISTED_MOST], int *fd, struct error *err)
 {
-    struct str list[150], rest = buf_view(&c->rcpts), one;
-    struct msg m = {.type = MSG_INTAKE_RCPTS};
+    struct str rest = buf_view(&c->rcpts), one;
+    size_t n = 0;
 
-    while (rest.n) {
-        size_t n = 0;
-
-        while (n < ARRAY_LEN(list) && str_cut(rest, '\0', &one, &rest))
+    *fd = -1;
+    if (c->rcpts_n <= LISTED_MOST && rest.n <= LISTED_BYTES) {
+        while (n < LISTED_MOST && str_cut(rest, '\0', &one, &rest))
             list[n++] = one;
-        m.intake_rcpts =
-            (struct msg_intake_rcpts){str_of(c->transaction, sizeof c->transaction), {list, n}};
-        chan_send(intake, &m);
+        ask->recipients = (struct msg_list){list, n};
+        return true;
     }
+    ask->recipients_size = rest.n;
+    *fd = memfd_new();
+    if (*fd >= 0 && write(*fd, rest.p, rest.n) == (ssize_t)rest.n && memfd_seal(fd, rest.n, err))
+        return true;
+    base_close_fd(fd);
+    return error_set(err, ERROR_TEMPORARY,
+                     "no room for the list of recipients just now; try again");
 }
 
 /* RFC 5321 section 4.4: the trace line, kept beside the sender's bytes. The protocol's name is of RFC 3848 section 1 and,
@@ -393,37 +400,39 @@ static void print_trace(struct conn *c, const struct smtp_mail *mail, struct buf
     buf_done(&ip);
 }
 
+static void hand_over(struct conn *c, const struct msg_arrival_ask *ask, int recipients_fd)
+{
+    const struct call_fds fds = {recipients_fd >= 0 ? 2 : 1, {c->fd, recipients_fd}};
+
+    c->handed = true;
+    c->call = call_arrival(process_to(c->e->edge.p, ROLE_INTAKE), ask, &fds, on_message, c);
+}
+
 static void op_data_end(void *arg, const struct smtp_mail *mail, uint64_t size)
 {
     struct conn *c = arg;
-    struct process *p = c->e->edge.p;
-    struct chan *intake = process_peer(p, ROLE_INTAKE);
-    struct msg m = {.type = MSG_INTAKE_MESSAGE, .nfds = 1};
+    struct msg_arrival_ask ask = {.session = id_of(c), .received = (uint64_t)clock_wall_us()};
+    struct str list[LISTED_MOST];
     struct error err;
     struct buf trace;
+    int recipients_fd;
 
     (void)size;
     buf_str(&c->from, mail->from.whole);
-    if (!memfd_seal(&c->fd, c->size, &err)) {
+    if (!memfd_seal(&c->fd, c->size, &err) ||
+        !put_recipients(c, &ask, list, &recipients_fd, &err)) {
         answer_late(c, "message", &err);
         return;
     }
-    m.fd[0] = c->fd;
     find_unheard(c);
     buf_init(&trace, 4096);
     print_trace(c, mail, &trace);
-    c->call = calls_next_id(p->calls);
-    c->handed = true;
-    m.intake_message = (struct msg_intake_message){c->call,
-                                                   str_of(c->transaction, sizeof c->transaction),
-                                                   id_of(c),
-                                                   buf_view(&c->from),
-                                                   buf_view(&trace),
-                                                   c->size,
-                                                   (uint64_t)clock_wall_us()};
-    if (intake)
-        smtp_send_rcpts(c, intake);
-    process_call(p, ROLE_INTAKE, c->call, &m, MESSAGE_MS, true, on_message, c);
+    ask.transaction = str_of(c->transaction, sizeof c->transaction);
+    ask.return_path = buf_view(&c->from);
+    ask.trace = buf_view(&trace);
+    ask.size = c->size;
+    hand_over(c, &ask, recipients_fd);
+    base_close_fd(&recipients_fd);
     buf_done(&trace);
 }
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "keys/ticket.h"
 #include "keys/wrap.h"
 #include "proc/lock.h"
 #include "proc/process.h"
@@ -27,12 +28,13 @@ static const struct db_schema schema = {"keys", steps, ARRAY_LEN(steps)};
 struct keys {
     struct process *p;
     struct db *db;
-    unsigned char server_key[KEY_BYTES], kek[KEY_BYTES];
+    unsigned char server_key[KEY_BYTES], kek[KEY_BYTES], ticket_key[TICKET_KEY_BYTES];
+    struct tickets tickets;
     int db_fd, wal_fd, key_fd;
     uint64_t starts, refused;
 };
 
-static void take_file(void *arg, struct str name, int fd)
+static void keys_file(void *arg, struct str name, int fd)
 {
     struct keys *k = arg;
 
@@ -55,7 +57,7 @@ static bool read_server_key(struct keys *k, struct error *err)
            error_set(err, ERROR_DAMAGED, "keys/server.key does not hold %d bytes", KEY_BYTES);
 }
 
-static bool start(void *arg, struct process *p, bool *ready, struct error *err)
+static bool keys_start(void *arg, struct process *p, bool *ready, struct error *err)
 {
     struct keys *k = arg;
     struct db_source source = {
@@ -67,20 +69,24 @@ static bool start(void *arg, struct process *p, bool *ready, struct error *err)
     if (!read_server_key(k, err))
         return false;
     db_derive_key(k->server_key, STR("wrap accounts"), k->kek, sizeof k->kek);
+    db_derive_key(k->server_key, STR("tickets"), k->ticket_key, sizeof k->ticket_key);
     db_derive_key(k->server_key, STR("service keys"), source.key, sizeof source.key);
     return lock_file(k->db_fd, err) && db_open(&k->db, &source, &schema, err);
 }
 
-static void tell_service_key(struct keys *k, struct chan *c, const struct msg *m)
+static void take_service_key_ask(struct keys *k, struct chan *c, const struct msg *m)
 {
+    bool directory = chan_peer(c) == ROLE_DIRECTORY;
+    struct str label = directory ? STR("service directory") : STR("service relay");
     unsigned char key[KEY_BYTES];
-    struct str label =
-        chan_peer(c) == ROLE_DIRECTORY ? STR("service directory") : STR("service relay");
-    struct msg answer = {.type = MSG_SERVICE_KEY_TELL,
-                         .service_key_tell = {m->service_key_ask.id, 0, str_of(key, sizeof key)}};
+    struct msg_service_key_tell tell = {.key = str_of(key, sizeof key)};
+    struct asked asked;
 
+    if (directory)
+        tell.ticket_key = str_of(k->ticket_key, sizeof k->ticket_key);
     db_derive_key(k->server_key, label, key, sizeof key);
-    chan_send(c, &answer);
+    asked_take(&asked, c, m);
+    tell_service_key(&asked, &tell, -1);
     mem_wipe(key, sizeof key);
 }
 
@@ -101,7 +107,7 @@ static bool insert_key(struct keys *k, uint64_t account, struct error *err)
 }
 
 /* A number that has a key already keeps it: the directory asks again when it does not know whether it was heard. */
-static bool create(struct keys *k, struct msg_list accounts, struct error *err)
+static bool create_keys(struct keys *k, struct msg_list accounts, struct error *err)
 {
     AUTO_TX struct db_tx tx = {0};
 
@@ -113,7 +119,7 @@ static bool create(struct keys *k, struct msg_list accounts, struct error *err)
     return db_commit(&tx, err);
 }
 
-static bool erase(struct keys *k, uint64_t account, struct error *err)
+static bool erase_key(struct keys *k, uint64_t account, struct error *err)
 {
     AUTO_TX struct db_tx tx = {0};
     AUTO_STMT sqlite3_stmt *s = db_stmt(k->db, "DELETE FROM key WHERE account = ?");
@@ -124,8 +130,8 @@ static bool erase(struct keys *k, uint64_t account, struct error *err)
     return db_run(k->db, s, err) && db_commit(&tx, err);
 }
 
-static bool unwrap(struct keys *k, uint64_t account, unsigned char key[KEY_BYTES],
-                   uint64_t *generation, struct error *err)
+static bool unwrap_key(struct keys *k, uint64_t account, unsigned char key[KEY_BYTES],
+                       uint64_t *generation, struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
         db_stmt(k->db, "SELECT wrapped, generation FROM key WHERE account = ?");
@@ -141,68 +147,94 @@ static bool unwrap(struct keys *k, uint64_t account, unsigned char key[KEY_BYTES
     return key_unwrap(k->kek, account, db_col_str(s, 0), key, err);
 }
 
-/* One unwrap for one start: the key goes to the account's process over its own socket, which ends here. */
-static void start_account(struct keys *k, struct msg *m)
+/* One key for one start, against a ticket for it: it goes to the account's process over its own
+ * socket, which ends here. */
+static void take_start(struct keys *k, struct msg *m)
 {
+    uint64_t account = m->keys_start.account;
     unsigned char key[KEY_BYTES] = {0};
     struct error err = {0};
     struct msg out = {.type = MSG_ACCOUNT_KEY};
     struct chan *c;
 
-    if (m->nfds != 1)
-        return;
     c = chan_create(k->p->base, m->fd[0], ROLE_KEYS, ROLE_ACCOUNT, NULL, NULL);
     m->fd[0] = -1;
     k->starts++;
-    if (unwrap(k, m->keys_start.account, key, &out.account_key.generation, &err)) {
+    if (tickets_take(&k->tickets, k->ticket_key, m->keys_start.ticket, account, &err) &&
+        unwrap_key(k, account, key, &out.account_key.generation, &err)) {
         out.account_key.key = str_of(key, sizeof key);
     } else {
         k->refused++;
-        out.account_key.kind = err.kind;
-        out.account_key.text = str_c(err.text);
+        out.account_key.error = msg_error_of(&err);
     }
     chan_send(c, &out);
     chan_destroy(c); /* one small message into an empty socket never waits */
     mem_wipe(key, sizeof key);
 }
 
-static void message(void *arg, struct chan *c, struct msg *m)
+static void take_create_ask(struct keys *k, struct chan *c, const struct msg *m)
+{
+    struct msg_keys_create_tell tell = {0};
+    struct error err = {0};
+    struct asked asked;
+
+    asked_take(&asked, c, m);
+    if (!create_keys(k, m->keys_create_ask.accounts, &err))
+        tell.error = msg_error_of(&err);
+    tell_keys_create(&asked, &tell, -1);
+}
+
+static void take_erase_ask(struct keys *k, struct chan *c, const struct msg *m)
+{
+    struct msg_keys_erase_tell tell = {0};
+    struct error err = {0};
+    struct asked asked;
+
+    asked_take(&asked, c, m);
+    if (!erase_key(k, m->keys_erase_ask.account, &err))
+        tell.error = msg_error_of(&err);
+    tell_keys_erase(&asked, &tell, -1);
+}
+
+static void keys_message(void *arg, struct chan *c, struct msg *m)
 {
     struct keys *k = arg;
     struct error err = {0};
-    struct msg out = {0};
 
     switch (m->type) {
     case MSG_SERVICE_KEY_ASK:
-        tell_service_key(k, c, m);
+        take_service_key_ask(k, c, m);
         break;
-    case MSG_KEYS_CREATE:
-        if (create(k, m->keys_create.accounts, &err))
-            err.kind = ERROR_NONE;
-        out = (struct msg){.type = MSG_KEYS_CREATED,
-                           .keys_created = {m->keys_create.id, err.kind, str_c(err.text)}};
-        chan_send(c, &out);
+    case MSG_KEYS_CREATE_ASK:
+        take_create_ask(k, c, m);
         break;
-    case MSG_KEYS_ERASE:
-        if (erase(k, m->keys_erase.account, &err))
-            err.kind = ERROR_NONE;
-        out = (struct msg){.type = MSG_KEYS_ERASED,
-                           .keys_erased = {m->keys_erase.id, err.kind, str_c(err.text)}};
-        chan_send(c, &out);
+    case MSG_KEYS_ERASE_ASK:
+        take_erase_ask(k, c, m);
         break;
     case MSG_KEYS_START:
-        start_account(k, m);
+        take_start(k, m);
         break;
     default:
         break;
     }
     if (db_failed(k->db)) {
-        error_set(&err, ERROR_DISK, "keys.db can not be written; look at the disk");
+        error_set(&err, ERROR_DISK, "keys.db cannot be written; look at the disk");
         process_give_up(k->p, &err);
     }
 }
 
-static void drain(void *arg)
+/* A new parent of accounts puts the openings again that its predecessor did not answer, with the tickets that
+ * this one may have taken: they are good once more, for it. */
+static void keys_peer_new(void *arg, enum role role, struct chan *c)
+{
+    struct keys *k = arg;
+
+    (void)c;
+    if (role == ROLE_ACCOUNTS)
+        tickets_done(&k->tickets);
+}
+
+static void keys_drain(void *arg)
 {
     struct keys *k = arg;
 
@@ -211,7 +243,7 @@ static void drain(void *arg)
     process_end(k->p);
 }
 
-static void status(void *arg, struct process_status *s)
+static void keys_status(void *arg, struct process_status *s)
 {
     struct keys *k = arg;
 
@@ -219,16 +251,18 @@ static void status(void *arg, struct process_status *s)
     process_status_add(s, "account-starts-refused", k->refused);
 }
 
+static const struct process_ops keys_ops = {
+    .file = keys_file,
+    .start = keys_start,
+    .message = keys_message,
+    .peer_new = keys_peer_new,
+    .drain = keys_drain,
+    .status = keys_status,
+};
+
 NORETURN void keys_main(unsigned instance)
 {
-    static const struct process_ops ops = {
-        .file = take_file,
-        .start = start,
-        .message = message,
-        .drain = drain,
-        .status = status,
-    };
     struct keys k = {.db_fd = -1, .wal_fd = -1, .key_fd = -1};
 
-    process_main(ROLE_KEYS, instance, &ops, &k);
+    process_main(ROLE_KEYS, instance, &keys_ops, &k);
 }

@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
-#include "proc/chan.h"
+#include "proc/call.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,26 +14,37 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-struct call {
+struct answer {
     struct event_base *base;
     struct buf text;
     uint64_t kind;
     bool done;
 };
 
-static void on_reply(void *arg, struct chan *c, struct msg *m)
+/* What comes in parts ahead of the answer, or the end of the server. */
+static void on_part(void *arg, struct chan *c, struct msg *m)
 {
-    struct call *call = arg;
+    struct answer *a = arg;
 
-    if (m && m->type == MSG_CONTROL_REPLY) {
-        buf_str(&call->text, m->control_reply.text);
-        call->kind = m->control_reply.kind;
-        call->done = !m->control_reply.more;
-    }
-    if (!m || call->done) {
-        chan_destroy(c);
-        event_base_loopbreak(call->base);
-    }
+    (void)c;
+    if (m && m->type == MSG_CONTROL_PART)
+        buf_str(&a->text, m->control_part.text);
+    else
+        event_base_loopbreak(a->base);
+}
+
+static void on_answer(void *arg, struct msg_control_tell *tell, int *fd)
+{
+    struct answer *a = arg;
+
+    (void)fd;
+    if (tell->error.kind && tell->text.n == 0)
+        buf_printf(&a->text, "{\"error\": \"%.*s\"}", STR_ARG(tell->error.text));
+    else
+        buf_str(&a->text, tell->text);
+    a->kind = tell->error.kind;
+    a->done = tell->id != 0;
+    event_base_loopbreak(a->base);
 }
 
 /* The path of a Unix socket has at most 107 bytes, a data folder may have more: go through its descriptor. */
@@ -56,7 +67,7 @@ static int connect_control(const char *data)
     return -1;
 }
 
-static int show(struct call *call, bool json)
+static int show(struct answer *call, bool json)
 {
     char *text = str_dup_c(buf_view(&call->text));
 
@@ -78,13 +89,32 @@ static void read_password(struct buf *out)
     mem_wipe(line, sizeof line);
 }
 
+static bool ask_server(struct answer *a, int fd, const struct msg_control_ask *ask)
+{
+    struct timers *timers;
+    struct calls *calls;
+    struct chan *c;
+
+    a->base = event_base_new();
+    timers = timers_create(a->base);
+    calls = calls_create(timers);
+    c = chan_create(a->base, fd, ROLE_CONTROL, ROLE_SUPERVISOR, on_part, a);
+    call_control(call_over(calls, c), ask, NULL, on_answer, a);
+    event_base_dispatch(a->base);
+    calls_destroy(calls);
+    chan_destroy(c);
+    timers_destroy(timers);
+    event_base_free(a->base);
+    return a->done;
+}
+
 int command_control(const struct options *o, int argc, char **argv)
 {
     struct str args[64];
-    struct call call = {0};
+    struct answer answer = {0};
     struct buf input;
-    struct msg m = {.type = MSG_CONTROL_CALL};
-    struct chan *c;
+    struct msg_control_ask ask;
+    bool done;
     int fd = connect_control(o->data);
 
     if (fd < 0 && (errno == ECONNREFUSED || errno == ENOENT))
@@ -99,15 +129,11 @@ int command_control(const struct options *o, int argc, char **argv)
     buf_init(&input, LIMIT_PASSWORD + 2);
     if (o->password_stdin)
         read_password(&input);
-    buf_init(&call.text, 256 << 20);
-    call.base = event_base_new();
-    c = chan_create(call.base, fd, ROLE_CONTROL, ROLE_SUPERVISOR, on_reply, &call);
-    m.control_call = (struct msg_control_call){1, {args, (size_t)argc}, buf_view(&input)};
-    chan_send(c, &m);
+    buf_init(&answer.text, 256 << 20);
+    ask = (struct msg_control_ask){.args = {args, (size_t)argc}, .input = buf_view(&input)};
+    done = ask_server(&answer, fd, &ask);
     buf_done_wipe(&input);
-    event_base_dispatch(call.base);
-    event_base_free(call.base);
-    if (!call.done)
+    if (!done)
         return command_failed("the server closed the connection; `posthus log` may say why");
-    return show(&call, o->json);
+    return show(&answer, o->json);
 }

@@ -17,14 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Every role that the supervisor starts has its name_main, which never returns. */
 static const struct {
     enum role role;
-    void (*fn)(unsigned instance); /* never returns */
+    void (*main)(unsigned instance);
 } roles[] = {
-    {ROLE_EDGE_SMTP, edge_smtp_main}, {ROLE_EDGE_MAIL, edge_mail_main},
-    {ROLE_DIRECTORY, directory_main}, {ROLE_HASHER, hasher_main},
-    {ROLE_KEYS, keys_main},           {ROLE_ACCOUNTS, accounts_main},
-    {ROLE_INTAKE, intake_main},       {ROLE_RELAY, relay_main},
+#define ROLE(number, NAME, name, text, what, ...) {ROLE_##NAME, name##_main},
+    ROLES_STARTED(ROLE)
+#undef ROLE
 };
 
 int command_role(int argc, char **argv)
@@ -36,7 +36,7 @@ int command_role(int argc, char **argv)
         return 2;
     for (size_t i = 0; i < ARRAY_LEN(roles); i++)
         if (roles[i].role == role)
-            roles[i].fn((unsigned)instance);
+            roles[i].main((unsigned)instance);
     return command_failed("there is no role \"%s\"", argv[1]);
 }
 

@@ -1,6 +1,7 @@
 /* proc/chan.c: see chan.h. */
-#include "proc/chan.h"
+#include "proc/chan_int.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -12,23 +13,11 @@
 
 #define READ_BATCH 64 /* messages, then other events get their turn */
 
-struct waiting {
-    struct waiting *next;
+struct packet { /* what the kernel has not taken */
+    struct list_node node;
     struct str bytes; /* ours */
     int fd[LIMIT_MSG_FDS];
     unsigned nfds;
-};
-
-struct chan {
-    struct event *read_ev, *write_ev;
-    int fd;
-    enum role self, peer;
-    chan_fn fn;
-    void *arg;
-    struct waiting *first, **last;
-    size_t queued; /* bytes */
-    bool ended;
-    bool *destroyed; /* set while fn runs */
 };
 
 /* One thread, one message at a time. */
@@ -37,13 +26,9 @@ static char receive_buffer[LIMIT_MSG_BYTES], send_buffer[LIMIT_MSG_BYTES];
 static void on_readable(evutil_socket_t fd, short what, void *arg);
 static void on_writable(evutil_socket_t fd, short what, void *arg);
 
-bool chan_pair(int fd[2], bool must)
+bool chan_pair(int fd[2])
 {
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) == 0)
-        return true;
-    if (must)
-        fatal("no sockets left: %s", strerror(errno));
-    return false;
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) == 0;
 }
 
 struct chan *chan_create(struct event_base *base, int fd, enum role self, enum role peer,
@@ -53,20 +38,15 @@ struct chan *chan_create(struct event_base *base, int fd, enum role self, enum r
 
     evutil_make_socket_nonblocking(fd);
     *c = (struct chan){.fd = fd, .self = self, .peer = peer, .fn = fn, .arg = arg};
-    c->last = &c->first;
     c->read_ev = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, c);
     c->write_ev = event_new(base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
     event_add(c->read_ev, NULL);
     return c;
 }
 
-static void drop_first(struct chan *c)
+static void packet_free(struct chan *c, struct packet *w)
 {
-    struct waiting *w = c->first;
-
-    c->first = w->next;
-    if (!c->first)
-        c->last = &c->first;
+    list_remove(&w->node);
     c->queued -= w->bytes.n;
     for (unsigned i = 0; i < w->nfds; i++)
         close(w->fd[i]);
@@ -77,16 +57,33 @@ static void drop_first(struct chan *c)
 
 void chan_destroy(struct chan *c)
 {
+    struct packet *w;
+
     if (!c)
         return;
     if (c->destroyed)
         *c->destroyed = true;
-    while (c->first)
-        drop_first(c);
+    c->ended = true;
+    call_chan_gone(c);
+    while ((w = LIST_FIRST(&c->waiting, struct packet, node)))
+        packet_free(c, w);
     event_free(c->read_ev);
     event_free(c->write_ev);
     close(c->fd);
     mem_free(c);
+}
+
+void chan_review(struct chan *c)
+{
+    bool paused = c->queued > LIMIT_CHAN_OWED || c->asked.n >= LIMIT_CHAN_ASKED;
+
+    c->paused = paused;
+    if (c->ended)
+        return;
+    if (c->deaf || paused)
+        event_del(c->read_ev);
+    else
+        event_add(c->read_ev, NULL);
 }
 
 /* Tells the owner; true when it destroyed the channel. */
@@ -148,7 +145,7 @@ static enum put put(struct chan *c, struct str bytes, const int *fd, unsigned nf
 
 static bool enqueue(struct chan *c, struct str bytes, const struct msg *m)
 {
-    struct waiting *w;
+    struct packet *w;
 
     if (c->queued + bytes.n > LIMIT_CHAN_QUEUE)
         return false;
@@ -160,14 +157,15 @@ static bool enqueue(struct chan *c, struct str bytes, const struct msg *m)
             break;
         w->nfds++;
     }
-    *c->last = w;
-    c->last = &w->next;
+    list_append(&c->waiting, &w->node);
     c->queued += bytes.n;
     event_add(c->write_ev, NULL);
+    if (c->queued > LIMIT_CHAN_OWED && !c->paused)
+        chan_review(c);
     return w->nfds == m->nfds;
 }
 
-bool chan_send(struct chan *c, const struct msg *m)
+bool chan_put(struct chan *c, const struct msg *m)
 {
     struct error err;
     struct buf b;
@@ -181,7 +179,7 @@ bool chan_send(struct chan *c, const struct msg *m)
     b = (struct buf){.p = send_buffer, .cap = sizeof send_buffer, .max = sizeof send_buffer};
     ok = msg_print(&b, m, &err);
     if (ok) {
-        enum put did = c->first ? PUT_WAIT : put(c, buf_view(&b), m->fd, m->nfds);
+        enum put did = c->waiting.n ? PUT_WAIT : put(c, buf_view(&b), m->fd, m->nfds);
 
         if (did == PUT_BROKEN || (did == PUT_WAIT && !enqueue(c, buf_view(&b), m))) {
             end(c);
@@ -192,13 +190,21 @@ bool chan_send(struct chan *c, const struct msg *m)
     return ok;
 }
 
+bool chan_send(struct chan *c, const struct msg *m)
+{
+    if (msg_call_of(m->type))
+        panic("%s goes by proc/call.h", msg_name(m->type));
+    return chan_put(c, m);
+}
+
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
     struct chan *c = arg;
+    struct packet *w;
 
     (void)fd, (void)what;
-    while (c->first) {
-        enum put did = put(c, c->first->bytes, c->first->fd, c->first->nfds);
+    while ((w = LIST_FIRST(&c->waiting, struct packet, node))) {
+        enum put did = put(c, w->bytes, w->fd, w->nfds);
 
         if (did == PUT_WAIT)
             return;
@@ -206,24 +212,36 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
             end(c);
             return;
         }
-        drop_first(c);
+        packet_free(c, w);
     }
     event_del(c->write_ev);
+    if (c->paused)
+        chan_review(c);
+    call_send_waiting(c);
 }
 
 void chan_flush(struct chan *c, int ms)
 {
-    struct pollfd p = {.fd = c->fd, .events = POLLOUT};
+    int64_t until_us = clock_boot_us() + ms * 1000LL, left;
 
-    while (c->first && !c->ended && poll(&p, 1, ms) > 0)
+    while (c->waiting.n && !c->ended && (left = until_us - clock_boot_us()) > 0) {
+        struct pollfd p = {.fd = c->fd, .events = POLLOUT};
+        size_t before = c->waiting.n;
+
+        if (poll(&p, 1, (int)(left / 1000) + 1) <= 0)
+            return;
         on_writable(c->fd, EV_WRITE, c);
+        if (c->waiting.n ==
+            before) /* too many descriptors are on their way: others must read first */
+            poll(NULL, 0, 1);
+    }
 }
 
 /* CMSG_SPACE rounds up to 8 bytes: with an odd number the kernel would give one descriptor more than fd has room for. */
 _Static_assert(LIMIT_MSG_FDS % 2 == 0, "an even number of descriptors");
 
-/* Takes the descriptors of a received message; false when there are more than we have room for. */
-static bool take_fds(struct msghdr *h, int fd[LIMIT_MSG_FDS], unsigned *n)
+/* Takes the descriptors of a received message. */
+static void take_fds(struct msghdr *h, int fd[LIMIT_MSG_FDS], unsigned *n)
 {
     *n = 0;
     for (struct cmsghdr *cm = CMSG_FIRSTHDR(h); cm; cm = CMSG_NXTHDR(h, cm)) {
@@ -232,10 +250,9 @@ static bool take_fds(struct msghdr *h, int fd[LIMIT_MSG_FDS], unsigned *n)
             memcpy(fd, CMSG_DATA(cm), *n * sizeof(int));
         }
     }
-    return !(h->msg_flags & (MSG_TRUNC | MSG_CTRUNC));
 }
 
-static void break_off(struct chan *c, const char *what, const char *name)
+void chan_break(struct chan *c, const char *what, const char *name)
 {
     struct log_line l;
 
@@ -244,70 +261,126 @@ static void break_off(struct chan *c, const char *what, const char *name)
     log_c(&l, "message", name);
     log_c(&l, "what", what);
     log_end(&l);
-    c->ended = true;
+    c->broken = true;
+    end(c);
+}
+
+struct received {
+    struct str bytes;
+    int fd[LIMIT_MSG_FDS];
+    unsigned nfds;
+    int flags; /* of recvmsg */
+};
+
+/* What is wrong with a message that was read, NULL: nothing. lost: this process has no descriptors
+ * left, so that the kernel has dropped those of the message. */
+static const char *fault_of(const struct chan *c, const struct received *r, const struct msg *m,
+                            bool *lost)
+{
+    *lost = false;
+    if (!msg_allowed(m->type, c->peer, c->self))
+        return "this peer may not send it";
+    if ((r->flags & MSG_CTRUNC) && r->nfds < m->nfds) {
+        *lost = true;
+        return NULL;
+    }
+    if (m->nfds != r->nfds || (r->flags & MSG_CTRUNC))
+        return "not the descriptors that it names";
+    return NULL;
+}
+
+/* Hands a message on. True when the owner destroyed the channel. */
+static bool hand_on(struct chan *c, struct msg *m, bool lost)
+{
+    const struct msg_call *call = msg_call_of(m->type);
+    bool gone = false, *before = c->destroyed;
+
+    if (lost) {
+        call_refuse(c, m);
+    } else if (call && call->tell == m->type) {
+        c->destroyed = &gone;
+        call_take_answer(c, m);
+        if (gone && before)
+            *before = true;
+        else if (!gone)
+            c->destroyed = before;
+    } else {
+        gone = tell(c, m);
+    }
+    return gone;
 }
 
 /* Parses and hands on one message. True when the owner destroyed the channel. */
-static bool handle(struct chan *c, struct str bytes, int *fd, unsigned nfds, bool whole)
+static bool handle(struct chan *c, struct received *r)
 {
     struct arena arena;
     struct error err = {0};
     struct msg m = {0};
-    bool gone = false;
+    bool gone = false, lost = false;
+    const char *fault;
 
     arena_init(&arena, LIMIT_MSG_BYTES * 8);
-    if (!whole)
-        break_off(c, "too large, or too many descriptors", "?");
-    else if (!msg_parse(bytes, &arena, &m, &err))
-        break_off(c, err.text, "?");
-    else if (m.nfds != nfds)
-        break_off(c, "not the descriptors that it names", msg_name(m.type));
-    else if (!msg_allowed(m.type, c->peer, c->self))
-        break_off(c, "this peer may not send it", msg_name(m.type));
+    if (r->flags & MSG_TRUNC)
+        chan_break(c, "too large", "?");
+    else if (!msg_parse(r->bytes, &arena, &m, &err))
+        chan_break(c, err.text, "?");
+    else if ((fault = fault_of(c, r, &m, &lost)))
+        chan_break(c, fault, msg_name(m.type));
     else {
-        memcpy(m.fd, fd, nfds * sizeof *fd);
-        gone = tell(c, &m);
-        memcpy(fd, m.fd, nfds * sizeof *fd);
+        memcpy(m.fd, r->fd, r->nfds * sizeof *r->fd);
+        gone = hand_on(c, &m, lost);
+        memcpy(r->fd, m.fd, r->nfds * sizeof *r->fd);
     }
-    for (unsigned i = 0; i < nfds; i++)
-        if (fd[i] >= 0)
-            close(fd[i]);
+    for (unsigned i = 0; i < r->nfds; i++)
+        if (r->fd[i] >= 0)
+            close(r->fd[i]);
     arena_done(&arena);
     return gone;
+}
+
+/* Reads one message: 1 when there was one, 0 when there is none, -1 at the end. */
+static int receive(struct chan *c, struct received *r)
+{
+    union {
+        char space[CMSG_SPACE(sizeof(int) * LIMIT_MSG_FDS)];
+        struct cmsghdr align;
+    } control;
+    struct iovec v = {receive_buffer, sizeof receive_buffer};
+    struct msghdr h = {.msg_iov = &v,
+                       .msg_iovlen = 1,
+                       .msg_control = control.space,
+                       .msg_controllen = sizeof control.space};
+    ssize_t n;
+
+    do
+        n = recvmsg(c->fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN)
+        return 0;
+    if (n <= 0)
+        return -1;
+    take_fds(&h, r->fd, &r->nfds);
+    r->bytes = str_of(receive_buffer, (size_t)n);
+    r->flags = h.msg_flags;
+    return 1;
 }
 
 /* True when there may be more; false when there is none, or the channel has ended (and is perhaps gone). */
 static bool read_batch(struct chan *c)
 {
-    for (int i = 0; i < READ_BATCH && !c->ended; i++) {
-        union {
-            char space[CMSG_SPACE(sizeof(int) * LIMIT_MSG_FDS)];
-            struct cmsghdr align;
-        } control;
-        struct iovec v = {receive_buffer, sizeof receive_buffer};
-        struct msghdr h = {.msg_iov = &v,
-                           .msg_iovlen = 1,
-                           .msg_control = control.space,
-                           .msg_controllen = sizeof control.space};
-        int fd[LIMIT_MSG_FDS];
-        unsigned nfds;
-        bool whole;
-        ssize_t n = recvmsg(c->fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    for (int i = 0; i < READ_BATCH && !c->ended && !c->paused && !c->deaf; i++) {
+        struct received r;
+        int got = receive(c, &r);
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN)
+        if (got == 0)
             return false;
-        if (n <= 0) {
+        if (got < 0)
             c->ended = true;
-            break;
-        }
-        whole = take_fds(&h, fd, &nfds);
-        if (handle(c, str_of(receive_buffer, (size_t)n), fd, nfds, whole))
+        else if (handle(c, &r))
             return false;
     }
     if (!c->ended)
-        return true;
+        return !c->paused && !c->deaf;
     event_del(c->read_ev);
     event_del(c->write_ev);
     tell(c, NULL);
@@ -322,12 +395,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 void chan_set_reading(struct chan *c, bool on)
 {
-    if (c->ended)
-        return;
-    if (on)
-        event_add(c->read_ev, NULL);
-    else
-        event_del(c->read_ev);
+    c->deaf = !on;
+    chan_review(c);
 }
 
 void chan_read_now(struct chan *c)
@@ -343,7 +412,12 @@ enum role chan_peer(const struct chan *c)
 
 bool chan_idle(const struct chan *c)
 {
-    return !c->first;
+    return c->waiting.n == 0;
+}
+
+bool chan_is_broken(const struct chan *c)
+{
+    return c->broken;
 }
 
 int chan_fd(const struct chan *c)

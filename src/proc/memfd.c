@@ -62,3 +62,25 @@ bool memfd_is_sealed(int fd, uint64_t size)
 
     return (fcntl(fd, F_GET_SEALS) & SEALS) == SEALS && real >= 0 && (uint64_t)real == size;
 }
+
+bool memfd_map(int fd, uint64_t size, struct str *out, struct error *err)
+{
+    void *p;
+
+    *out = STR_NULL;
+    if (!memfd_is_sealed(fd, size))
+        return error_set(err, ERROR_INTERNAL, "a message that is not sealed, or not of its size");
+    if (size == 0)
+        return true;
+    p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED)
+        return error_set(err, ERROR_TEMPORARY, "no memory for the message");
+    *out = str_of(p, size);
+    return true;
+}
+
+void memfd_unmap(struct str bytes)
+{
+    if (bytes.n)
+        munmap((void *)(uintptr_t)bytes.p, bytes.n);
+}

@@ -12,7 +12,19 @@ static const struct {
     unsigned from, to, fds;
 } table[MSG_TYPES] = {{"NONE", 0, 0, 0},
 #define MSG(NAME, name, from, to, fds, fields) {#NAME, from, to, fds},
-                      MESSAGES(MSG)
+                      MESSAGES_ALL(MSG)
+#undef MSG
+};
+
+enum { ONCE, AGAIN };
+
+static const struct msg_call calls[MSG_TYPES] = {
+#define MSG(NAME, name, from, to, fds, fields)
+#define CALL(NAME, name, from, to, ask_fds, tell_fds, again, ms, words, ask, tell)                 \
+    [MSG_##NAME##_ASK] = {MSG_##NAME##_ASK, MSG_##NAME##_TELL, again, ms, words},                  \
+    [MSG_##NAME##_TELL] = {MSG_##NAME##_ASK, MSG_##NAME##_TELL, again, ms, words},
+    MESSAGES(MSG, CALL)
+#undef CALL
 #undef MSG
 };
 
@@ -44,6 +56,12 @@ static void put_list(struct buf *out, struct msg_list v)
     put_u32(out, v.n);
     for (size_t i = 0; i < v.n && !out->overflow; i++)
         put_str(out, v.v[i]);
+}
+
+static void put_err(struct buf *out, struct msg_error v)
+{
+    put_u64(out, v.kind);
+    put_str(out, v.text);
 }
 
 struct reader {
@@ -93,6 +111,15 @@ static struct str get_str(struct reader *r)
     return get_bytes(r, get_u32(r));
 }
 
+static struct msg_error get_err(struct reader *r)
+{
+    uint64_t kind = get_u64(r);
+
+    if (kind >= ERROR_KINDS)
+        r->bad = true;
+    return (struct msg_error){kind, get_str(r)};
+}
+
 static struct msg_list get_list(struct reader *r)
 {
     size_t n = get_u32(r);
@@ -134,7 +161,7 @@ bool msg_print(struct buf *out, const struct msg *m, struct error *err)
         panic("message %d with %u descriptors", m->type, m->nfds);
     buf_add(out, head, sizeof head);
     switch (m->type) {
-        MESSAGES(MSG)
+        MESSAGES_ALL(MSG)
     default:
         break;
     }
@@ -160,7 +187,7 @@ bool msg_parse(struct str bytes, struct arena *arena, struct msg *out, struct er
     if (r.bad || m.type <= MSG_NONE || m.type >= MSG_TYPES || m.nfds > table[m.type].fds)
         return error_set(err, ERROR_SYNTAX, "no message begins like this");
     switch (m.type) {
-        MESSAGES(MSG)
+        MESSAGES_ALL(MSG)
     default:
         break;
     }
@@ -191,4 +218,24 @@ uint64_t msg_u64_item(struct str item)
     if (item.n == sizeof v)
         memcpy(&v, item.p, sizeof v);
     return v;
+}
+
+const struct msg_call *msg_call_of(enum msg_type type)
+{
+    return (unsigned)type < MSG_TYPES && calls[type].words ? &calls[type] : NULL;
+}
+
+struct msg_error msg_error_of(const struct error *err)
+{
+    if (!err || err->kind == ERROR_NONE)
+        return (struct msg_error){0};
+    return (struct msg_error){err->kind, str_c(err->text)};
+}
+
+bool msg_error_take(const struct msg_error *e, struct error *err)
+{
+    if (e->kind == ERROR_NONE)
+        return false;
+    error_fill(err, (enum error_kind)e->kind, "%.*s", STR_ARG(e->text));
+    return true;
 }

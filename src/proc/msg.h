@@ -17,23 +17,45 @@ struct msg_list {
     size_t n;
 };
 
+/* Why something did not work, as it travels: kind is an enum error_kind, 0 where it did. */
+struct msg_error {
+    uint64_t kind;
+    struct str text;
+};
+
 #define MSG_C_u64 uint64_t
 #define MSG_C_str struct str
 #define MSG_C_list struct msg_list
+#define MSG_C_err struct msg_error
+
+/* The two messages of a CALL, by whatever MSG is where it is expanded. */
+#define MSG_CALL_AS_TWO(NAME, name, from, to, ask_fds, tell_fds, again, ms, words, ask, tell)      \
+    MSG(NAME##_ASK, name##_ask, from, to, ask_fds, F(u64, id) ask)                                 \
+    MSG(NAME##_TELL, name##_tell, to, from, tell_fds, F(u64, id) F(err, error) tell)
+#define MESSAGES_ALL(M) MESSAGES(M, MSG_CALL_AS_TWO)
+
+/* What every question and every answer begins with. */
+struct msg_any_ask {
+    uint64_t id;
+};
+struct msg_any_tell {
+    uint64_t id;
+    struct msg_error error;
+};
 
 #define F(type, name) MSG_C_##type name;
 #define MSG(NAME, name, from, to, fds, fields)                                                     \
     struct msg_##name {                                                                            \
         fields                                                                                     \
     };
-MESSAGES(MSG)
+MESSAGES_ALL(MSG)
 #undef MSG
 #undef F
 
 enum msg_type {
     MSG_NONE,
 #define MSG(NAME, name, from, to, fds, fields) MSG_##NAME,
-    MESSAGES(MSG)
+    MESSAGES_ALL(MSG)
 #undef MSG
         MSG_TYPES
 };
@@ -44,8 +66,10 @@ struct msg {
     int fd
         [LIMIT_MSG_FDS]; /* sending: borrowed; received: set to -1 what you keep, the rest is closed */
     union {
+        struct msg_any_ask any_ask;
+        struct msg_any_tell any_tell;
 #define MSG(NAME, name, from, to, fds, fields) struct msg_##name name;
-        MESSAGES(MSG)
+        MESSAGES_ALL(MSG)
 #undef MSG
     };
 };
@@ -60,7 +84,22 @@ MUST_CHECK bool msg_parse(struct str bytes, struct arena *arena, struct msg *out
 const char *msg_name(enum msg_type type);
 /* May `from` send this type to `to` (roles as bits)? */
 bool msg_allowed(enum msg_type type, unsigned from, unsigned to);
-/* A list's item as an account number (8 bytes), and back: out has 8 bytes. */
+/* A list's item as a number (8 bytes); 0 for any other length. */
 uint64_t msg_u64_item(struct str item);
+
+/* What messages.h says of a CALL. */
+struct msg_call {
+    enum msg_type ask, tell;
+    bool again;
+    uint32_t ms;       /* deadline */
+    const char *words; /* of the error when no answer comes */
+};
+/* The CALL that this type is the question or the answer of; NULL for a MSG. */
+const struct msg_call *msg_call_of(enum msg_type type);
+
+/* err as it travels; NULL, or one of kind ERROR_NONE, is no error. Borrows the text. */
+struct msg_error msg_error_of(const struct error *err);
+/* True when e is an error; then *err (NULL is fine) has it, with words that are safe to show. */
+bool msg_error_take(const struct msg_error *e, struct error *err);
 
 #endif

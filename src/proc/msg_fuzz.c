@@ -21,9 +21,9 @@ static void check_more(const struct msg *m, struct str bytes)
     if (ways == 0 || msg_name(m->type)[0] == '?' ||
         msg_allowed(MSG_TYPES, ROLE_EDGE_SMTP, ROLE_DIRECTORY))
         panic("a message that nobody sends");
-    for (size_t i = 0; m->type == MSG_INTAKE_DONE && i < m->intake_done.kinds.n; i++)
-        if (m->intake_done.kinds.v[i].n != sizeof(uint64_t) &&
-            msg_u64_item(m->intake_done.kinds.v[i]) != 0)
+    for (size_t i = 0; m->type == MSG_ARRIVAL_TELL && i < m->arrival_tell.kinds.n; i++)
+        if (m->arrival_tell.kinds.v[i].n != sizeof(uint64_t) &&
+            msg_u64_item(m->arrival_tell.kinds.v[i]) != 0)
             panic("a number of another size");
     buf_init(&little, bytes.n - 1);
     if (msg_print(&little, m, &err))
@@ -36,8 +36,8 @@ static void check_limits(void)
 {
     static char much[LIMIT_MSG_BYTES + 1];
     struct msg text = {.type = MSG_RCPT_END, .rcpt_end = {str_of(much, sizeof much)}};
-    struct msg list = {.type = MSG_INTAKE_RCPTS,
-                       .intake_rcpts = {STR("t"), {NULL, LIMIT_MSG_LIST + 1}}};
+    struct msg list = {.type = MSG_RESOLVE_ASK,
+                       .resolve_ask = {.recipients = {NULL, LIMIT_MSG_LIST + 1}}};
     struct error err;
     struct buf b;
 

@@ -1,16 +1,29 @@
-/* proc/process.h: what every role but `account` shares: its start, its channels, its sandbox, its end.
+/* proc/process.h: what every role but `account` shares: its start, its channels, its sandbox, its
+ * end.
  *
- * The supervisor executes the program anew with a channel at descriptor 3 and a log socket at 4 and sets the role up by
- * messages: settings, files, listeners, certificates, channels to peers. At SETUP_GO the role prepares (ops->start), enters
- * its sandbox, and says READY (or later, where it must wait for a key). Then it serves until the channel to the
- * supervisor ends or DRAIN comes. */
+ *     SETUP -- GO --> STARTED -- says READY --> READY -- DRAIN --> DRAINING --> process_end
+ *
+ * The supervisor executes the program anew with a channel at descriptor 3 and a log socket at 4 and
+ * sets the role up by messages: settings, files, listeners, certificates, channels to peers. At
+ * SETUP_GO the role prepares (ops->start), enters its sandbox, hears of its peers (ops->peer_new),
+ * and says READY (or later, where it must wait for a key). Before READY only `keys` and the
+ * supervisor are heard; what other peers ask waits. DRAIN before GO ends it at once. When the
+ * channel to the supervisor ends, it ends too: what is committed is committed.
+ *
+ * A channel to a peer that ends is told to the supervisor, which brings a new one, from the same
+ * process or from its successor.
+ *
+ * A test makes a process of its own with process_create and plays its peers; there are no walls
+ * then. */
 #ifndef PROC_PROCESS_H
 #define PROC_PROCESS_H
 
-#include "config/config.h"
-#include "proc/calls.h"
-#include "proc/chan.h"
+#include "base/list.h"
 #include "base/vec.h"
+#include "config/config.h"
+#include "net/timer.h"
+#include "proc/call.h"
+#include "proc/chan.h"
 #include "proc/sandbox.h"
 
 #include <event2/event.h>
@@ -36,47 +49,65 @@ struct process_ops {
     bool (*start)(void *arg, struct process *p, bool *ready, struct error *err);
     void (*sandboxed)(void *arg); /* the sandbox is entered */
     void (*message)(void *arg, struct chan *c,
-                    struct msg *m); /* from a peer; answers to calls are already taken */
-    void (*peer_new)(void *arg, enum role role, struct chan *c);
+                    struct msg *m); /* from a peer: messages and questions */
+    void (*peer_new)(void *arg, enum role role, struct chan *c);  /* only after start */
     void (*peer_lost)(void *arg, enum role role, struct chan *c); /* c is destroyed right after */
-    void (*reload)(void *arg);                                    /* p->config has changed */
-    void (*drain)(void *arg);                                     /* finish, then process_end */
+    void (*reload)(void *arg); /* p->config has changed; what START settings point to has not */
+    void (*drain)(void *arg);  /* finish, then process_end */
     void (*status)(void *arg, struct process_status *s);
-    /* What the sandbox allows besides the list. */
-    int (*folder)(void *arg);
-    bool folders_too;
+    int (*folder)(void *arg); /* what the role works beneath (roles.h), after start */
+};
+
+enum process_state { PROCESS_SETUP, PROCESS_STARTED, PROCESS_READY, PROCESS_DRAINING };
+
+/* A channel to a peer. */
+struct process_peer {
+    struct list_node node;
+    struct process *process;
+    struct chan *chan;
+    enum role role;
+    unsigned instance;
+    uint64_t serial; /* of this channel, for the supervisor */
 };
 
 struct process {
     enum role role;
     unsigned instance;
+    enum process_state state;
     struct event_base *base;
-    struct chan *supervisor;
-    struct chan *peer[ROLE_COUNT]; /* by role number; of several instances (hasher) the last */
+    struct timers *timers;
+    struct chan *supervisor; /* NULL: it has ended */
+    struct list peers;       /* of struct process_peer */
     struct config config;
     struct calls *calls;
-    struct vec deaf; /* of struct chan *: peers that are heard when this process is ready */
-    bool draining, ready_said;
     const struct process_ops *ops;
     void *arg;
+    bool walls; /* it enters its sandbox */
+    bool ended; /* process_end was called */
+    /* Of a test: process_give_up comes here instead of ending the test; it does not return. */
+    void (*gave_up)(struct process *p, const struct error *err);
 };
 
 /* Runs the role to its end; then the process ends with status 0. */
 NORETURN void process_main(enum role role, unsigned instance, const struct process_ops *ops,
                            void *arg);
-/* READY, for a role that did not say so from start. Before it, only `keys` and the supervisor are heard; what other peers
- * ask waits. */
+/* A process without walls in the caller's own, for tests. Takes fd, the channel to the supervisor.
+ * Its loop, p->base, is the caller's to turn. */
+struct process *process_create(enum role role, unsigned instance, const struct process_ops *ops,
+                               void *arg, int fd);
+void process_destroy(struct process *p);
+/* READY, for a role that did not say so from start. */
 void process_ready(struct process *p);
-/* Tells the supervisor why this process can not work, and ends it. */
+/* Tells the supervisor why this process cannot work, and ends it. */
 NORETURN void process_give_up(struct process *p, const struct error *err);
 /* Ends the loop after the current callback. */
 void process_end(struct process *p);
-/* The channel to a peer, NULL while it is away. */
+bool process_is_draining(const struct process *p);
+/* The channel to a peer (of several instances the newest), NULL while it is away. */
 struct chan *process_peer(const struct process *p, enum role role);
-/* A request to a peer with the id that is in m; see calls_send. */
-void process_call(struct process *p, enum role to, uint64_t id, const struct msg *m,
-                  uint64_t timeout_ms, bool again, call_fn fn, void *arg);
-/* The id of an answer, when m is one; else 0. */
-uint64_t process_answer_id(const struct msg *m);
+/* For the call_NAME functions: this role, or its successor where the CALL says AGAIN. */
+struct call_to process_to(const struct process *p, enum role role);
+/* How many instances of a role there are (roles.h) by these settings. */
+unsigned process_instances(const struct config *c, enum role role);
 
 #endif

@@ -1,43 +1,201 @@
-/* proc/process_test.c: a role's peers, before it is ready. */
+/* proc/process_test.c: a role's peers: before it is ready, replaced, lost; its settings; its end. */
 #include "proc/process.c"
 
 #include "base/test.h"
+#include "proc/test_role.h"
 
-static void message(void *arg, struct chan *c, struct msg *m)
+static unsigned introduced, lost, heard, reloads;
+static bool is_ready = true;
+static struct process *process;
+
+static bool on_start(void *arg, struct process *p, bool *ready, struct error *err)
+{
+    (void)arg, (void)err;
+    process = p;
+    *ready = is_ready;
+    return true;
+}
+
+static void on_message(void *arg, struct chan *c, struct msg *m)
 {
     (void)arg, (void)c, (void)m;
+    heard++;
+}
+
+static void on_peer_new(void *arg, enum role role, struct chan *c)
+{
+    (void)arg, (void)role, (void)c;
+    introduced++;
+}
+
+static void on_peer_lost(void *arg, enum role role, struct chan *c)
+{
+    (void)arg, (void)role, (void)c;
+    lost++;
+}
+
+static void on_reload(void *arg)
+{
+    (void)arg;
+    reloads++;
+}
+
+static const struct process_ops ops = {.start = on_start,
+                                       .message = on_message,
+                                       .peer_new = on_peer_new,
+                                       .peer_lost = on_peer_lost,
+                                       .reload = on_reload};
+
+static void begin(struct role_test *t)
+{
+    introduced = lost = heard = reloads = 0;
+    is_ready = true;
+    role_test_begin(t, ROLE_DIRECTORY, &ops, NULL);
+}
+
+static void a_peer_that_comes_before_the_start_is_introduced_after_it(void)
+{
+    struct role_test t;
+
+    begin(&t);
+    role_test_peer(&t, ROLE_HASHER, 0);
+    CHECK_U64(introduced, 0); /* nothing of the role is there yet */
+    role_test_go(&t);
+    CHECK_U64(introduced, 1);
+    role_test_peer(&t, ROLE_HASHER, 1);
+    CHECK_U64(introduced, 2);
+    role_test_end(&t);
 }
 
 static void a_peer_that_is_lost_before_the_role_is_ready_is_forgotten(void)
 {
-    static const struct process_ops ops = {.message = message};
-    struct process p = {.role = ROLE_DIRECTORY, .ops = &ops, .base = event_base_new()};
-    struct msg peer = {.type = MSG_SETUP_PEER, .nfds = 1, .setup_peer = {.role = ROLE_HASHER}};
-    struct msg ask = {.type = MSG_HASH_ASK, .hash_ask = {.id = 1}};
-    int above[2], beside[2];
+    struct role_test t;
+    struct role_end *hasher;
 
-    chan_pair(above, true);
-    chan_pair(beside, true);
-    vec_init(&p.deaf, sizeof(struct chan *));
-    p.calls = calls_create(p.base);
-    p.supervisor = chan_create(p.base, above[0], p.role, ROLE_SUPERVISOR, on_supervisor, &p);
-    peer.fd[0] = beside[0];
-    add_peer(&p, &peer);
-    CHECK(process_peer(&p, ROLE_HASHER) != NULL);
-    close(beside[1]);
-    CHECK(!chan_send(process_peer(&p, ROLE_HASHER), &ask));
-    event_base_loop(p.base, EVLOOP_NONBLOCK);
-    CHECK(process_peer(&p, ROLE_HASHER) == NULL);
-    process_ready(&p);
-    CHECK(p.ready_said);
-    chan_destroy(p.supervisor);
-    close(above[1]);
-    calls_destroy(p.calls);
-    event_base_free(p.base);
+    begin(&t);
+    is_ready = false;
+    hasher = role_test_peer(&t, ROLE_HASHER, 0);
+    role_test_go(&t);
+    role_end_close(hasher);
+    process_ready(process);
+    role_test_spin(&t);
+    CHECK(process_peer(process, ROLE_HASHER) == NULL);
+    CHECK(role_end_take(t.supervisor, MSG_READY) != NULL);
+    CHECK(role_end_take(t.supervisor, MSG_PEER_LOST) != NULL);
+    role_test_end(&t);
+}
+
+static void what_peers_say_waits_until_the_role_is_ready(void)
+{
+    struct msg end = {.type = MSG_RCPT_END, .rcpt_end = {STR("s")}};
+    struct role_test t;
+    struct role_end *edge;
+
+    begin(&t);
+    is_ready = false;
+    edge = role_test_peer(&t, ROLE_EDGE_SMTP, 0);
+    role_test_go(&t);
+    role_end_send(edge, &end);
+    CHECK_U64(heard, 0);
+    process_ready(process);
+    role_test_spin(&t);
+    CHECK_U64(heard, 1);
+    role_test_end(&t);
+}
+
+static void a_lost_peer_is_told_with_its_serial_and_whether_it_broke_the_rules(void)
+{
+    struct msg bad = {.type = MSG_LINK_READY};
+    struct role_test t;
+    struct role_end *edge, *intake;
+    struct msg *m;
+
+    begin(&t);
+    edge = role_test_peer(&t, ROLE_EDGE_SMTP, 1);
+    intake = role_test_peer(&t, ROLE_INTAKE, 0);
+    role_test_go(&t);
+    role_end_close(intake);
+    m = role_end_take(t.supervisor, MSG_PEER_LOST);
+    CHECK(m && m->peer_lost.role == ROLE_INTAKE && m->peer_lost.serial == 2 && !m->peer_lost.broke);
+    test_expect_log("channel-broken");
+    role_end_send(edge, &bad);
+    m = role_end_take(t.supervisor, MSG_PEER_LOST);
+    CHECK(m && m->peer_lost.role == ROLE_EDGE_SMTP && m->peer_lost.instance == 1 &&
+          m->peer_lost.broke);
+    CHECK(lost == 2 && role_end_is_closed(edge));
+    role_test_end(&t);
+}
+
+static void a_new_channel_replaces_the_one_before(void)
+{
+    struct role_test t;
+    struct role_end *first, *second, *other;
+
+    begin(&t);
+    first = role_test_peer(&t, ROLE_EDGE_SMTP, 0);
+    other = role_test_peer(&t, ROLE_EDGE_SMTP, 1);
+    role_test_go(&t);
+    second = role_test_peer(&t, ROLE_EDGE_SMTP, 0);
+    CHECK(role_end_is_closed(first) && !role_end_is_closed(second) && !role_end_is_closed(other));
+    CHECK_U64(process->peers.n, 2);
+    role_test_end(&t);
+}
+
+static void at_a_reload_live_settings_change_and_the_others_stay_where_they_were(void)
+{
+    struct role_test t;
+    const char *hostname;
+
+    begin(&t);
+    role_test_set(&t, "hostname = first.test");
+    role_test_set(&t, "tls-names = first.test");
+    role_test_go(&t);
+    hostname = process->config.hostname;
+    buf_reset(&t.config);
+    role_test_set(&t, "hostname = second.test");
+    role_test_set(&t, "tls-names = second.test");
+    role_test_set(&t, "plain-login-on-loopback = yes");
+    role_test_set(&t, "connections-per-address = 7");
+    role_test_reload(&t);
+    CHECK_U64(reloads, 1);
+    CHECK(process->config.hostname == hostname); /* START: the same memory, still valid */
+    CHECK_STR(str_c(hostname), STR("first.test"));
+    CHECK(!process->config.plain_login);
+    CHECK_STR(str_c(process->config.tls_names), STR("second.test"));
+    CHECK_U64(process->config.connections_address, 7);
+    role_test_end(&t);
+}
+
+static void drain_before_the_start_ends_it(void)
+{
+    struct role_test t;
+
+    begin(&t);
+    role_end_send(t.supervisor, &(struct msg){.type = MSG_DRAIN});
+    CHECK(t.p->ended);
+    role_test_end(&t);
+}
+
+static void the_end_of_the_supervisor_is_its_own(void)
+{
+    struct role_test t;
+
+    begin(&t);
+    role_test_go(&t);
+    role_end_close(t.supervisor);
+    CHECK(t.p->ended);
+    role_test_end(&t);
 }
 
 int main(void)
 {
+    RUN(a_peer_that_comes_before_the_start_is_introduced_after_it);
     RUN(a_peer_that_is_lost_before_the_role_is_ready_is_forgotten);
+    RUN(what_peers_say_waits_until_the_role_is_ready);
+    RUN(a_lost_peer_is_told_with_its_serial_and_whether_it_broke_the_rules);
+    RUN(a_new_channel_replaces_the_one_before);
+    RUN(at_a_reload_live_settings_change_and_the_others_stay_where_they_were);
+    RUN(drain_before_the_start_ends_it);
+    RUN(the_end_of_the_supervisor_is_its_own);
     return test_end();
 }

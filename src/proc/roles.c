@@ -5,11 +5,9 @@
 
 ROLE_SETS_BEGIN
 
-static const struct {
-    const char *name, *what;
-    unsigned peers;
-} table[ROLE_COUNT] = {
-#define ROLE(NAME, name, text, peers, what) {text, what, peers},
+static const struct role_row table[ROLE_COUNT] = {
+#define ROLE(number, NAME, text_name, text, words, ...)                                            \
+    [number] = {.name = (text), .what = (words), __VA_ARGS__},
     ROLES(ROLE)
 #undef ROLE
 };
@@ -17,6 +15,11 @@ static const struct {
 unsigned role_number(enum role role)
 {
     return (unsigned)__builtin_ctz((unsigned)role);
+}
+
+const struct role_row *role_row(enum role role)
+{
+    return &table[role_number(role)];
 }
 
 const char *role_name(enum role role)
@@ -27,17 +30,17 @@ const char *role_name(enum role role)
 unsigned role_find(const char *name)
 {
     for (unsigned i = 0; i < ROLE_COUNT; i++)
-        if (strcmp(table[i].name, name) == 0)
+        if (table[i].name && strcmp(table[i].name, name) == 0)
             return 1U << i;
     return 0;
 }
 
-unsigned role_peers(enum role role)
+bool role_may_login(enum role role, struct str service)
 {
-    return table[role_number(role)].peers;
-}
+    const struct role_row *row = role_row(role);
 
-const char *role_what(enum role role)
-{
-    return table[role_number(role)].what;
+    for (unsigned i = 0; i < ROLE_WORDS_MOST && row->logins[i]; i++)
+        if (str_equal(str_c(row->logins[i]), service))
+            return true;
+    return false;
 }

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,15 +27,19 @@
     S(clone)                                                                                       \
     S(wait4)                                                                                       \
     S(uname)                                                                                       \
-    S(getrlimit) S(prlimit64) S(newfstatat) S(fstat) S(arch_prctl) S(set_robust_list)              \
-        S(rt_sigtimedwait) S(process_vm_readv) S(pipe2) S(getdents64) S(membarrier) S(rseq)        \
-            S(readlinkat) S(nanosleep) S(clock_nanosleep)
+    S(getrlimit)                                                                                   \
+    S(prlimit64)                                                                                   \
+    S(newfstatat)                                                                                  \
+    S(fstat)                                                                                       \
+    S(arch_prctl)                                                                                  \
+    S(set_robust_list) S(rt_sigtimedwait) S(process_vm_readv) S(pipe2) S(getdents64) S(membarrier) \
+        S(rseq) S(readlinkat) S(nanosleep) S(clock_nanosleep)
 #else
 #define SYSCALLS_SANITIZER(S)
 #endif
 
 #define S(name) SCMP_SYS(name),
-#define ROLE(NAME, name, text, peers, what)                                                        \
+#define ROLE(number, NAME, name, text, what, ...)                                                  \
     static const int list_##name[] = {                                                             \
         SYSCALLS_ALL(S) SYSCALLS_FILTERED(S) SYSCALLS_SANITIZER(S) ROLE_SYSCALLS_##name(S) - 1};
 /* The supervisor and the command line have no list: they start processes, and are the operator's own. */
@@ -51,7 +56,7 @@ struct sandbox_filter {
 const int *sandbox_syscalls(enum role role)
 {
     static const int *const lists[ROLE_COUNT] = {
-#define ROLE(NAME, name, text, peers, what) list_##name,
+#define ROLE(number, NAME, name, text, what, ...) [number] = list_##name,
         ROLES(ROLE)
 #undef ROLE
     };
@@ -75,6 +80,21 @@ static int allow_fcntl(scmp_filter_ctx ctx)
     return bad;
 }
 
+/* Connected pairs only. A datagram socket could send to any socket of that kind on the machine that has a
+ * name: Landlock forbids that from ABI 6 on, and sendmsg's address is out of a filter's sight. */
+static int allow_socketpair(scmp_filter_ctx ctx)
+{
+    static const int types[] = {SOCK_STREAM, SOCK_SEQPACKET};
+    int bad = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        bad |= seccomp_rule_add(
+            ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 2, SCMP_A0(SCMP_CMP_EQ, AF_UNIX),
+            SCMP_A1(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)(SOCK_CLOEXEC | SOCK_NONBLOCK),
+                    (scmp_datum_t)types[i]));
+    return bad;
+}
+
 /* Arguments that decide: no memory becomes code, signals go to the process itself, a fork is only a fork. */
 static int add_rule(scmp_filter_ctx ctx, int nr)
 {
@@ -82,6 +102,10 @@ static int add_rule(scmp_filter_ctx ctx, int nr)
         return allow(ctx, nr, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     if (nr == SCMP_SYS(fcntl))
         return allow_fcntl(ctx);
+    if (nr == SCMP_SYS(socketpair))
+        return allow_socketpair(ctx);
+    if (nr == SCMP_SYS(sendto)) /* to the other end, never to an address of its choice */
+        return allow(ctx, nr, SCMP_A4(SCMP_CMP_EQ, 0, 0));
     if (nr == SCMP_SYS(ioctl))
         return allow(ctx, nr, SCMP_A1(SCMP_CMP_EQ, FIONREAD, 0));
 #ifndef POSTHUS_SANITIZE
@@ -149,6 +173,8 @@ void sandbox_filter_free(struct sandbox_filter *f)
 #define FS_MAKE_DIR (1ULL << 7)
 #define FS_MAKE_REG (1ULL << 8)
 #define FS_TRUNCATE (1ULL << 14)
+#define NET_BIND (1ULL << 0)
+#define NET_CONNECT (1ULL << 1)
 
 struct ruleset_attr {
     uint64_t fs, net, scoped;
@@ -181,7 +207,7 @@ static void rights_of(unsigned abi, struct ruleset_attr *a, size_t *size)
     if (abi >= 5)
         a->fs |= 1ULL << 15; /* ioctl on devices */
     if (abi >= 4) {
-        a->net = 3; /* bind and connect over TCP */
+        a->net = NET_BIND | NET_CONNECT;
         *size = 2 * sizeof a->fs;
     }
     if (abi >= 6) {
@@ -192,6 +218,7 @@ static void rights_of(unsigned abi, struct ruleset_attr *a, size_t *size)
 
 static bool enter_landlock(const struct sandbox *s, struct error *err)
 {
+    const struct role_row *row = role_row(s->role);
     unsigned abi = sandbox_landlock_abi();
     struct ruleset_attr attr;
     size_t size;
@@ -205,14 +232,18 @@ static bool enter_landlock(const struct sandbox *s, struct error *err)
                          "this kernel has no Landlock (ABI 2 or newer, Linux 5.19); "
                          "start with sandbox-required = no to do without");
     rights_of(abi, &attr, &size);
+    if (row->network == ROLE_NETWORK_OUT)
+        attr.net &= ~NET_CONNECT;
     fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0U);
     if (fd < 0)
         return error_set(err, ERROR_INTERNAL, "Landlock: %s", strerror(errno));
-    if (s->folder >= 0) {
+    if (s->folder >= 0 && row->beneath != ROLE_NO_FOLDER) {
         struct beneath_attr rule = {
-            .allowed = (FS_WRITE_FILE | FS_READ_FILE | FS_READ_DIR | FS_REMOVE_FILE | FS_MAKE_REG |
-                        FS_TRUNCATE | (s->folders_too ? FS_MAKE_DIR | FS_REMOVE_DIR : 0)) &
-                       attr.fs,
+            .allowed =
+                (FS_WRITE_FILE | FS_READ_FILE | FS_READ_DIR | FS_REMOVE_FILE | FS_MAKE_REG |
+                 FS_TRUNCATE |
+                 (row->beneath == ROLE_FILES_AND_FOLDERS ? FS_MAKE_DIR | FS_REMOVE_DIR : 0)) &
+                attr.fs,
             .folder = s->folder,
         };
 
@@ -236,11 +267,11 @@ static void set_limit(int what, uint64_t n)
 static void enter_limits(const struct sandbox *s)
 {
     set_limit(RLIMIT_CORE, 0);
-    set_limit(RLIMIT_NOFILE, s->limits.files);
+    set_limit(RLIMIT_NOFILE, s->descriptors);
     set_limit(RLIMIT_FSIZE, 1ULL << 40);
 #ifndef POSTHUS_SANITIZE /* ASan's shadow is terabytes of address space */
-    if (s->limits.memory)
-        set_limit(RLIMIT_AS, s->limits.memory);
+    if (role_row(s->role)->memory)
+        set_limit(RLIMIT_AS, role_row(s->role)->memory);
 #endif
 }
 

@@ -12,19 +12,13 @@
 struct
     sandbox_filter; /* a seccomp program, made once, entered by this process or by its children */
 
-struct sandbox_limits {
-    uint64_t files;  /* RLIMIT_NOFILE */
-    uint64_t memory; /* RLIMIT_AS in bytes, 0: none */
-};
-
 struct sandbox {
     enum role role;
     const struct sandbox_filter *filter;
-    int folder;            /* a folder it may work beneath, or -1 */
-    bool folders_too;      /* it may make and remove folders there as well */
+    int folder;            /* a folder it may work beneath (roles.h says how), or -1 */
     unsigned landlock_abi; /* use at most this one, 0: the newest known */
     bool required;         /* fail where there is no Landlock */
-    struct sandbox_limits limits;
+    uint64_t descriptors;  /* RLIMIT_NOFILE */
 };
 
 /* Makes the program of a role. The caller frees it with sandbox_filter_free, or keeps it for ever. ERROR_INTERNAL. */

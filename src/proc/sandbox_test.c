@@ -12,23 +12,29 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #define SYSCALL_MOST 470
 #define BLOCKED_MS 2000
 
-static const enum role tested[] = {ROLE_EDGE_SMTP, ROLE_EDGE_MAIL, ROLE_DIRECTORY,
-                                   ROLE_HASHER,    ROLE_KEYS,      ROLE_ACCOUNTS,
-                                   ROLE_ACCOUNT,   ROLE_INTAKE,    ROLE_RELAY};
+/* Every role but the supervisor and the command line, which have walls of another kind. */
+static const enum role tested[] = {
+#define ROLE(number, NAME, name, text, what, ...) ROLE_##NAME,
+    ROLES_STARTED(ROLE)
+#undef ROLE
+        ROLE_ACCOUNT};
 
 static char mine[300],
     other[300]; /* the folder that a role may work in, and another account's file */
 static pid_t sibling;
+static int named_socket,
+    pair_end; /* a datagram socket of an abstract name; one end of a connected pair */
 
 static bool has_folder(enum role role)
 {
-    return role == ROLE_ACCOUNTS || role == ROLE_ACCOUNT || role == ROLE_RELAY;
+    return role_row(role)->beneath != ROLE_NO_FOLDER;
 }
 
 static void enter(enum role role, unsigned abi)
@@ -37,10 +43,9 @@ static void enter(enum role role, unsigned abi)
     struct error err = {0};
     struct sandbox s = {.role = role,
                         .folder = has_folder(role) ? open(mine, O_RDONLY | O_DIRECTORY) : -1,
-                        .folders_too = role == ROLE_ACCOUNTS,
                         .landlock_abi = abi,
                         .required = true,
-                        .limits = {100, 0}};
+                        .descriptors = 100};
 
     if (!sandbox_filter_make(&filter, role, &err))
         _exit(99);
@@ -70,7 +75,7 @@ static int result_of(pid_t pid)
 
 struct arguments {
     int nr;
-    long a[4];
+    long a[5];
     bool passes; /* with these; else the filter ends the process */
 };
 
@@ -85,17 +90,23 @@ static const struct arguments special[] = {
     {SCMP_SYS(fcntl), {0, F_SETOWN, 1, 0}, false},
     {SCMP_SYS(ioctl), {-1, FIONREAD, 0, 0}, true},
     {SCMP_SYS(ioctl), {-1, 0x5412 /* TIOCSTI */, 0, 0}, false},
+    {SCMP_SYS(socketpair), {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, 0}, true},
+    {SCMP_SYS(socketpair), {AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, 0}, true},
+    {SCMP_SYS(socketpair), {AF_UNIX, SOCK_DGRAM, 0, 0}, false},
+    {SCMP_SYS(socketpair), {AF_INET, SOCK_STREAM, 0, 0}, false},
+    {SCMP_SYS(sendto), {-1, 0, 0, 0, 0}, true},
+    {SCMP_SYS(sendto), {-1, 0, 0, 0, 1}, false},
     {SCMP_SYS(clone), {CLONE_NEWUSER | SIGCHLD, 0, 0, 0}, false},
     {SCMP_SYS(clone), {CLONE_THREAD | CLONE_VM, 0, 0, 0}, false},
 };
 
-static int try_call(enum role role, unsigned abi, int nr, const long a[4])
+static int try_call(enum role role, unsigned abi, int nr, const long a[5])
 {
     pid_t pid = fork();
 
     if (pid == 0) {
         enter(role, abi);
-        syscall(nr, a[0], a[1], a[2], a[3], -1L, -1L);
+        syscall(nr, a[0], a[1], a[2], a[3], a[4], -1L);
         syscall(SYS_exit_group, 0);
     }
     return result_of(pid);
@@ -124,7 +135,7 @@ static bool is_special(int nr)
     return false;
 }
 
-static void check_call(enum role role, unsigned abi, int nr, const long a[4], bool want)
+static void check_call(enum role role, unsigned abi, int nr, const long a[5], bool want)
 {
     char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr);
     int result = try_call(role, abi, nr, a);
@@ -139,7 +150,7 @@ static void check_call(enum role role, unsigned abi, int nr, const long a[4], bo
 
 static void try_all(enum role role, unsigned abi)
 {
-    static const long ones[4] = {-1, -1, -1, -1};
+    static const long ones[5] = {-1, -1, -1, -1, -1};
 
     for (int nr = 0; nr < SYSCALL_MOST; nr++)
         if (!is_special(nr))
@@ -179,6 +190,33 @@ static void truncate_other(void)
 static void make_socket(void)
 {
     _exit(socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 1 : 0);
+}
+
+/* To a datagram socket that has a name, of whatever process. */
+static void send_to_a_name(void)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "\0posthus-test"};
+    struct iovec v = {(char *)(uintptr_t) "x", 1};
+    struct msghdr h = {
+        .msg_name = &a, .msg_namelen = sizeof a.sun_family + 13, .msg_iov = &v, .msg_iovlen = 1};
+    int fd[2];
+
+    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, fd) != 0)
+        _exit(0);
+    _exit(sendmsg(fd[0], &h, MSG_DONTWAIT) == 1 ? 1 : 0);
+}
+
+/* The same over what a process has: a connected pair. */
+static void send_a_pair_to_a_name(void)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "\0posthus-test"};
+    struct iovec v = {(char *)(uintptr_t) "y", 1};
+    struct msghdr h = {
+        .msg_name = &a, .msg_namelen = sizeof a.sun_family + 13, .msg_iov = &v, .msg_iovlen = 1};
+    char got = 0;
+
+    (void)!sendmsg(pair_end, &h, MSG_DONTWAIT);
+    _exit(recv(named_socket, &got, 1, MSG_DONTWAIT) == 1 && got == 'y' ? 1 : 0);
 }
 
 static void run_program(void)
@@ -230,6 +268,8 @@ static const struct {
     {"sees another account's metadata", stat_other, ROLE_ACCOUNTS}, /* it opens the files of all */
     {"truncates another account's file", truncate_other, 0},
     {"makes a socket", make_socket, 0},
+    {"sends to a named datagram socket", send_to_a_name, 0},
+    {"sends to a name over a pair of its own", send_a_pair_to_a_name, 0},
     {"executes a program", run_program, 0},
     {"traces a sibling", trace_sibling, 0},
     {"signals a sibling", signal_sibling, 0},
@@ -304,13 +344,25 @@ static void the_deeds_succeed_without_walls(void)
         pid_t pid;
 
         if (deeds[i].fn == run_program || deeds[i].fn == truncate_other ||
-            deeds[i].fn == trace_sibling)
+            deeds[i].fn == trace_sibling || deeds[i].fn == send_a_pair_to_a_name)
             continue;
         pid = fork();
         if (pid == 0)
             deeds[i].fn();
         CHECK_ROW(result_of(pid) == 1, deeds[i].what);
     }
+}
+
+static void prepare_sockets(void)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "\0posthus-test"};
+    int fd[2];
+
+    named_socket = socket(AF_UNIX, SOCK_DGRAM, 0);
+    if (bind(named_socket, (struct sockaddr *)&a, sizeof a.sun_family + 13) != 0 ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fd) != 0)
+        panic("the test's sockets: %s", strerror(errno));
+    pair_end = fd[0];
 }
 
 static void prepare(void)
@@ -324,6 +376,7 @@ static void prepare(void)
     snprintf(other, sizeof other, "%s/b/db", test_folder());
     fd = open(other, O_WRONLY | O_CREAT, 0600);
     close(fd);
+    prepare_sockets();
     sibling = fork();
     if (sibling == 0)
         for (;;)

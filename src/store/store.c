@@ -145,6 +145,11 @@ bool store_usage(struct store *store, struct store_usage *out, struct error *err
     return true;
 }
 
+void store_set_retention(struct store *store, int64_t us)
+{
+    store->config.retention_us = us ? us : RETENTION_US;
+}
+
 void store_set_quota(struct store *store, uint64_t quota)
 {
     store->config.quota = quota;

@@ -168,6 +168,7 @@ struct store_append {
 MUST_CHECK bool store_append(struct store *store, const struct store_append *append,
                              struct store_placed *out, struct error *err);
 /* From now on. */
+void store_set_retention(struct store *store, int64_t us); /* as in the config */
 void store_set_quota(struct store *store, uint64_t quota);
 /* Whether n more bytes fit the quota. */
 MUST_CHECK bool store_quota_check(struct store *store, uint64_t n, struct error *err);

@@ -1,6 +1,7 @@
 /* supervisor/datadir.c: see datadir.h. */
 #include "supervisor/datadir.h"
 
+#include "base/limits.h"
 #include "base/random.h"
 #include "net/tls.h"
 #include "proc/roles.h"
@@ -18,25 +19,8 @@ struct datadir {
     int fd, lock;
 };
 
-static const struct {
-    const char *name;
-    unsigned role; /* whose user owns it, 0: ours */
-    bool folder;
-} entries[] = {
-    {"directory", ROLE_DIRECTORY, true},
-    {"directory/db", ROLE_DIRECTORY, false},
-    {"directory/wal", ROLE_DIRECTORY, false},
-    {"keys", ROLE_KEYS, true},
-    {"keys/db", ROLE_KEYS, false},
-    {"keys/wal", ROLE_KEYS, false},
-    {"queue", ROLE_RELAY, true},
-    {"queue/db", ROLE_RELAY, false},
-    {"queue/wal", ROLE_RELAY, false},
-    {"queue/large", ROLE_RELAY, true},
-    {"accounts", ROLE_ACCOUNTS, true},
-    {"log", 0, true},
-    {"empty", 0, true},
-};
+/* Folders of the supervisor's own. */
+static const char *const own_folders[] = {"log", "empty"};
 
 static bool failed(struct error *err, const char *what, const char *path, const char *name)
 {
@@ -137,30 +121,66 @@ void datadir_close(struct datadir *d)
     mem_free(d);
 }
 
+static bool give(struct datadir *d, const char *name, uint64_t uid_base, enum role role,
+                 struct error *err)
+{
+    uid_t uid = (uid_t)(uid_base + role_number(role));
+
+    return uid_base == 0 || fchownat(d->fd, name, uid, uid, AT_SYMLINK_NOFOLLOW) == 0 ||
+           failed(err, "change the owner of", d->path, name);
+}
+
+static bool make_folder(struct datadir *d, const char *name, struct error *err)
+{
+    return mkdirat(d->fd, name, 0700) == 0 || errno == EEXIST || failed(err, "make", d->path, name);
+}
+
+/* The folder that a role's file lies in: "keys" of "keys/db". */
+static bool prepare_parent(struct datadir *d, const char *path, uint64_t uid_base, enum role role,
+                           struct error *err)
+{
+    char parent[100];
+    const char *slash = strchr(path, '/');
+
+    if (!slash)
+        return true;
+    snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path);
+    return make_folder(d, parent, err) && give(d, parent, uid_base, role, err);
+}
+
+static bool prepare_file(struct datadir *d, const struct role_file *file, uint64_t uid_base,
+                         enum role role, struct error *err)
+{
+    if (!prepare_parent(d, file->path, uid_base, role, err))
+        return false;
+    if (file->given)
+        return true;
+    if (file->folder) {
+        if (!make_folder(d, file->path, err))
+            return false;
+    } else {
+        AUTO_FD int fd = openat(d->fd, file->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+        if (fd < 0)
+            return failed(err, "open", d->path, file->path);
+    }
+    return give(d, file->path, uid_base, role, err);
+}
+
 bool datadir_prepare(struct datadir *d, uint64_t uid_base, struct error *err)
 {
-    for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
-        const char *name = entries[i].name;
+    for (unsigned number = 0; number < ROLE_COUNT; number++) {
+        enum role role = (enum role)(1U << number);
+        const struct role_row *row = role_row(role);
 
-        if (entries[i].folder) {
-            if (mkdirat(d->fd, name, 0700) != 0 && errno != EEXIST)
-                return failed(err, "make", d->path, name);
-        } else {
-            AUTO_FD int fd = openat(d->fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-            if (fd < 0)
-                return failed(err, "open", d->path, name);
-        }
-        if (uid_base && entries[i].role) {
-            uid_t uid = (uid_t)(uid_base + role_number((enum role)entries[i].role));
-
-            if (fchownat(d->fd, name, uid, uid, AT_SYMLINK_NOFOLLOW) != 0)
-                return failed(err, "change the owner of", d->path, name);
-        }
+        for (size_t i = 0; i < ROLE_FILES_MOST && row->files[i].name; i++)
+            if (!prepare_file(d, &row->files[i], uid_base, role, err))
+                return false;
     }
-    if (fsync(d->fd) != 0)
-        return failed(err, "sync", d->path, ".");
-    return true;
+    for (size_t i = 0; i < ARRAY_LEN(own_folders); i++)
+        if (!make_folder(d, own_folders[i], err))
+            return false;
+    return fsync(d->fd) == 0 || failed(err, "sync", d->path, ".");
 }
 
 int datadir_file(struct datadir *d, const char *name, bool create, struct error *err)
@@ -209,6 +229,9 @@ bool datadir_config(const char *path, struct config *c, struct buf *text, struct
 
     if (!datadir_read(path, "posthus.conf", text, err))
         return false;
+    if (text->n > LIMIT_CONFIG_FILE)
+        return error_set(err, ERROR_LIMIT, "%s/posthus.conf is larger than %d bytes", path,
+                         LIMIT_CONFIG_FILE);
     if (config_parse(c, buf_view(text), &why))
         return true;
     return error_set(err, why.kind, "%s/posthus.conf, %s", path, why.text);

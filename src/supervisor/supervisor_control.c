@@ -17,26 +17,23 @@
 #include <unistd.h>
 
 #define CLIENTS_MOST 64
-#define NO_DIRECTORY STR("{\"error\": \"the directory does not answer; try again in a moment\"}")
-#define CALL_MS 600000 /* `account check` of a large account */
+#define PART 60000 /* bytes of an answer in one message */
 
-struct client {
-    struct client *next;
+struct client { /* a command line */
+    struct list_node node;
     struct supervisor *s;
-    struct chan *chan; /* NULL: gone, the answer is dropped */
-    unsigned asked;    /* answers that are still to come */
+    struct chan *chan;
 };
 
-struct call_of {
-    struct client *client;
-    uint64_t id;   /* the client's */
-    uint64_t ours; /* in calls */
-    struct call_of *next;
+struct question { /* of a client; it outlives it, as the answer may be under way */
+    struct list_node node;
+    struct supervisor *s;
+    struct asked asked;
+    uint64_t call; /* to the directory */
 };
 
 struct gathering { /* status: one answer from every process */
-    struct client *client;
-    uint64_t id;
+    struct question *q;
     json_t *out;
     unsigned left;
 };
@@ -44,221 +41,232 @@ struct gathering { /* status: one answer from every process */
 struct control {
     struct event *ev;
     int fd;
-    struct client *clients;
-    struct call_of *calls;
-    unsigned open;
+    struct list clients;   /* of struct client */
+    struct list questions; /* of struct question */
     char path[108];
 };
 
-static void reply(struct client *c, uint64_t id, uint64_t kind, bool more, struct str text)
+static struct question *question_take(struct supervisor *s, struct chan *c, const struct msg *m)
 {
-    struct msg m = {.type = MSG_CONTROL_REPLY, .control_reply = {id, kind, more, text}};
+    struct question *q = mem_zalloc(sizeof *q);
 
-    if (c->chan)
-        chan_send(c->chan, &m);
+    q->s = s;
+    asked_take(&q->asked, c, m);
+    list_append(&s->control->questions, &q->node);
+    return q;
 }
 
-static void free_if_done(struct client *c)
+/* All of the answer but its last part goes ahead of it. */
+static void question_answer(struct question *q, const struct msg_error *error, struct str text)
 {
-    struct client **at = &c->s->control->clients;
+    struct msg_control_tell tell = {.error = *error};
 
-    if (c->chan || c->asked)
-        return;
-    while (*at != c)
-        at = &(*at)->next;
-    *at = c->next;
-    c->s->control->open--;
-    mem_free(c);
+    while (q->asked.chan && text.n > PART) {
+        struct msg m = {.type = MSG_CONTROL_PART,
+                        .control_part = {q->asked.id, str_sub(text, 0, PART)}};
+
+        chan_send(q->asked.chan, &m);
+        text = str_skip(text, PART);
+    }
+    tell.text = text;
+    tell_control(&q->asked, &tell, -1);
+    asked_forget(&q->asked);
+    list_remove(&q->node);
+    mem_free(q);
 }
 
-static void reply_json(struct client *c, uint64_t id, uint64_t kind, json_t *j)
+static void answer_json(struct question *q, json_t *j)
 {
+    struct msg_error none = {0};
     char *text = json_dumps(j, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
-    struct str rest = str_c(text);
 
-    do { /* in parts that fit into a message */
-        struct str part = str_sub(rest, 0, 60000);
-
-        rest = str_skip(rest, part.n);
-        reply(c, id, kind, rest.n > 0, part);
-    } while (rest.n);
+    question_answer(q, &none, str_c(text));
     free(text);
     json_decref(j);
 }
 
 /* ---- status ---- */
 
-static void finish_status(struct gathering *g)
-{
-    struct client *c = g->client;
+struct one_status { /* of one process */
+    struct gathering *g;
+    json_t *role, *instance; /* borrowed from g->out */
+};
 
+static void gathering_step(struct gathering *g)
+{
     if (--g->left)
         return;
-    reply_json(c, g->id, ERROR_NONE, g->out);
-    c->asked--;
-    free_if_done(c);
+    answer_json(g->q, g->out);
     mem_free(g);
 }
 
-struct one_status {
-    struct gathering *g;
-    char name[40];
-};
+static void add_to(json_t *object, const char *key, json_int_t n)
+{
+    json_object_set_new(object, key,
+                        json_integer(json_integer_value(json_object_get(object, key)) + n));
+}
 
-static void on_status(void *arg, struct msg *m)
+/* A role's counters are the sums over its processes; each process has its own beside them. */
+static void on_status(void *arg, struct msg_status_tell *tell, int *fd)
 {
     struct one_status *one = arg;
-    json_t *roles = json_object_get(one->g->out, "processes");
-    json_t *role = json_object_get(roles, one->name);
 
-    for (size_t i = 0; m && role && i < m->status_tell.counters.n; i++) {
+    (void)fd;
+    for (size_t i = 0; i < tell->counters.n; i++) {
         struct str key, value;
         uint64_t n;
 
-        if (str_cut(m->status_tell.counters.v[i], '=', &key, &value) &&
-            str_to_u64(value, INT64_MAX, &n)) {
+        if (str_cut(tell->counters.v[i], '=', &key, &value) && str_to_u64(value, INT64_MAX, &n)) {
             char *k = str_dup_c(key);
 
-            json_object_set_new(role, k, json_integer((json_int_t)n));
+            add_to(one->role, k, (json_int_t)n);
+            json_object_set_new(one->instance, k, json_integer((json_int_t)n));
             mem_free(k);
         }
     }
-    if (!m && role)
-        json_object_set_new(role, "answers", json_false());
-    finish_status(one->g);
+    if (tell->error.kind) {
+        json_object_set_new(one->role, "answers", json_false());
+        json_object_set_new(one->instance, "answers", json_false());
+    }
+    gathering_step(one->g);
     mem_free(one);
 }
 
 static const char *state_name(enum supervisor_state state)
 {
-    return state == SUPERVISOR_SERVING    ? "serving"
-           : state == SUPERVISOR_STARTING ? "starting"
-                                          : "stopping";
+    static const char *const names[] = {"starting", "serving", "stopping"};
+
+    return names[state];
 }
 
-static void ask_status(struct client *c, uint64_t id)
+static json_t *status_head(const struct supervisor *s, json_t *roles)
 {
-    struct supervisor *s = c->s;
+    json_t *out = json_object();
+
+    json_object_set_new(out, "version", json_string(POSTHUS_VERSION));
+    json_object_set_new(out, "state", json_string(state_name(s->state)));
+    json_object_set_new(out, "uptime_s", json_integer((clock_boot_us() - s->begun_us) / 1000000));
+    json_object_set_new(out, "channels_rejoined", json_integer((json_int_t)s->rejoined));
+    json_object_set_new(out, "processes_killed", json_integer((json_int_t)s->killed));
+    json_object_set_new(out, "log_lines_dropped", json_integer((json_int_t)s->log_dropped));
+    json_object_set_new(out, "processes", roles);
+    return out;
+}
+
+static json_t *status_of_child(const struct child *k)
+{
+    json_t *one = json_object();
+    int64_t up_s = k->pid ? (clock_boot_us() - k->started_us) / 1000000 : 0;
+
+    json_object_set_new(one, "pid", json_integer(k->pid));
+    json_object_set_new(one, "ready", json_boolean(k->state == CHILD_READY));
+    json_object_set_new(one, "restarts", json_integer(k->restarts));
+    json_object_set_new(one, "uptime_s", json_integer(up_s));
+    return one;
+}
+
+/* The role as a whole: the first process's pid, whether all are ready, restarts of all, and the list. */
+static json_t *role_of_status(json_t *roles, const struct child *k, json_t *instance)
+{
+    const char *name = role_name(k->role);
+    json_t *role = json_object_get(roles, name), *list;
+
+    if (!role) {
+        role = status_of_child(k);
+        json_object_set_new(role, "instances", json_array());
+        json_object_set_new(roles, name, role);
+    } else {
+        add_to(role, "restarts", k->restarts);
+        if (k->state != CHILD_READY)
+            json_object_set_new(role, "ready", json_false());
+    }
+    list = json_object_get(role, "instances");
+    json_array_append_new(list, instance);
+    return role;
+}
+
+static void ask_status(struct supervisor *s, struct question *q)
+{
     struct gathering *g = mem_zalloc(sizeof *g);
     json_t *roles = json_object();
 
-    *g = (struct gathering){.client = c, .id = id, .out = json_object(), .left = 1};
-    json_object_set_new(g->out, "version", json_string(POSTHUS_VERSION));
-    json_object_set_new(g->out, "state", json_string(state_name(s->state)));
-    json_object_set_new(g->out, "uptime_s",
-                        json_integer((clock_boot_us() - s->begun_us) / 1000000));
-    json_object_set_new(g->out, "processes", roles);
-    c->asked++;
+    *g = (struct gathering){.q = q, .out = status_head(s, roles), .left = 1};
     for (size_t i = 0; i < s->children; i++) {
         struct child *k = &s->child[i];
-        struct one_status *one = mem_zalloc(sizeof *one);
-        struct msg m = {.type = MSG_STATUS_ASK, .status_ask = {calls_next_id(s->calls)}};
-        json_t *role = json_object();
+        json_t *instance = status_of_child(k), *role = role_of_status(roles, k, instance);
+        struct one_status *one;
 
-        snprintf(one->name, sizeof one->name, k->instance ? "%s-%u" : "%s", role_name(k->role),
-                 k->instance);
-        one->g = g;
-        json_object_set_new(role, "pid", json_integer(k->pid));
-        json_object_set_new(role, "ready", json_boolean(k->ready));
-        json_object_set_new(role, "restarts", json_integer(k->restarts));
-        json_object_set_new(roles, one->name, role);
+        if (!k->chan || k->state != CHILD_READY)
+            continue;
+        one = mem_zalloc(sizeof *one);
+        *one = (struct one_status){g, role, instance};
         g->left++;
-        if (k->chan && k->ready)
-            calls_send(s->calls, k->chan, k->role, m.status_ask.id, &m, 2000, false, on_status,
-                       one);
-        else
-            on_status(one, NULL);
+        call_status(call_over(s->calls, k->chan), &(struct msg_status_ask){0}, NULL, on_status,
+                    one);
     }
-    finish_status(g);
+    gathering_step(g);
 }
 
 /* ---- what the directory answers ---- */
 
-static struct call_of *take_call(struct control *k, uint64_t ours)
+void control_admin_part(struct supervisor *s, struct chan *c, const struct msg_admin_part *m)
 {
-    for (struct call_of **at = &k->calls; *at; at = &(*at)->next) {
-        struct call_of *one = *at;
+    struct question *q;
 
-        if (one->ours == ours) {
-            *at = one->next;
-            return one;
-        }
+    if (!calls_is_asked(s->calls, m->id, c))
+        return;
+    LIST_EACH(q, &s->control->questions, node) {
+        struct msg part = {.type = MSG_CONTROL_PART, .control_part = {q->asked.id, m->text}};
+
+        if (q->call == m->id && q->asked.chan)
+            chan_send(q->asked.chan, &part);
     }
-    return NULL;
 }
 
-void control_admin_part(struct supervisor *s, struct msg *m)
+static void on_admin(void *arg, struct msg_admin_tell *tell, int *fd)
 {
-    for (struct call_of *one = s->control->calls; one; one = one->next)
-        if (one->ours == m->admin_reply.id)
-            reply(one->client, one->id, m->admin_reply.kind, true, m->admin_reply.text);
+    (void)fd;
+    question_answer(arg, &tell->error, tell->text);
 }
 
-static void on_admin(void *arg, struct msg *m)
+static void ask_directory(struct supervisor *s, struct question *q,
+                          const struct msg_control_ask *asked)
 {
-    struct call_of *one = arg;
-    struct client *c = one->client;
-
-    take_call(c->s->control, one->ours);
-    if (m)
-        reply(c, one->id, m->admin_reply.kind, false, m->admin_reply.text);
-    else
-        reply(c, one->id, ERROR_TEMPORARY, false, NO_DIRECTORY);
-    c->asked--;
-    mem_free(one);
-    free_if_done(c);
-}
-
-static void ask_directory(struct client *c, struct msg *call)
-{
-    struct supervisor *s = c->s;
-    struct call_of *one = mem_zalloc(sizeof *one);
+    struct msg_admin_ask ask = {.args = asked->args, .input = asked->input, .who = STR("operator")};
     struct chan *chan = NULL;
-    struct msg m = {.type = MSG_ADMIN_CALL};
 
     for (size_t i = 0; i < s->children; i++)
-        if (s->child[i].role == ROLE_DIRECTORY && s->child[i].ready)
+        if (s->child[i].role == ROLE_DIRECTORY && s->child[i].state == CHILD_READY)
             chan = s->child[i].chan;
-    if (!chan) {
-        mem_free(one);
-        reply(c, call->control_call.id, ERROR_TEMPORARY, false, NO_DIRECTORY);
-        return;
-    }
-    *one = (struct call_of){.client = c,
-                            .id = call->control_call.id,
-                            .ours = calls_next_id(s->calls),
-                            .next = s->control->calls};
-    s->control->calls = one;
-    c->asked++;
-    m.admin_call = (struct msg_admin_call){one->ours, call->control_call.args,
-                                           call->control_call.input, STR("operator")};
-    calls_send(s->calls, chan, ROLE_DIRECTORY, one->ours, &m, CALL_MS, false, on_admin, one);
+    q->call = call_admin(call_over(s->calls, chan), &ask, NULL, on_admin, q);
 }
 
-static void on_call(void *arg, struct chan *chan, struct msg *m)
+static void on_client(void *arg, struct chan *chan, struct msg *m)
 {
     struct client *c = arg;
+    struct supervisor *s = c->s;
+    struct question *q;
 
-    if (!m || m->type != MSG_CONTROL_CALL || m->control_call.args.n == 0) {
-        c->chan = NULL;
+    if (!m || m->type != MSG_CONTROL_ASK || m->control_ask.args.n == 0) {
+        list_remove(&c->node);
         chan_destroy(chan);
-        free_if_done(c);
+        mem_free(c);
         return;
     }
-    if (str_equal(m->control_call.args.v[0], STR("status"))) {
-        ask_status(c, m->control_call.id);
-    } else if (str_equal(m->control_call.args.v[0], STR("reload"))) {
-        supervisor_reload(c->s);
-        reply(c, m->control_call.id, ERROR_NONE, false, STR("{\"reloaded\": true}"));
+    q = question_take(s, chan, m);
+    if (str_equal(m->control_ask.args.v[0], STR("status"))) {
+        ask_status(s, q);
+    } else if (str_equal(m->control_ask.args.v[0], STR("reload"))) {
+        supervisor_reload(s);
+        answer_json(q, json_pack("{s:b}", "reloaded", 1));
     } else {
-        ask_directory(c, m);
+        ask_directory(s, q, &m->control_ask);
     }
 }
 
 static void on_accept(evutil_socket_t lfd, short what, void *arg)
 {
     struct supervisor *s = arg;
-    struct control *k = s->control;
     struct ucred who = {0};
     socklen_t n = sizeof who;
     int fd = accept4(lfd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -268,15 +276,14 @@ static void on_accept(evutil_socket_t lfd, short what, void *arg)
     if (fd < 0)
         return;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) != 0 ||
-        (who.uid != 0 && who.uid != geteuid()) || k->open >= CLIENTS_MOST) {
+        (who.uid != 0 && who.uid != geteuid()) || s->control->clients.n >= CLIENTS_MOST) {
         close(fd);
         return;
     }
     c = mem_zalloc(sizeof *c);
-    *c = (struct client){.s = s, .next = k->clients};
-    k->clients = c;
-    k->open++;
-    c->chan = chan_create(s->base, fd, ROLE_SUPERVISOR, ROLE_CONTROL, on_call, c);
+    c->s = s;
+    list_append(&s->control->clients, &c->node);
+    c->chan = chan_create(s->base, fd, ROLE_SUPERVISOR, ROLE_CONTROL, on_client, c);
 }
 
 bool control_open(struct supervisor *s, struct error *err)
@@ -309,13 +316,14 @@ bool control_open(struct supervisor *s, struct error *err)
 void control_close(struct supervisor *s)
 {
     struct control *k = s->control;
+    struct client *c;
 
     if (!k)
         return;
-    for (struct client *c = k->clients; c; c = c->next) {
-        if (c->chan)
-            chan_destroy(c->chan);
-        c->chan = NULL;
+    while ((c = LIST_FIRST(&k->clients, struct client, node))) {
+        list_remove(&c->node);
+        chan_destroy(c->chan);
+        mem_free(c);
     }
     unlink(k->path);
     event_free(k->ev);

@@ -2,29 +2,37 @@
 #ifndef SUPERVISOR_SUPERVISOR_INT_H
 #define SUPERVISOR_SUPERVISOR_INT_H
 
+#include "base/list.h"
 #include "base/vec.h"
 #include "config/config.h"
-#include "proc/calls.h"
+#include "net/timer.h"
+#include "proc/call.h"
 #include "proc/chan.h"
 #include "supervisor/datadir.h"
 
 #include <event2/event.h>
 #include <sys/types.h>
 
-#define SUPERVISOR_PROCESSES 100
+#define SUPERVISOR_PROCESSES 128
 
 enum supervisor_state { SUPERVISOR_STARTING, SUPERVISOR_SERVING, SUPERVISOR_STOPPING };
 
+/* AWAY -- forked --> SPAWNED -- set up --> SET_UP -- it says READY --> READY; from each, when it has
+ * ended, --> AWAY, and a timer starts it again. */
+enum child_state { CHILD_AWAY, CHILD_SPAWNED, CHILD_SET_UP, CHILD_READY };
+
 /* One process of a role. */
 struct child {
+    struct supervisor *s;
     enum role role;
     unsigned instance;
-    pid_t pid; /* 0: not running */
-    struct chan *chan;
-    bool set_up, ready;
-    unsigned restarts, failures;    /* in all; in a row before READY */
-    int64_t started_us, restart_us; /* CLOCK_BOOTTIME; restart_us 0: not planned */
-    int64_t delay_us;
+    enum child_state state;
+    pid_t pid;                   /* 0: AWAY */
+    struct chan *chan;           /* NULL: AWAY, or it closed it and has not ended yet */
+    unsigned restarts, failures; /* in all; in a row before READY */
+    int64_t started_us;          /* CLOCK_BOOTTIME */
+    int64_t delay_us;            /* before the next start */
+    struct timer restart;
 };
 
 struct listening {
@@ -38,36 +46,95 @@ struct handed { /* a running account's process between two parents */
     int fd;
 };
 
+/* A channel between two children. */
+struct joint {
+    struct list_node node;
+    struct supervisor *s;
+    struct child *a, *b;
+    uint64_t serial;  /* of the channel that both have, or were given last */
+    unsigned rejoins; /* in this minute */
+    int64_t minute_us;
+    struct timer again; /* joins them when both still live */
+};
+
 struct supervisor {
     enum supervisor_state state;
     struct event_base *base;
+    struct timers *timers;
     struct datadir *data;
     struct config config;
-    struct buf config_text;
+    struct buf config_text; /* the settings in force, as every process gets them */
     struct child child[SUPERVISOR_PROCESSES];
     size_t children;
+    struct list joints; /* of struct joint */
+    uint64_t last_serial, rejoined, killed;
     struct vec listening; /* of struct listening */
-    struct vec handed;    /* of struct handed */
-    int log_fd[2], log_file, empty_fd, ready_fd;
+    struct vec
+        handed; /* of struct handed; adopting counts those that the new parent has not answered for */
+    size_t adopting;
+    struct vec families; /* of pid_t: process groups that parents of accounts have begun */
+    struct list logs;    /* of struct log_source */
+    struct timer log_tell;
+    uint64_t log_dropped;
+    int log_file, empty_fd, ready_fd;
     struct calls *calls;
     struct control *control;
     unsigned stop_stage;
-    int64_t stop_us, begun_us;
+    struct timer stop_deadline;
+    int64_t begun_us;
     int status;
     bool root;
 };
 
+/* supervisor.c */
+PRINTF_LIKE(2, 3) void supervisor_give_up(struct supervisor *s, const char *fmt, ...);
+/* Whether all are ready: then the ports open. */
+void supervisor_check_start(struct supervisor *s);
+
+/* supervisor_child.c: starting and ending processes. */
+void child_add(struct supervisor *s, enum role role, unsigned instance);
+void child_spawn(struct child *c);
+void child_reap(struct supervisor *s);
+bool child_is_edge(const struct child *c);
+/* Kills it, for a reason that is logged; it is started again as after any end. */
+void child_kill(struct child *c, const char *why);
+/* As "edge-smtp-1". */
+void child_name(const struct child *c, char out[40]);
+
 /* supervisor_setup.c: what each role is given. */
 MUST_CHECK bool supervisor_bind(struct supervisor *s, struct error *err);
-MUST_CHECK bool supervisor_open_log(struct supervisor *s, struct error *err);
 bool supervisor_send_tls(struct supervisor *s, struct child *only, struct error *err);
 void supervisor_set_up(struct supervisor *s, struct child *c);
 void supervisor_reload(struct supervisor *s);
+/* Reads posthus.conf into s->config and makes s->config_text of it. */
+MUST_CHECK bool supervisor_read_config(struct supervisor *s, struct error *err);
+
+/* supervisor_accounts.c: accounts' processes while their parent is renewed, and when they do not end. */
+void accounts_take_child(struct supervisor *s, struct chan *c, struct msg *m);
+/* Gives a new parent what its predecessor left; done is called when it has all. */
+void accounts_adopt(struct child *c);
+void accounts_kill_child(struct supervisor *s, const struct msg_account_kill *m);
+void accounts_orphan_ended(struct supervisor *s, pid_t pid, int status);
+void accounts_family(struct supervisor *s, pid_t group);
+
+/* supervisor_peers.c: channels between processes. */
+/* Joins a process that is being set up with all its peers that are. */
+void peers_join_all(struct supervisor *s, struct child *c);
+/* A process has lost its channel to another. */
+void peers_lost(struct child *c, const struct msg_peer_lost *m);
+
+/* supervisor_log.c: the log file, and a socket a process. */
+MUST_CHECK bool logs_open(struct supervisor *s, struct error *err);
+/* Takes fd; lines that come over it are stamped as of this process. */
+void logs_add(struct supervisor *s, enum role role, unsigned instance, pid_t pid, int fd);
+/* The supervisor's own line, whole, without its end. */
+void logs_write_own(struct str line);
+/* All that was said and not read yet. */
+void logs_drain(struct supervisor *s);
 
 /* supervisor_control.c: the control socket. */
 MUST_CHECK bool control_open(struct supervisor *s, struct error *err);
 void control_close(struct supervisor *s);
-void control_admin_part(struct supervisor *s,
-                        struct msg *m); /* an ADMIN_REPLY with more to follow */
+void control_admin_part(struct supervisor *s, struct chan *c, const struct msg_admin_part *m);
 
 #endif

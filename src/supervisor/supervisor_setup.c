@@ -1,6 +1,7 @@
 /* supervisor/supervisor_setup.c: what each role is given: settings, files, ports, certificates, channels. */
 #include "supervisor/supervisor_int.h"
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "net/listener.h"
 #include "proc/roles.h"
@@ -8,24 +9,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static const struct {
-    unsigned role;
-    const char *name, *path;
-    bool folder;
-} files[] = {
-    {ROLE_DIRECTORY, "db", "directory/db", false},
-    {ROLE_DIRECTORY, "wal", "directory/wal", false},
-    {ROLE_KEYS, "db", "keys/db", false},
-    {ROLE_KEYS, "wal", "keys/wal", false},
-    {ROLE_KEYS, "server-key", "keys/server.key", false},
-    {ROLE_RELAY, "db", "queue/db", false},
-    {ROLE_RELAY, "wal", "queue/wal", false},
-    {ROLE_RELAY, "large", "queue/large", true},
-    {ROLE_ACCOUNTS, "accounts", "accounts", true},
-};
 
 #define BIND_TRIES 20
 #define BIND_PAUSE_MS 50
@@ -82,27 +68,33 @@ static bool bind_unix(struct supervisor *s, const char *service, enum role role,
     return true;
 }
 
-bool supervisor_bind(struct supervisor *s, struct error *err)
+/* The setting of a service: "listen-SERVICE" for addresses, "SERVICE-socket" for a path. */
+static const char *setting_of(const struct supervisor *s, const char *service, const char *format)
 {
-    return bind_list(s, "smtp", ROLE_EDGE_SMTP, s->config.listen_smtp, err) &&
-           bind_list(s, "smtp-proxy", ROLE_EDGE_SMTP, s->config.listen_smtp_proxy, err) &&
-           bind_list(s, "lmtp", ROLE_EDGE_SMTP, s->config.listen_lmtp, err) &&
-           bind_unix(s, "lmtp", ROLE_EDGE_SMTP, s->config.lmtp_socket, err) &&
-           bind_list(s, "imaps", ROLE_EDGE_MAIL, s->config.listen_imaps, err) &&
-           bind_list(s, "imap", ROLE_EDGE_MAIL, s->config.listen_imap, err);
+    char key[60];
+    const char *value;
+
+    snprintf(key, sizeof key, format, service);
+    value = config_text(&s->config, key);
+    return value ? value : "";
 }
 
-bool supervisor_open_log(struct supervisor *s, struct error *err)
+static bool bind_service(struct supervisor *s, enum role role, const char *service,
+                         struct error *err)
 {
-    char path[4200];
-    int fd;
+    return bind_list(s, service, role, setting_of(s, service, "listen-%s"), err) &&
+           bind_unix(s, service, role, setting_of(s, service, "%s-socket"), err);
+}
 
-    snprintf(path, sizeof path, "%s/log/posthus.log", datadir_path(s->data));
-    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return error_set(err, ERROR_DISK, "cannot open %s: %s", path, strerror(errno));
-    base_close_fd(&s->log_file);
-    s->log_file = fd;
+bool supervisor_bind(struct supervisor *s, struct error *err)
+{
+    for (unsigned number = 0; number < ROLE_COUNT; number++) {
+        const struct role_row *row = role_row((enum role)(1U << number));
+
+        for (size_t i = 0; i < ROLE_WORDS_MOST && row->listens[i]; i++)
+            if (!bind_service(s, (enum role)(1U << number), row->listens[i], err))
+                return false;
+    }
     return true;
 }
 
@@ -120,7 +112,7 @@ bool supervisor_send_tls(struct supervisor *s, struct child *only, struct error 
     for (size_t i = 0; ok && i < s->children; i++) {
         struct child *c = &s->child[i];
 
-        if (c->chan && (!only || c == only) && msg_allowed(m.type, ROLE_SUPERVISOR, c->role))
+        if (c->chan && (!only || c == only) && child_is_edge(c))
             chan_send(c->chan, &m);
     }
     buf_done(&cert);
@@ -137,15 +129,15 @@ static void send_config(struct supervisor *s, struct child *c)
 
 static void send_files(struct supervisor *s, struct child *c)
 {
+    const struct role_row *row = role_row(c->role);
     struct error err;
 
-    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-        struct msg m = {.type = MSG_SETUP_FILE, .nfds = 1, .setup_file = {str_c(files[i].name)}};
+    for (size_t i = 0; i < ROLE_FILES_MOST && row->files[i].name; i++) {
+        const struct role_file *file = &row->files[i];
+        struct msg m = {.type = MSG_SETUP_FILE, .nfds = 1, .setup_file = {str_c(file->name)}};
 
-        if (files[i].role != c->role)
-            continue;
-        m.fd[0] = files[i].folder ? datadir_folder(s->data, files[i].path, &err)
-                                  : datadir_file(s->data, files[i].path, false, &err);
+        m.fd[0] = file->folder ? datadir_folder(s->data, file->path, &err)
+                               : datadir_file(s->data, file->path, false, &err);
         if (m.fd[0] < 0) {
             log_text(LOG_ROLE_PROBLEM, STR_NULL, "%s", err.text);
             continue;
@@ -169,89 +161,86 @@ static void send_listeners(struct supervisor *s, struct child *c)
     }
 }
 
-static void join(struct child *a, struct child *b)
-{
-    struct msg m = {.type = MSG_SETUP_PEER, .nfds = 1};
-    int fd[2];
-
-    chan_pair(fd, true);
-    m.setup_peer = (struct msg_setup_peer){b->role, b->instance};
-    m.fd[0] = fd[0];
-    chan_send(a->chan, &m);
-    m.setup_peer = (struct msg_setup_peer){a->role, a->instance};
-    m.fd[0] = fd[1];
-    chan_send(b->chan, &m);
-    close(fd[0]);
-    close(fd[1]);
-}
-
-static void send_handed(struct supervisor *s, struct child *c)
-{
-    for (size_t i = 0; i < s->handed.n; i++) {
-        struct handed *h = vec_at(&s->handed, i);
-        struct msg m = {.type = MSG_ACCOUNTS_CHILD,
-                        .nfds = 1,
-                        .fd = {h->fd},
-                        .accounts_child = {h->account, h->pid, h->started}};
-
-        chan_send(c->chan, &m);
-        close(h->fd);
-    }
-    vec_reset(&s->handed);
-}
-
 void supervisor_set_up(struct supervisor *s, struct child *c)
 {
-    struct msg m = {.type = MSG_SETUP_GO};
+    struct msg go = {.type = MSG_SETUP_GO};
     struct error err;
 
     send_config(s, c);
     send_files(s, c);
     send_listeners(s, c);
-    if (!supervisor_send_tls(s, c, &err))
+    if (child_is_edge(c) && !supervisor_send_tls(s, c, &err))
         log_text(LOG_CONFIG_PROBLEM, STR_NULL, "%s", err.text);
-    if (c->role == ROLE_ACCOUNTS)
-        send_handed(s, c);
-    for (size_t i = 0; i < s->children; i++) {
-        struct child *other = &s->child[i];
-
-        if (other != c && other->chan && other->set_up && (role_peers(c->role) & other->role))
-            join(c, other);
+    if (c->role == ROLE_ACCOUNTS) {
+        accounts_adopt(c);
+        return;
     }
-    chan_send(c->chan, &m);
-    c->set_up = true;
+    c->state = CHILD_SET_UP;
+    peers_join_all(s, c);
+    chan_send(c->chan, &go);
+}
+
+/* The settings in force, for every process, also one that starts later: those that need a new start
+ * are as they were at ours. */
+static void print_config(struct supervisor *s)
+{
+    buf_done(&s->config_text);
+    buf_init(&s->config_text, LIMIT_CONFIG_TEXT);
+    config_print(&s->config, &s->config_text);
+}
+
+bool supervisor_read_config(struct supervisor *s, struct error *err)
+{
+    struct buf text;
+    bool ok;
+
+    buf_init(&text, LIMIT_CONFIG_TEXT);
+    ok = datadir_config(datadir_path(s->data), &s->config, &text, err);
+    buf_done(&text);
+    if (ok)
+        print_config(s);
+    return ok &&
+           (!s->config_text.overflow || error_set(err, ERROR_LIMIT, "posthus.conf is too large"));
+}
+
+static void log_changed(const struct supervisor *s, const struct config *fresh)
+{
+    struct buf changed;
+
+    buf_init(&changed, 4000);
+    config_print_changed(&s->config, fresh, &changed);
+    if (changed.n)
+        log_text(LOG_CONFIG_PROBLEM, STR_NULL, "these settings need a new start: %.*s",
+                 STR_ARG(buf_view(&changed)));
+    buf_done(&changed);
 }
 
 void supervisor_reload(struct supervisor *s)
 {
     struct config fresh;
-    struct buf text, changed;
+    struct buf text;
     struct error err = {0};
 
     config_init(&fresh);
-    buf_init(&text, 60000);
-    buf_init(&changed, 4000);
+    buf_init(&text, LIMIT_CONFIG_TEXT);
     if (!datadir_config(datadir_path(s->data), &fresh, &text, &err)) {
         log_text(LOG_CONFIG_PROBLEM, STR_NULL, "%s; the old settings stay", err.text);
         config_done(&fresh);
         buf_done(&text);
         return;
     }
-    config_print_changed(&s->config, &fresh, &changed);
-    if (changed.n)
-        log_text(LOG_CONFIG_PROBLEM, STR_NULL, "these settings need a new start: %.*s",
-                 STR_ARG(buf_view(&changed)));
+    buf_done(&text);
+    log_changed(s, &fresh);
+    config_keep_start(&fresh, &s->config);
     config_done(&s->config);
-    buf_done(&s->config_text);
     s->config = fresh;
-    s->config_text = text;
+    print_config(s);
     for (size_t i = 0; i < s->children; i++)
         if (s->child[i].chan)
             send_config(s, &s->child[i]);
     if (!supervisor_send_tls(s, NULL, &err))
         log_text(LOG_CONFIG_PROBLEM, STR_NULL, "%s; the old certificate stays", err.text);
-    if (!supervisor_open_log(s, &err)) /* so that it can be rotated */
+    if (!logs_open(s, &err)) /* so that it can be rotated */
         log_text(LOG_ROLE_PROBLEM, STR_NULL, "%s", err.text);
     log_text(LOG_SERVER_RELOAD, STR_NULL, "settings and certificates were read again");
-    buf_done(&changed);
 }

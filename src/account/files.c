@@ -1,0 +1,104 @@
+/* account/files.c: see files.h. */
+#include "account/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int file_open(int folder, const char *name)
+{
+    return openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+static int folder_open(int folder, const char *name, bool create)
+{
+    if (create && mkdirat(folder, name, 0700) != 0 && errno != EEXIST)
+        return -1;
+    return openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static int shard_open(int folder, uint64_t account, bool create)
+{
+    char name[20];
+
+    snprintf(name, sizeof name, "%02llx", (unsigned long long)account & 0xff);
+    return folder_open(folder, name, create);
+}
+
+/* The account's own folder. One that was made just now is on the disk before anything is in it. */
+static int own_open(int folder, uint64_t account)
+{
+    AUTO_FD int shard = shard_open(folder, account, true);
+    char name[20];
+    int fd;
+
+    if (shard < 0)
+        return -1;
+    snprintf(name, sizeof name, "%016llx", (unsigned long long)account);
+    fd = folder_open(shard, name, true);
+    if (fd >= 0 && faccessat(fd, "db", F_OK, 0) != 0 && (fsync(shard) != 0 || fsync(folder) != 0))
+        base_close_fd(&fd);
+    return fd;
+}
+
+static bool files_open(int own, struct account_files *out)
+{
+    bool fresh = faccessat(own, "db", F_OK, 0) != 0;
+
+    out->db = file_open(own, "db");
+    out->wal = file_open(own, "wal");
+    out->large = folder_open(own, "large", true);
+    return out->db >= 0 && out->wal >= 0 && out->large >= 0 && (!fresh || fsync(own) == 0);
+}
+
+bool account_files_open(int folder, uint64_t account, struct account_files *out, struct error *err)
+{
+    AUTO_FD int own = own_open(folder, account);
+    int saved;
+
+    *out = (struct account_files){-1, -1, -1};
+    if (own >= 0 && files_open(own, out))
+        return true;
+    saved = errno;
+    base_close_fd(&out->db);
+    base_close_fd(&out->wal);
+    base_close_fd(&out->large);
+    return error_set(err, ERROR_DISK, "the account's files cannot be opened: %s", strerror(saved));
+}
+
+static bool remove_folder(int parent, const char *name)
+{
+    int fd = folder_open(parent, name, false);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    bool ok = true;
+
+    if (!dir) {
+        bool gone = fd < 0 && errno == ENOENT;
+
+        base_close_fd(&fd);
+        return gone;
+    }
+    for (struct dirent *e; (e = readdir(dir));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        if (unlinkat(fd, e->d_name, 0) != 0)
+            ok = (errno == EISDIR || errno == EPERM) && remove_folder(fd, e->d_name) && ok;
+    }
+    closedir(dir);
+    return unlinkat(parent, name, AT_REMOVEDIR) == 0 && ok;
+}
+
+bool account_files_remove(int folder, uint64_t account)
+{
+    AUTO_FD int shard = shard_open(folder, account, false);
+    char name[20];
+
+    if (shard < 0)
+        return errno == ENOENT;
+    snprintf(name, sizeof name, "%016llx", (unsigned long long)account);
+    return remove_folder(shard, name) && fsync(shard) == 0;
+}

@@ -1,0 +1,146 @@
+/* directory/open.c: sockets to accounts' processes. Nobody reaches an account but by the directory's
+ * word: it makes a connected pair, has `accounts` give one end to the account's process, and hands
+ * out the other. With each opening goes a ticket, against which `keys` would give that process its
+ * key, should it have to be started (keys/ticket.h). */
+#include "base/limits.h"
+#include "directory/directory_int.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LINK_WINDOW 1000 /* reservations and checks under way for one account */
+
+struct opening {
+    struct directory *d;
+    uint64_t account;
+    open_fn fn;
+    void *arg;
+    int fd;
+};
+
+static void on_opened(void *arg, struct msg_session_tell *tell, int *unused)
+{
+    struct opening *o = arg;
+    struct error err = {0};
+
+    (void)unused;
+    if (msg_error_take(&tell->error, &err)) {
+        close(o->fd);
+        o->fd = -1;
+        if (err.kind == ERROR_DAMAGED || err.kind == ERROR_DISK)
+            account_set_problem(o->d, o->account, str_c(err.text));
+    }
+    o->fn(o->arg, o->fd, err.kind ? &err : NULL);
+    mem_free(o);
+}
+
+void account_open(struct directory *d, const struct open_request *r, open_fn fn, void *arg)
+{
+    struct opening *o;
+    unsigned char ticket[TICKET_BYTES] = {0};
+    struct msg_session_ask ask = {.account = r->account,
+                                  .service = r->service,
+                                  .session = r->session,
+                                  .user = r->user,
+                                  .tag = r->tag,
+                                  .credential = r->credential,
+                                  .read_only = r->read_only,
+                                  .quota = r->settings.quota,
+                                  .subaddress = r->settings.subaddress,
+                                  .ticket = str_of(ticket, sizeof ticket)};
+    int fd[2];
+
+    if (socketpair(AF_UNIX,
+                   (r->stream ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+                   fd) != 0) {
+        struct error err;
+
+        error_set(&err, ERROR_TEMPORARY, "too many sessions at once; try again in a moment");
+        fn(arg, -1, &err);
+        return;
+    }
+    o = mem_zalloc(sizeof *o);
+    *o = (struct opening){d, r->account, fn, arg, fd[0]};
+    ticket_make(d->ticket_key, r->account, ticket);
+    call_session(process_to(d->p, ROLE_ACCOUNTS), &ask, CALL_FD(fd[1]), on_opened, o);
+    close(fd[1]);
+}
+
+/* For a service of a role of ours, not of a person: with the account's settings, and its name for notices. */
+static bool open_service(struct directory *d, uint64_t account, struct str service, open_fn fn,
+                         void *arg, struct error *err)
+{
+    struct open_request r = {.account = account, .service = service};
+    struct buf name;
+    bool ok;
+
+    buf_init(&name, 2 * LIMIT_SMTP_PATH);
+    ok = account_settings(d, account, &r.settings, err) && account_name(d, account, &name, err);
+    if (ok) {
+        r.user = buf_view(&name);
+        account_open(d, &r, fn, arg);
+    }
+    buf_done(&name);
+    return ok;
+}
+
+/* ---- for intake ---- */
+
+static void on_delivery(void *arg, int fd, const struct error *err)
+{
+    struct asked *asked = arg;
+
+    tell_delivery_open(asked, &(struct msg_delivery_open_tell){.error = msg_error_of(err)}, fd);
+    if (fd >= 0)
+        close(fd);
+    mem_free(asked);
+}
+
+void open_delivery(struct directory *d, struct chan *c, const struct msg *m)
+{
+    struct asked *asked = mem_zalloc(sizeof *asked);
+    struct error err = {0};
+
+    asked_take(asked, c, m);
+    if (!open_service(d, m->delivery_open_ask.account, STR("intake"), on_delivery, asked, &err))
+        on_delivery(asked, -1, &err);
+}
+
+/* ---- for ourselves ---- */
+
+struct link_opening {
+    struct directory *d;
+    uint64_t account;
+};
+
+static void on_link(void *arg, int fd, const struct error *err)
+{
+    struct link_opening *o = arg;
+
+    account_link_opened(o->d->links, o->account, fd, err);
+    mem_free(o);
+}
+
+static void link_open(void *arg, uint64_t account)
+{
+    struct directory *d = arg;
+    struct link_opening *o = mem_zalloc(sizeof *o);
+    struct error err = {0};
+
+    *o = (struct link_opening){d, account};
+    if (!open_service(d, account, STR("directory"), on_link, o, &err))
+        on_link(o, -1, &err);
+}
+
+static void link_lost(void *arg, struct account_link *link)
+{
+    reserve_link_lost(arg, link);
+}
+
+struct account_links *open_links(struct directory *d)
+{
+    static const struct account_link_ops ops = {
+        .open = link_open, .lost = link_lost, .window = LINK_WINDOW};
+
+    return account_links_create(d->p, &ops, d);
+}

@@ -1,0 +1,252 @@
+/* proc/account_link_test.c: links to accounts' processes: opened, shared, bounded, lost, left alone. */
+#include "proc/account_link.c"
+
+#include "base/test.h"
+#include "proc/test_role.h"
+
+#include <unistd.h>
+
+static struct process *process;
+static struct account_links *links;
+static struct role_end *ends[8]; /* of the accounts' processes, by account */
+static struct role_test bench;
+static unsigned opens, losses, turns, failures;
+static char order[100];
+static size_t order_n;
+static enum error_kind refuse;
+
+struct wish {
+    struct account_link_want want;
+    char mark;
+    struct chan *chan;
+};
+
+static void on_open(void *arg, uint64_t account)
+{
+    struct error err;
+    int fd[2];
+
+    (void)arg;
+    opens++;
+    if (refuse) {
+        error_set(&err, refuse, "not now");
+        account_link_opened(links, account, -1, &err);
+        return;
+    }
+    CHECK(chan_pair(fd));
+    ends[account] = role_test_over(&bench, ROLE_ACCOUNT, fd[1]);
+    account_link_opened(links, account, fd[0], NULL);
+}
+
+static void on_lost(void *arg, struct account_link *link)
+{
+    (void)arg, (void)link;
+    losses++;
+}
+
+static void on_want(struct account_link_want *want, struct chan *chan, const struct error *err)
+{
+    struct wish *w = (struct wish *)want;
+
+    w->chan = chan;
+    if (chan)
+        turns++;
+    else if (err->text[0])
+        failures++;
+    order[order_n++] = w->mark;
+}
+
+static bool on_start(void *arg, struct process *p, bool *ready, struct error *err)
+{
+    static const struct account_link_ops ops = {.open = on_open, .lost = on_lost, .window = 100};
+
+    (void)arg, (void)ready, (void)err;
+    process = p;
+    links = account_links_create(p, &ops, NULL);
+    return true;
+}
+
+static void on_role_message(void *arg, struct chan *c, struct msg *m)
+{
+    (void)arg, (void)c, (void)m;
+}
+
+static const struct process_ops ops = {.start = on_start, .message = on_role_message};
+
+static void begin(void)
+{
+    opens = losses = turns = failures = 0;
+    order_n = 0;
+    refuse = ERROR_NONE;
+    role_test_begin(&bench, ROLE_INTAKE, &ops, NULL);
+    role_test_go(&bench);
+}
+
+static void end(void)
+{
+    account_links_destroy(links);
+    role_test_end(&bench);
+}
+
+static void say_ready(uint64_t account)
+{
+    role_end_send(ends[account], &(struct msg){.type = MSG_LINK_READY});
+}
+
+static void want(struct wish *w, char mark, uint64_t account, uint64_t weight)
+{
+    *w = (struct wish){.want = {.fn = on_want}, .mark = mark};
+    account_link_want(links, account, weight, &w->want);
+}
+
+static void several_share_one_link_in_their_order(void)
+{
+    struct wish a, b;
+
+    begin();
+    want(&a, 'a', 1, 10);
+    want(&b, 'b', 1, 10);
+    role_test_spin(&bench);
+    CHECK(opens == 1 && turns == 0); /* its process has not said that it listens */
+    say_ready(1);
+    CHECK(turns == 2 && a.chan && a.chan == b.chan);
+    CHECK_STR(str_of(order, order_n), STR("ab"));
+    CHECK_U64(account_links_weight(links), 20);
+    account_link_done(&a.want);
+    account_link_done(&b.want);
+    CHECK_U64(account_links_weight(links), 0);
+    end();
+}
+
+static void what_is_under_way_is_bounded(void)
+{
+    struct wish a, b, c, d;
+
+    begin();
+    want(&a, 'a', 1, 500); /* more than the window: alone */
+    want(&b, 'b', 1, 60);
+    want(&c, 'c', 1, 60);
+    want(&d, 'd', 1, 1);
+    role_test_spin(&bench);
+    say_ready(1);
+    CHECK_STR(str_of(order, order_n), STR("a"));
+    account_link_done(&a.want);
+    role_test_spin(&bench);
+    CHECK_STR(str_of(order, order_n), STR("ab")); /* d does not pass c by */
+    account_link_done(&b.want);
+    role_test_spin(&bench);
+    CHECK_STR(str_of(order, order_n), STR("abcd"));
+    account_link_done(&c.want);
+    account_link_done(&d.want);
+    end();
+}
+
+static void who_waits_for_a_link_that_is_refused_is_told_and_may_try_again(void)
+{
+    struct wish a;
+
+    begin();
+    refuse = ERROR_DAMAGED;
+    want(&a, 'a', 1, 1);
+    CHECK_U64(failures, 0); /* never from within */
+    role_test_spin(&bench);
+    CHECK(failures == 1 && a.want.link == NULL && account_links_open(links) == 0);
+    refuse = ERROR_NONE;
+    want(&a, 'a', 1, 1);
+    role_test_spin(&bench);
+    say_ready(1);
+    CHECK_U64(turns, 1);
+    account_link_done(&a.want);
+    end();
+}
+
+static void a_process_that_never_says_that_it_listens_is_given_up(void)
+{
+    struct wish a;
+
+    begin();
+    want(&a, 'a', 1, 1);
+    role_test_pass(&bench, READY_US - 200000);
+    CHECK_U64(failures, 0);
+    role_test_pass(&bench, 400000);
+    CHECK(failures == 1 && role_end_is_closed(ends[1]));
+    end();
+}
+
+static void a_lost_process_ends_its_link_only(void)
+{
+    struct wish a, b, c;
+
+    begin();
+    want(&a, 'a', 1, 100);
+    want(&b, 'b', 1, 1);
+    want(&c, 'c', 2, 1);
+    role_test_spin(&bench);
+    say_ready(1);
+    say_ready(2);
+    CHECK_U64(turns, 2);
+    role_end_close(ends[1]);
+    CHECK(losses == 1 && failures == 1 && a.want.link == NULL && b.want.link == NULL);
+    CHECK(c.want.link && account_links_open(links) == 1);
+    account_link_done(&c.want);
+    end();
+}
+
+static void an_idle_link_is_closed_after_a_while_unless_it_is_held(void)
+{
+    struct wish a, b;
+    struct account_link *held;
+
+    begin();
+    want(&a, 'a', 1, 1);
+    want(&b, 'b', 2, 1);
+    role_test_spin(&bench);
+    say_ready(1);
+    say_ready(2);
+    held = b.want.link;
+    account_link_hold(held);
+    account_link_done(&a.want);
+    account_link_done(&b.want);
+    role_test_pass(&bench, IDLE_US + 2 * SWEEP_US);
+    CHECK(role_end_is_closed(ends[1]) && !role_end_is_closed(ends[2]));
+    account_link_release(held);
+    role_test_pass(&bench, IDLE_US + 2 * SWEEP_US);
+    CHECK(role_end_is_closed(ends[2]) && account_links_open(links) == 0);
+    end();
+}
+
+static void what_a_stuck_process_holds_counts_until_it_ends(void)
+{
+    struct role_end *stuck;
+    struct wish a, b;
+
+    begin();
+    want(&a, 'a', 1, 70);
+    role_test_spin(&bench);
+    say_ready(1);
+    account_link_stuck(&a.want);
+    account_link_done(&a.want);
+    CHECK(account_links_stuck(links) == 70 && account_links_weight(links) == 70);
+    stuck = ends[1];
+    want(&b, 'b', 1, 1); /* a new link, over which nothing goes until the process answers */
+    role_test_spin(&bench);
+    CHECK(opens == 2 && turns == 1 && !role_end_is_closed(stuck));
+    say_ready(1);
+    CHECK_U64(turns, 2);
+    role_end_close(stuck);
+    CHECK(account_links_stuck(links) == 0 && account_links_weight(links) == 1);
+    account_link_done(&b.want);
+    end();
+}
+
+int main(void)
+{
+    RUN(several_share_one_link_in_their_order);
+    RUN(what_is_under_way_is_bounded);
+    RUN(who_waits_for_a_link_that_is_refused_is_told_and_may_try_again);
+    RUN(a_process_that_never_says_that_it_listens_is_given_up);
+    RUN(a_lost_process_ends_its_link_only);
+    RUN(an_idle_link_is_closed_after_a_while_unless_it_is_held);
+    RUN(what_a_stuck_process_holds_counts_until_it_ends);
+    return test_end();
+}

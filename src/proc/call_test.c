@@ -1,0 +1,328 @@
+/* proc/call_test.c: questions and answers: who may answer, what happens to what is not answered, and
+ * that a slow peer holds nobody but those who asked it. */
+#include "proc/call.c"
+
+#include "base/test.h"
+#include "proc/test_role.h"
+
+static unsigned told, failed, messages;
+static uint64_t last_reserved;
+static char order[3000];
+static size_t order_n;
+static struct process *process;
+static struct chan *asker;
+static struct asked taken[4];
+static size_t taken_n;
+
+static bool on_start(void *arg, struct process *p, bool *ready, struct error *err)
+{
+    (void)arg, (void)ready, (void)err;
+    process = p;
+    return true;
+}
+
+static void on_message(void *arg, struct chan *c, struct msg *m)
+{
+    (void)arg;
+    messages++;
+    asker = c;
+    if (m->type == MSG_QUEUE_TRY_ASK && taken_n < ARRAY_LEN(taken))
+        asked_take(&taken[taken_n++], c, m);
+}
+
+static void on_rcpt(void *arg, struct msg_rcpt_tell *tell, int *fd)
+{
+    CHECK(*fd == -1);
+    if (tell->id == 0) {
+        CHECK(tell->error.kind == ERROR_TEMPORARY && tell->error.text.n > 10);
+        failed++;
+    } else {
+        told++;
+        last_reserved = tell->reserved;
+    }
+    if (arg && order_n < sizeof order)
+        order[order_n++] = *(const char *)arg;
+}
+
+static void on_queue_add(void *arg, struct msg_queue_add_tell *tell, int *fd)
+{
+    (void)arg, (void)fd;
+    if (tell->id == 0)
+        failed++;
+    else
+        told++;
+}
+
+static const struct process_ops ops = {.start = on_start, .message = on_message};
+
+static void begin(struct role_test *t, enum role role)
+{
+    told = failed = messages = 0;
+    order_n = taken_n = 0;
+    memset(taken, 0, sizeof taken);
+    role_test_begin(t, role, &ops, NULL);
+}
+
+static uint64_t ask_rcpt(const char *mark)
+{
+    return call_rcpt(process_to(process, ROLE_DIRECTORY),
+                     &(struct msg_rcpt_ask){.session = STR("s")}, NULL, on_rcpt,
+                     (void *)(uintptr_t)mark);
+}
+
+static void answer_rcpt(struct role_end *e, uint64_t id)
+{
+    role_end_send(e, &(struct msg){.type = MSG_RCPT_TELL, .rcpt_tell = {.id = id, .reserved = 7}});
+}
+
+static void an_answer_reaches_the_one_who_asked_once(void)
+{
+    struct role_test t;
+    struct role_end *directory;
+    uint64_t id;
+
+    begin(&t, ROLE_EDGE_SMTP);
+    directory = role_test_peer(&t, ROLE_DIRECTORY, 0);
+    role_test_go(&t);
+    id = ask_rcpt(NULL);
+    CHECK_U64(told, 0); /* never from within */
+    role_test_spin(&t);
+    CHECK(role_end_take(directory, MSG_RCPT_ASK)->rcpt_ask.id == id);
+    answer_rcpt(directory, id);
+    CHECK(told == 1 && last_reserved == 7 && calls_waiting(process->calls) == 0);
+    answer_rcpt(directory, id); /* late: dropped */
+    CHECK(told == 1 && messages == 0 && !role_end_is_closed(directory));
+    role_test_end(&t);
+}
+
+static void nobody_but_the_one_asked_can_answer(void)
+{
+    struct role_test t;
+    struct role_end *directory, *intake;
+    uint64_t id;
+
+    begin(&t, ROLE_EDGE_SMTP);
+    directory = role_test_peer(&t, ROLE_DIRECTORY, 0);
+    intake = role_test_peer(&t, ROLE_INTAKE, 0);
+    role_test_go(&t);
+    id = ask_rcpt(NULL);
+    /* Of its own type, under another's id. */
+    role_end_send(intake, &(struct msg){.type = MSG_ARRIVAL_TELL, .arrival_tell = {.id = id}});
+    CHECK(told == 0 && failed == 0 && calls_waiting(process->calls) == 1);
+    answer_rcpt(directory, id);
+    CHECK_U64(told, 1);
+    role_test_end(&t);
+}
+
+static void an_answer_of_another_type_ends_the_channel_and_not_the_question(void)
+{
+    struct msg wrong = {.type = MSG_DELIVERY_OPEN_TELL};
+    struct role_test t;
+    struct role_end *directory;
+    uint64_t id;
+
+    begin(&t, ROLE_INTAKE);
+    directory = role_test_peer(&t, ROLE_DIRECTORY, 0);
+    role_test_go(&t);
+    id = call_resolve(process_to(process, ROLE_DIRECTORY), &(struct msg_resolve_ask){0}, NULL, NULL,
+                      NULL);
+    role_test_spin(&t);
+    wrong.delivery_open_tell.id = id;
+    test_expect_log("channel-broken");
+    role_end_send(directory, &wrong);
+    CHECK(role_end_is_closed(directory) && calls_waiting(process->calls) == 1);
+    calls_forget(process->calls, id);
+    role_test_end(&t);
+}
+
+static void a_deadline_ends_a_question_with_words(void)
+{
+    struct role_test t;
+    struct role_end *directory;
+    uint64_t id;
+
+    begin(&t, ROLE_EDGE_SMTP);
+    directory = role_test_peer(&t, ROLE_DIRECTORY, 0);
+    role_test_go(&t);
+    id = ask_rcpt(NULL);
+    role_test_pass(&t, 14900000);
+    CHECK(failed == 0);
+    role_test_pass(&t, 200000);
+    CHECK(failed == 1 && told == 0);
+    answer_rcpt(directory, id);
+    CHECK(told == 0 && !role_end_is_closed(directory));
+    role_test_end(&t);
+}
+
+static void a_question_that_may_be_asked_again_goes_to_the_successor_in_order(void)
+{
+    struct role_test t;
+    struct role_end *first, *second;
+    uint64_t a, b, c;
+
+    begin(&t, ROLE_EDGE_SMTP);
+    first = role_test_peer(&t, ROLE_DIRECTORY, 0);
+    role_test_go(&t);
+    a = ask_rcpt("a");
+    b = ask_rcpt("b");
+    role_test_spin(&t);
+    role_end_close(first);
+    c = ask_rcpt("c"); /* while nobody is there */
+    role_test_spin(&t);
+    CHECK(told == 0 && failed == 0);
+    second = role_test_peer(&t, ROLE_DIRECTORY, 0);
+    CHECK_U64(role_end_take(second, MSG_RCPT_ASK)->rcpt_ask.id, a);
+    CHECK_U64(role_end_take(second, MSG_RCPT_ASK)->rcpt_ask.id, b);
+    CHECK_U64(role_end_take(second, MSG_RCPT_ASK)->rcpt_ask.id, c);
+    answer_rcpt(second, b);
+    answer_rcpt(second, a);
+    answer_rcpt(second, c);
+    CHECK_STR(str_of(order, order_n), STR("bac"));
+    role_test_end(&t);
+}
+
+static void a_question_that_may_not_fails_when_its_answerer_is_lost(void)
+{
+    struct role_test t;
+    struct role_end *intake;
+
+    begin(&t, ROLE_RELAY);
+    intake = role_test_peer(&t, ROLE_INTAKE, 0);
+    role_test_go(&t);
+    call_queue_try(process_to(process, ROLE_INTAKE), &(struct msg_queue_try_ask){0}, NULL,
+                   (told_queue_try_fn)on_queue_add, NULL);
+    role_test_spin(&t);
+    CHECK_U64(role_end_waiting(intake, MSG_QUEUE_TRY_ASK), 1);
+    role_end_close(intake);
+    CHECK(failed == 1 && calls_waiting(process->calls) == 0);
+    role_test_end(&t);
+}
+
+static void a_peer_that_does_not_read_holds_its_questions_and_nothing_else(void)
+{
+    static char text[60000];
+    struct role_test t;
+    struct role_end *relay, *directory;
+    struct msg_queue_add_ask ask = {.trace = str_of(text, sizeof text)};
+    size_t came = 0;
+
+    begin(&t, ROLE_INTAKE);
+    relay = role_test_peer(&t, ROLE_RELAY, 0);
+    directory = role_test_peer(&t, ROLE_DIRECTORY, 0);
+    role_test_go(&t);
+    relay->deaf = true;
+    for (int i = 0; i < 2000; i++) /* 120 MB, more than a channel may queue */
+        call_queue_add(process_to(process, ROLE_RELAY), &ask, NULL, on_queue_add, NULL);
+    call_resolve(process_to(process, ROLE_DIRECTORY), &(struct msg_resolve_ask){0}, NULL, NULL,
+                 NULL);
+    role_test_spin(&t);
+    CHECK(!role_end_is_closed(relay) && failed == 0);
+    CHECK_U64(role_end_waiting(directory, MSG_RESOLVE_ASK), 1);
+    CHECK(chan_idle(process_peer(process, ROLE_RELAY)) ||
+          calls_waiting(process->calls) == 2001); /* they wait here, not in the channel */
+    relay->deaf = false;
+    role_test_spin(&t);
+    while (role_end_take(relay, MSG_QUEUE_ADD_ASK))
+        came++;
+    CHECK_U64(came, 2000);
+    role_test_end(&t);
+}
+
+static void a_forgotten_question_calls_nobody(void)
+{
+    struct role_test t;
+    struct role_end *directory;
+    uint64_t id;
+
+    begin(&t, ROLE_EDGE_SMTP);
+    directory = role_test_peer(&t, ROLE_DIRECTORY, 0);
+    role_test_go(&t);
+    id = ask_rcpt(NULL);
+    role_test_spin(&t);
+    calls_forget(process->calls, id);
+    answer_rcpt(directory, id);
+    role_test_pass(&t, 20000000);
+    CHECK(told == 0 && failed == 0);
+    role_test_end(&t);
+}
+
+/* ---- the one who is asked ---- */
+
+static void who_asked_and_went_away_is_nobody(void)
+{
+    struct role_test t;
+    struct role_end *relay;
+
+    begin(&t, ROLE_INTAKE);
+    relay = role_test_peer(&t, ROLE_RELAY, 0);
+    role_test_go(&t);
+    role_end_send(relay,
+                  &(struct msg){.type = MSG_QUEUE_TRY_ASK, .nfds = 0, .queue_try_ask = {.id = 5}});
+    CHECK(taken_n == 1 && asked_waits(&taken[0]));
+    role_end_close(relay);
+    CHECK(!asked_waits(&taken[0]));
+    tell_queue_try(&taken[0], &(struct msg_queue_try_tell){0}, -1); /* to nobody */
+    role_test_end(&t);
+}
+
+static void an_answer_carries_the_id_of_its_question(void)
+{
+    struct role_test t;
+    struct role_end *relay;
+    struct error err;
+    struct msg *m;
+
+    begin(&t, ROLE_INTAKE);
+    relay = role_test_peer(&t, ROLE_RELAY, 0);
+    role_test_go(&t);
+    role_end_send(relay, &(struct msg){.type = MSG_QUEUE_TRY_ASK, .queue_try_ask = {.id = 5}});
+    role_end_send(relay, &(struct msg){.type = MSG_QUEUE_TRY_ASK, .queue_try_ask = {.id = 6}});
+    error_set(&err, ERROR_DISK, "no room");
+    tell_queue_try(&taken[1], &(struct msg_queue_try_tell){.error = msg_error_of(&err)}, -1);
+    tell_queue_try(&taken[1], &(struct msg_queue_try_tell){0}, -1); /* it was answered */
+    role_test_spin(&t);
+    m = role_end_take(relay, MSG_QUEUE_TRY_TELL);
+    CHECK(m && m->queue_try_tell.id == 6 && m->queue_try_tell.error.kind == ERROR_DISK);
+    CHECK_STR(m->queue_try_tell.error.text, STR("no room"));
+    CHECK(role_end_take(relay, MSG_QUEUE_TRY_TELL) == NULL);
+    asked_forget(&taken[0]);
+    role_test_end(&t);
+}
+
+static void a_peer_is_not_heard_while_too_many_of_its_questions_are_open(void)
+{
+    static struct asked many[LIMIT_CHAN_ASKED];
+    struct role_test t;
+    struct role_end *relay;
+    struct msg m = {.type = MSG_QUEUE_TRY_ASK, .queue_try_ask = {.id = 1}};
+
+    begin(&t, ROLE_INTAKE);
+    relay = role_test_peer(&t, ROLE_RELAY, 0);
+    role_test_go(&t);
+    role_end_send(relay, &m);
+    for (size_t i = 0; i < ARRAY_LEN(many) - 1; i++)
+        asked_take(&many[i], asker, &m);
+    messages = 0;
+    role_end_send(relay, &m);
+    CHECK_U64(messages, 0);
+    asked_forget(&many[0]);
+    role_test_spin(&t);
+    CHECK_U64(messages, 1);
+    role_test_end(&t);
+}
+
+int main(void)
+{
+    RUN(an_answer_reaches_the_one_who_asked_once);
+    RUN(nobody_but_the_one_asked_can_answer);
+    RUN(an_answer_of_another_type_ends_the_channel_and_not_the_question);
+    RUN(a_deadline_ends_a_question_with_words);
+    RUN(a_question_that_may_be_asked_again_goes_to_the_successor_in_order);
+    RUN(a_question_that_may_not_fails_when_its_answerer_is_lost);
+    RUN(a_peer_that_does_not_read_holds_its_questions_and_nothing_else);
+    RUN(a_forgotten_question_calls_nobody);
+    RUN(who_asked_and_went_away_is_nobody);
+    RUN(an_answer_carries_the_id_of_its_question);
+    RUN(a_peer_is_not_heard_while_too_many_of_its_questions_are_open);
+    return test_end();
+}

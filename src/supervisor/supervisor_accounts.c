@@ -1,0 +1,106 @@
+/* supervisor/supervisor_accounts.c: processes of accounts, where their parent needs a hand. It may
+ * not signal anybody, nor execute itself anew (proc/roles.h): it hands its running children over
+ * and ends, and its successor gets them from here, so many at a time that neither the sockets nor
+ * the kernel's count of descriptors on their way is strained. */
+#include "supervisor/supervisor_int.h"
+
+#include "base/log.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ADOPT_AT_ONCE 32
+#define FAMILIES_MOST 256
+
+void accounts_family(struct supervisor *s, pid_t group)
+{
+    if (s->families.n == FAMILIES_MOST)
+        vec_remove(&s->families, 0);
+    *(pid_t *)vec_add(&s->families) = group;
+}
+
+static bool is_of_family(const struct supervisor *s, pid_t pid)
+{
+    pid_t group = pid > 1 ? getpgid(pid) : -1;
+
+    for (size_t i = 0; i < s->families.n; i++)
+        if (group > 1 && group == *(pid_t *)vec_at(&s->families, i) && pid != group)
+            return true;
+    return false;
+}
+
+void accounts_take_child(struct supervisor *s, struct chan *c, struct msg *m)
+{
+    struct handed *h = vec_add(&s->handed);
+    struct asked asked;
+
+    *h = (struct handed){m->hand_over_ask.account, m->hand_over_ask.pid, m->hand_over_ask.started,
+                         m->fd[0]};
+    m->fd[0] = -1;
+    asked_take(&asked, c, m);
+    tell_hand_over(&asked, &(struct msg_hand_over_tell){0}, -1);
+}
+
+static void on_adopted(void *arg, struct msg_adopt_tell *tell, int *fd)
+{
+    struct child *c = arg;
+
+    (void)tell,
+        (void)fd; /* one that it does not take ends by itself, as nobody holds its channel */
+    c->s->adopting--;
+    accounts_adopt(c);
+}
+
+static void adopt_one(struct child *c)
+{
+    struct supervisor *s = c->s;
+    struct handed h = *(struct handed *)vec_at(&s->handed, s->handed.n - 1);
+    struct msg_adopt_ask ask = {.account = h.account, .pid = h.pid, .started = h.started};
+
+    vec_remove(&s->handed, s->handed.n - 1);
+    s->adopting++;
+    call_adopt(call_over(s->calls, c->chan), &ask, CALL_FD(h.fd), on_adopted, c);
+    close(h.fd);
+}
+
+void accounts_adopt(struct child *c)
+{
+    struct msg go = {.type = MSG_SETUP_GO};
+
+    if (!c->chan)
+        return;
+    while (c->s->handed.n && c->s->adopting < ADOPT_AT_ONCE)
+        adopt_one(c);
+    if (c->s->adopting == 0 && c->state == CHILD_SPAWNED) {
+        c->state = CHILD_SET_UP;
+        peers_join_all(c->s, c);
+        chan_send(c->chan, &go);
+    }
+}
+
+void accounts_kill_child(struct supervisor *s, const struct msg_account_kill *m)
+{
+    struct log_line l;
+
+    if (!is_of_family(s, (pid_t)m->pid))
+        return;
+    s->killed++;
+    log_begin(&l, LOG_ROLE_KILLED, STR_NULL);
+    log_c(&l, "process", role_name(ROLE_ACCOUNT));
+    log_u64(&l, "account", m->account);
+    log_u64(&l, "of-pid", m->pid);
+    log_end(&l);
+    kill((pid_t)m->pid, SIGKILL);
+}
+
+void accounts_orphan_ended(struct supervisor *s, pid_t pid, int status)
+{
+    struct msg m = {.type = MSG_ACCOUNTS_ORPHAN, .accounts_orphan = {(uint64_t)pid, 0}};
+
+    if (WIFSIGNALED(status))
+        m.accounts_orphan.signal = (uint64_t)WTERMSIG(status);
+    for (size_t i = 0; i < s->children; i++)
+        if (s->child[i].role == ROLE_ACCOUNTS && s->child[i].chan)
+            chan_send(s->child[i].chan, &m);
+}
