@@ -71,7 +71,7 @@
             "Seconds that an IMAP client may take to log in.")                                     \
     SETTING(NUMBER, imap_timeout, "imap-timeout", "1860", 60, 86400, LIVE,                         \
             "Seconds that an IMAP client may be silent after login (RFC 9051 section 5.4: 1800 at least).") \
-    SETTING(NUMBER, edges, "edges", "0", 0, 32, START,                                             \
+    SETTING(NUMBER, edges, "edges", "1", 0, 32, START,                                             \
             "Processes of each kind at the network (edge-smtp, edge-mail); 0: one a core.")        \
     SETTING(NUMBER, hashers, "hashers", "0", 0, 32, START,                                         \
             "Processes that check human passwords; each takes 19 MiB while it works. 0: one a core.") \
