@@ -13,14 +13,14 @@ ARCHITECTURE = "| layer | folders | what |\n| --- | --- | --- |\n| 1 | base | x 
 CLEAN = {
     "ARCHITECTURE.md": ARCHITECTURE,
     "docs/design.md": "# Design\n\n## 1. The vault\n\nSealed.\n",
-    "docs/failures.md": "# Failures\n\n| what | test |\n| --- | --- |\n| lost mail | `src/smtp/path_test.c a_dot_never_comes_twice` |\n",
+    "docs/failures.md": "# Failures\n\n| what | test |\n| --- | --- |\n| SMTP smuggling | `src/smtp/path_test.c a_dot_never_comes_twice` |\n",
     "docs/rfc-index.md": "| 5321 | SMTP |\n",
     "src/base/base.h": "void mem_free(void *p);\n",
     "src/net/stream.h": '#include "base/base.h"\n\nvoid net_stream_begin(void);\n',
     "src/net/stream.c": '#include "net/stream.h"\n\n#include <string.h>\n\nvoid net_stream_begin(void)\n{\n}\n',
     "src/smtp/path.h": "void smtp_path_read(void);\nvoid path_print(void);\n",
     "src/smtp/path.c": '#include "smtp/path.h"\n\n#include "net/stream.h"\n\n#include <string.h>\n\n/* RFC 5321 section 4.1.2; see docs/design.md, '
-                       '"The\n * vault", and docs/failures.md, "lost mail". */\nstatic int path_length(int n)\n{\n    return n;\n}\n\n'
+                       '"The\n * vault", and docs/failures.md, "SMTP smuggling". */\nstatic int path_length(int n)\n{\n    return n;\n}\n\n'
                        'void smtp_path_read(void)\n{\n    path_length(1);\n}\n\nvoid path_print(void)\n{\n}\n',
     "src/smtp/path_test.c": '#include "smtp/path.c"\n\nstatic void a_dot_never_comes_twice(void)\n{\n}\n\nint main(void)\n{\n'
                             "    a_dot_never_comes_twice();\n}\n",
