@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Ten thousand hostile and idle connections at once: nobody else notices, and their memory is given back when they have gone
-(FAILURES 8). Run it with a build without sanitizers, whose memory is not the server's."""
+(docs/failures.md, "memory before login"). Run it with a build without sanitizers, whose memory is not the server's."""
 import contextlib
 import re
 import resource
