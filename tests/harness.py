@@ -2,8 +2,8 @@
 
 A test file defines functions test_...() and ends with harness.main(). pytest finds and runs them (pytest.ini says which file is one, and
 what the marks mean); ./test chooses by these marks. `python3 tests/NN_x.py [part of a name ...]` runs the tests of one file, VERBOSE=1
-shows how long each takes. The binary is $POSTHUS (./test sets it). A server whose process died without being killed by the test
-fails the test.
+shows how long each takes. The binary is $POSTHUS (./test sets it), else what ./test or ./run has built. A server whose process died
+without being killed by the test fails the test.
 """
 import imaplib
 import os
@@ -19,7 +19,13 @@ import tempfile
 import time
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), ".."))
-POSTHUS = os.environ.get("POSTHUS", TOP + "/build/posthus")
+
+
+def built(*folders):
+    return next((p for p in ("%s/%s/posthus" % (TOP, f) for f in folders) if os.path.exists(p)), TOP + "/build/posthus")
+
+
+POSTHUS = os.environ.get("POSTHUS") or built("build-test")
 PASSWORD = "correct-horse-7"
 DOMAIN = "example.test"
 
@@ -203,12 +209,16 @@ def behind_trace(message):
     return message[found.end():]
 
 
-def marks(*names):
-    """What a file's `pytestmark`, or a function's, is set to; pytest.ini lists the names."""
-    if "pytest" not in sys.modules:     # the file is being run as a program
+marked = []     # of the file that is run as a program
+
+
+def marks(*names, timeout=None):
+    """What a file's `pytestmark`, or a function's, is set to; pytest.ini lists the names. timeout: seconds, where it needs more."""
+    if "pytest" not in sys.modules:
+        marked.extend(names)
         return []
     import pytest
-    return [getattr(pytest.mark, name) for name in names]
+    return [getattr(pytest.mark, name) for name in names] + ([pytest.mark.timeout(timeout)] if timeout else [])
 
 
 def main():
@@ -218,5 +228,6 @@ def main():
         return
     chosen = ["-k", " or ".join(sys.argv[1:])] if sys.argv[1:] else []
     times = ["-v", "--durations=0"] if os.environ.get("VERBOSE") else ["-q"]
+    os.environ.setdefault("POSTHUS", built("build-plain") if "plain" in marked else POSTHUS)
     # Debian's, which has the plugins, whichever Python was called.
     os.execvp("pytest-3", ["pytest-3", program["__file__"], "--rootdir", TOP, *chosen, *times])
