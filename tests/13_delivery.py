@@ -105,7 +105,7 @@ def test_a_full_account_refuses_at_rcpt_and_never_later():
 
 
 def test_fifty_at_once_do_not_overrun_the_quota():
-    """FAILURES 28: beyond the quota by one message a connection at most."""
+    """docs/failures.md, "more than the quota": beyond it by one message a connection at most."""
     size = 20000
     text = "Subject: x\r\n\r\n" + ("y" * 98 + "\r\n") * (size // 100)
     with Server() as s:

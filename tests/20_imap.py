@@ -33,13 +33,13 @@ def test_every_message_comes_back_as_it_was_sent():
             assert behind_trace(b) == a, path
 
 
-def test_every_message_is_appended_as_it_is():
+def test_every_message_is_appended_as_it_is(monkeypatch):
     with Server() as s:
         m = s.login()
         m.create("Raw")
         texts = [open(path, "rb").read() for path in MESSAGES]
         texts = [t for t in texts if b"\0" not in t]        # RFC 9051 section 9: a literal of APPEND holds no NUL
-        imaplib.MapCRLF = re.compile(b"(?!)")                # imaplib would make CRLF of all line ends
+        monkeypatch.setattr(imaplib, "MapCRLF", re.compile(b"(?!)"))       # it would make CRLF of all line ends
         for t in texts:
             assert m.append("Raw", "", None, t)[0] == "OK"
         got = s.messages(box="Raw")

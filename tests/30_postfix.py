@@ -5,8 +5,10 @@ import pwd
 import shutil
 import tempfile
 
-from harness import DOMAIN, Server, free_port, main, run
+from harness import DOMAIN, Server, free_port, main, marks, run
 from mta import relay, socket_folder
+
+pytestmark = marks("root")
 
 
 class Postfix:

@@ -9,8 +9,10 @@ import socket
 import subprocess
 import tempfile
 
-from harness import TOP, Server, free_port, main, until
+from harness import TOP, Server, free_port, main, marks, until
 from mta import relay, socket_folder
+
+pytestmark = marks("root")
 
 MTAS = os.environ.get("MTAS", TOP + "/build-plain/mtas/root")
 USERS = {"Debian-exim": 64501, "opensmtpd": 64502, "opensmtpq": 64503, "mail-owner": 64504}

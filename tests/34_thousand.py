@@ -4,7 +4,9 @@ import imaplib
 import json
 import smtplib
 
-from harness import DOMAIN, Server, behind_trace, main, until
+from harness import DOMAIN, Server, behind_trace, main, marks, until
+
+pytestmark = marks("alone")
 
 
 def queue(server):

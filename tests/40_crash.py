@@ -10,7 +10,9 @@ import smtplib
 import threading
 import time
 
-from harness import DOMAIN, Server, main, until
+from harness import DOMAIN, Server, main, marks, until
+
+pytestmark = marks("alone")
 
 PEOPLE = ["p%d" % i for i in range(8)]
 ROLES = ["edge-smtp", "edge-mail", "directory", "hasher", "keys", "accounts", "intake", "relay", "account"]

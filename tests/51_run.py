@@ -11,7 +11,9 @@ import socket
 import tempfile
 import time
 
-from harness import TOP, main, run, tls
+from harness import TOP, main, marks, release_port, run, take_port, tls
+
+pytestmark = marks("alone", "plain")
 
 
 class Folder:
@@ -23,22 +25,21 @@ class Folder:
         self.base = self.free_base()
         return self
 
-    @staticmethod
-    def free_base():
-        for _ in range(100):
-            base = random.randrange(20000, 30000)
-            try:
-                for offset in (25, 143, 993):
-                    with socket.socket() as s:
-                        s.bind(("127.0.0.1", base + offset))
+    def free_base(self):
+        for base in random.sample(range(20000, 30000), 100):
+            taken = [base + offset for offset in (24, 25, 143, 993) if take_port(base + offset)]
+            if len(taken) == 4:
+                self.ports = taken
                 return base
-            except OSError:
-                pass
+            for port in taken:
+                release_port(port)
         raise AssertionError("no free ports")
 
     def __exit__(self, *exc):
         self.stop()
         self.temporary.cleanup()
+        for port in self.ports:
+            release_port(port)
 
     def up(self, *words, check=True):
         return run([TOP + "/run", "--data", self.data, "--background", *words], check=check, timeout=300)

@@ -5,7 +5,9 @@ import json
 import socket
 import time
 
-from harness import DOMAIN, Server, main, until
+from harness import DOMAIN, Server, main, marks, until
+
+pytestmark = marks("alone")
 
 
 def counters(server, role):

@@ -4,7 +4,9 @@ docs/deviations.md names (gmime_compare.py)."""
 import tempfile
 
 import gmime_compare
-from harness import TOP, main
+from harness import TOP, main, marks
+
+pytestmark = marks("plain")
 
 MUTANTS, SEED = 4000, 1
 done = []

@@ -6,7 +6,9 @@ import signal
 import sqlite3
 import time
 
-from harness import DOMAIN, Server, main
+from harness import DOMAIN, Server, main, marks
+
+pytestmark = marks("plain", "root")
 
 
 def memory(pid):

@@ -4,7 +4,9 @@
 import glob
 import os
 
-from harness import DOMAIN, TOP, Server, main, run
+from harness import DOMAIN, TOP, Server, main, marks, run
+
+pytestmark = marks("plain")
 
 SEALED_TEST = os.environ.get("SEALED_TEST", TOP + "/build-test/db_sealed_test")
 WORD = b"kvernstein"

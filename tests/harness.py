@@ -1,7 +1,9 @@
-"""What the black-box tests share: a server of its own for each, checks that are counted, real clients.
+"""What the black-box tests share: a server of its own for each, and real clients.
 
-A test file defines functions test_...(); harness.main() runs them, prints "N passed, N failed" and exits accordingly. The binary is
-$POSTHUS (./test sets it). A server whose process died without being killed by the test fails the test.
+A test file defines functions test_...() and ends with harness.main(). pytest finds and runs them (pytest.ini says which file is one, and
+what the marks mean); ./test chooses by these marks. `python3 tests/NN_x.py [part of a name ...]` runs the tests of one file, VERBOSE=1
+shows how long each takes. The binary is $POSTHUS (./test sets it), else what ./test or ./run has built. A server whose process died
+without being killed by the test fails the test.
 """
 import imaplib
 import os
@@ -15,28 +17,45 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), ".."))
-POSTHUS = os.environ.get("POSTHUS", TOP + "/build/posthus")
+
+
+def built(*folders):
+    return next((p for p in ("%s/%s/posthus" % (TOP, f) for f in folders) if os.path.exists(p)), TOP + "/build/posthus")
+
+
+POSTHUS = os.environ.get("POSTHUS") or built("build-test")
 PASSWORD = "correct-horse-7"
 DOMAIN = "example.test"
 
 
-given = set()
+ports = {}      # number: the socket whose name, while it is open, keeps all other test processes of this machine from the port
+
+
+def take_port(port):
+    """True when the port is free, and nobody else's until release_port() or this process's end."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind("\0posthus-test-port-%d" % port)
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+    except OSError:
+        claim.close()
+        return False
+    ports[port] = claim
+    return True
+
+
+def release_port(port):
+    ports.pop(port).close()
 
 
 def free_port():
     """A free port below those that the kernel gives to clients, so that none of them takes it while a server restarts."""
     while True:
         port = random.randrange(20000, 32000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in given:
-            given.add(port)
+        if take_port(port):
             return port
 
 
@@ -155,6 +174,8 @@ class Server:
                 self.process.kill()
                 self.process.wait()
             self.folder.cleanup()
+            for port in (self.smtp, self.lmtp, self.imap, self.imaps):
+                release_port(port)
 
     # Clients.
 
@@ -165,6 +186,7 @@ class Server:
 
     def login(self, name="ada", password=PASSWORD):
         m = imaplib.IMAP4_SSL("127.0.0.1", self.imaps, ssl_context=tls())
+        m.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)        # it sends a literal and its CRLF apart
         m.login("%s@%s" % (name, DOMAIN), password)
         return m
 
@@ -187,21 +209,25 @@ def behind_trace(message):
     return message[found.end():]
 
 
+marked = []     # of the file that is run as a program
+
+
+def marks(*names, timeout=None):
+    """What a file's `pytestmark`, or a function's, is set to; pytest.ini lists the names. timeout: seconds, where it needs more."""
+    if "pytest" not in sys.modules:
+        marked.extend(names)
+        return []
+    import pytest
+    return [getattr(pytest.mark, name) for name in names] + ([pytest.mark.timeout(timeout)] if timeout else [])
+
+
 def main():
-    """Runs the tests of the calling file (those named on the command line, else all)."""
-    module = sys.modules["__main__"]
-    names = [n for n in vars(module) if n.startswith("test_")]
-    wanted = [n for n in names if not sys.argv[1:] or any(w in n for w in sys.argv[1:])]
-    failed = 0
-    for name in wanted:
-        began = time.monotonic()
-        try:
-            getattr(module, name)()
-        except Exception:       # a failed check or a client that gave up: both are failures
-            failed += 1
-            print("FAILED %s" % name, file=sys.stderr)
-            traceback.print_exc()
-        if os.environ.get("VERBOSE"):
-            print("%6.2f s  %s" % (time.monotonic() - began, name), file=sys.stderr)
-    print("%d passed, %d failed" % (len(wanted) - failed, failed))
-    sys.exit(1 if failed or not wanted else 0)
+    """Stands at the end of each test file. Runs its tests when it is the program, those named on the command line, else all."""
+    program = sys._getframe(1).f_globals
+    if program["__name__"] != "__main__":
+        return
+    chosen = ["-k", " or ".join(sys.argv[1:])] if sys.argv[1:] else []
+    times = ["-v", "--durations=0"] if os.environ.get("VERBOSE") else ["-q"]
+    os.environ.setdefault("POSTHUS", built("build-plain") if "plain" in marked else POSTHUS)
+    # Debian's, which has the plugins, whichever Python was called.
+    os.execvp("pytest-3", ["pytest-3", program["__file__"], "--rootdir", TOP, *chosen, *times])

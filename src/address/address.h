@@ -17,7 +17,7 @@ void address_fold_domain(struct buf *out, struct str s);
 void address_fold_whole(struct buf *out, struct str s);
 /* "ada+lists" -> "ada" and "lists"; without + the detail is empty. A + in front is part of the name. */
 void address_detail(struct str local, struct str *base, struct str *detail);
-/* Appends a login name: folded, white space around it cut, %40 read as @ (CLIENTS: iOS 18.4). */
+/* Appends a login name: folded, white space around it cut, %40 read as @, as iOS 18.4 sends it. */
 void address_login(struct buf *out, struct str user);
 /* A new address of ours: local part of 1..64 bytes of [a-z0-9._-] and others without quoting, letters beyond ASCII in UTF-8,
  * no + (it begins a detail); a domain of letters, digits, dots and dashes, or one that has an A-label. ERROR_SYNTAX says what is

@@ -30,7 +30,8 @@ static void an_address_is_split_at_its_last_at(void)
     CHECK_STR(local, STR("a@b"));
     CHECK_STR(domain, STR("c.test"));
     CHECK(!address_split(STR("nobody"), &local, &domain) &&
-          !address_split(STR("@c.test"), &local, &domain) && !address_split(STR("a@"), &local, &domain));
+          !address_split(STR("@c.test"), &local, &domain) &&
+          !address_split(STR("a@"), &local, &domain));
 }
 
 static void a_login_name_is_read_as_phones_write_it(void)
@@ -81,7 +82,7 @@ static void only_names_that_others_can_write_are_made(void)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         CHECK_ROW(address_check(test_exact(str_c(rows[i].local)), test_exact(str_c(rows[i].domain)),
-                             NULL) == rows[i].ok,
+                                NULL) == rows[i].ok,
                   rows[i].local);
 }
 

@@ -4,7 +4,7 @@
 #define BASE_LIMITS_H
 
 /* Between processes. */
-#define LIMIT_MSG_BYTES 65536       /* a framed message; more goes by memfd (DESIGN, Processes) */
+#define LIMIT_MSG_BYTES 65536       /* a framed message; more goes by memfd */
 #define LIMIT_MSG_FDS 4             /* descriptors a message */
 #define LIMIT_MSG_LIST 2000         /* items of one list in a message */
 #define LIMIT_CHAN_OWED (1 << 20)   /* bytes waiting for a slow peer: no more is read from it */
@@ -17,7 +17,7 @@
 #define LIMIT_SMTP_DOMAIN 255         /* RFC 5321 section 4.5.3.1.2 */
 #define LIMIT_SMTP_PATH 320           /* local part, @ and domain, and room for quoting */
 #define LIMIT_SMTP_BAD_COMMANDS 10    /* errors in a row, then 421 */
-#define LIMIT_SMTP_UNKNOWN_COMMANDS 3 /* in all, then 421: another protocol talks (FAILURES 7) */
+#define LIMIT_SMTP_UNKNOWN_COMMANDS 3 /* in all, then 421: another protocol talks (ALPACA) */
 #define LIMIT_SMTP_IDLE_COMMANDS                                                                   \
     200 /* since the last message that was taken, RCPT and BDAT aside */
 #define LIMIT_SMTP_STRANGERS                                                                       \
@@ -76,7 +76,7 @@
 #define LIMIT_SASL_LINE 12288 /* RFC 4954 section 4: 12288 octets of base64 */
 
 /* Store. */
-#define LIMIT_INLINE_CONTENT 131072 /* compressed; above it a file of chunks (RATIONALE 6) */
+#define LIMIT_INLINE_CONTENT 131072 /* compressed; above it a file of chunks is quicker */
 #define LIMIT_CHUNK 65536           /* plain bytes of one sealed chunk */
 
 /* Configuration. */

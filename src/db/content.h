@@ -3,7 +3,7 @@
  * The name of a content is HMAC-SHA-256 under a key derived from the database's, so that nobody
  * outside can tell that two accounts, or a known file, have the same content. Compressed with zstd;
  * up to LIMIT_INLINE_CONTENT it is a row, above that a file in the blob folder of sealed chunks of
- * LIMIT_CHUNK plain bytes, durable before the row that names it (RATIONALE 6). Its table is in
+ * LIMIT_CHUNK plain bytes, durable before the row that names it. Its table is in
  * CONTENT_SCHEMA, which a schema that wants contents has as its first lines. References are counted
  * by the owner of the schema, who calls content_drop when there is none left; a file goes after
  * that commit (content_sweep).

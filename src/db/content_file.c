@@ -5,7 +5,7 @@
  *
  * The plain size stands in the row; so k, the size of the index and its place at the end are known
  * without a header, and no byte of the file is plain. The file is written under a name of its own,
- * synced, renamed, and the folder synced, before its row is (RATIONALE 6): a crash leaves a file
+ * synced, renamed, and the folder synced, before its row is: a crash leaves a file
  * too many, never a row without its file. */
 #include "db/content_int.h"
 

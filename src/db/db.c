@@ -11,14 +11,14 @@
 
 #define HEAP_MAX (96 << 20)     /* bytes SQLite may hold; beyond it the process ends */
 #define CHECKPOINT_FRAMES "250" /* about 1 MiB of log: what a cold start has to read */
-#define IDLE_SLICE_US 20000     /* RATIONALE 2: nothing holds the loop for longer */
+#define IDLE_SLICE_US 20000     /* nothing holds the loop for longer */
 #define IDLE_VACUUM_PAGES 256   /* free pages below which vacuum is not worth its writes */
 #define SEALS_UNKEPT 65536      /* seals after which db_close writes page 1 to keep their count */
 
 /* 32 MiB. Not a multiple of 256: SQLite takes the low byte for on or off. */
 #define SPILL_PAGES "8000"
 
-/* What Debian's library is built with, and we rely on (RATIONALE 1). */
+/* What Debian's library is built with, and we rely on. */
 static void check_library(void)
 {
     static const char *const needed[] = {"ENABLE_FTS5"};

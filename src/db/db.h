@@ -1,12 +1,13 @@
 /* db/db.h: one SQLite database on the vault VFS (db/vault.h), opened the one way that
- * RATIONALE 1 and 6 found right: WAL, synchronous=FULL, locking_mode=EXCLUSIVE, temp_store=MEMORY,
- * secure_delete=FAST, auto_vacuum=INCREMENTAL, cache_spill beyond 32 MiB, defensive, foreign keys,
- * untrusted schema, no extensions, cell size check, soft limits.
+ * docs/design.md, "The vault", gives the reasons for: WAL, synchronous=FULL,
+ * locking_mode=EXCLUSIVE, temp_store=MEMORY, secure_delete=FAST, auto_vacuum=INCREMENTAL,
+ * cache_spill beyond 32 MiB, defensive, foreign keys, untrusted schema, no extensions, cell size
+ * check, soft limits.
  *
  * An account's database, directory.db, keys.db and queue.db are all opened here. One process has it
  * open, from one thread. Never carried over fork(). A failed write, fsync or a page that does not
  * verify is ERROR_DISK or ERROR_DAMAGED: the owner ends its process and does not try again
- * (RATIONALE, PostgreSQL's fsync lesson); db_failed() tells. */
+ * (docs/failures.md, "250, then lost"); db_failed() tells. */
 #ifndef DB_DB_H
 #define DB_DB_H
 
@@ -48,8 +49,8 @@ struct db_schema {
 };
 
 /* Opens, recovers, and migrates in one transaction. *out is the caller's, closed by db_close.
- * Errors: ERROR_DAMAGED (does not verify, or RATIONALE 1 point 6), ERROR_DISK, ERROR_CONFLICT (made
- * by a newer release; the text says so). */
+ * Errors: ERROR_DAMAGED (does not verify, or a log whose end is no crash's), ERROR_DISK,
+ * ERROR_CONFLICT (made by a newer release; the text says so). */
 MUST_CHECK bool db_open(struct db **out, const struct db_source *source,
                         const struct db_schema *schema, struct error *err);
 /* Checkpoints (TRUNCATE), closes, wipes the keys. NULL is fine. */

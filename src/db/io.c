@@ -1,7 +1,7 @@
 /* db/io.c: see io.h. The kernel's own calls, with what every caller would otherwise repeat:
  * short transfers are continued, EINTR is tried again, errors come back as -errno. No stat and no
  * path outside the folder of large contents, so that the system call filter of an account process
- * can stay as short as RATIONALE 2 has it. */
+ * can stay short. */
 #include "db/io.h"
 
 #include <dirent.h>
@@ -47,7 +47,8 @@ static ssize_t kernel_pwrite(int fd, const void *p, size_t n, int64_t at)
 }
 
 /* Not repeated on EINTR or any other error: after a failed fsync the kernel may have dropped the
- * pages, and a second one would return success over the loss (FAILURES, PostgreSQL). */
+ * pages, and a second one would return success over the loss
+ * (docs/failures.md, "250, then lost"). */
 static int kernel_sync(int fd)
 {
     return fdatasync(fd) < 0 ? -errno : 0;

@@ -1,7 +1,7 @@
 /* db/io.h: the seam under everything that is durable. All I/O of the database files, the
  * write-ahead log and the large contents of an account goes through this one small table of
- * functions, so that a test can record the writes and cut the power, and a second back end (DESIGN,
- * Storage) can take its place.
+ * functions, so that a test can record the writes and cut the power, and a second back end
+ * (docs/design.md, "Past one machine") can take its place.
  *
  * Files are descriptors that were opened by somebody with the right to; nothing here takes a path,
  * but the three calls on the folder of large contents, whose names are ours (hexadecimal). All

@@ -7,8 +7,8 @@
  * part of the cuts goes on from there: more commits on the recovered disk, and a second cut.
  *
  * 1,000 cuts for each tear unit. Two broken modes prove that the test sees what it looks for: with
- * fsync made a no-op, and without the synthetic header (RATIONALE 1 point 2), databases must be
- * lost. POSTHUS_SEED repeats a run. */
+ * fsync made a no-op, and without the synthetic header (docs/design.md, "The vault", trap 2),
+ * databases must be lost. POSTHUS_SEED repeats a run. */
 #include "db/vault.c"
 
 #include "base/test.h"

@@ -2,7 +2,7 @@
  *
  * SQLite asks for whole pages, but for two reads within page 1 before it knows the page size: the
  * 100-byte header, and the change counter. Anything else is a broken invariant and panics
- * (RATIONALE 1, "What bites", point 5): it would mean that SQLite uses the file in a way that was
+ * (docs/design.md, "The vault", trap 5): it would mean that SQLite uses the file in a way that was
  * not thought through here. */
 #include "db/vault_int.h"
 
@@ -16,7 +16,7 @@
 
 static struct vault *vaults;
 static unsigned names;
-/* A torn first page answers no header. Set by store/powercut_test.c alone, which shows by it that
+/* A torn first page answers no header. Set by db/powercut_test.c alone, which shows by it that
  * the header below is needed, and that the test would see it missing. */
 static bool no_synthetic_header;
 
@@ -173,8 +173,8 @@ static int page_damaged(struct vault *v, uint32_t page)
 
 /* A read within page 1. When that page is torn, a checkpoint was cut and the log has the page
  * whole; but SQLite asks for the header before it looks at the log. Sizes and flags are the same in
- * all our databases, so they are answered from the first page of an empty one (RATIONALE 1, "What
- * bites", point 2). The page itself, asked for later, is still an error unless the log has it. */
+ * all our databases, so they are answered from the first page of an empty one (docs/design.md, "The
+ * vault", trap 2). The page itself, asked for later, is still an error unless the log has it. */
 static int read_header(struct vault *v, void *out, size_t n, size_t at)
 {
     unsigned char page[PAGE_BYTES];
@@ -325,7 +325,7 @@ static struct vault *find_vault(const char *name, const char *ending)
 }
 
 /* Temporary files have no name and are refused, as are rollback journals: so a missed temp_store
- * shows at once (RATIONALE 1, "What bites", point 5). */
+ * shows at once. */
 static int vfs_open(sqlite3_vfs *vfs UNUSED, const char *name, sqlite3_file *file, int flags,
                     int *out_flags)
 {

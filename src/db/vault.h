@@ -1,4 +1,5 @@
-/* db/vault.h: the SQLite VFS "vault", under every database of Posthus (RATIONALE 1).
+/* db/vault.h: the SQLite VFS "vault", under every database of Posthus. Its reasons, with what was
+ * measured: docs/design.md, "The vault".
  *
  * Each 4096-byte page in the database file, and each frame of the write-ahead log with its header,
  * is one record sealed with AES-256-GCM (db/vault_crypto.h) and bound to its file kind, place,
@@ -33,7 +34,7 @@ void vault_process_init(void);
 
 /* Makes an entry for these descriptors that sqlite3_open_v2 can open by vault_name with the VFS
  * "vault", after checking both files: new ones get their first page, durably; a log's end is judged
- * as RATIONALE 1 point 6 has it, and what a crash left of an unfinished commit is cut off. Errors:
+ * (vault_wal.c), and what a crash left of an unfinished commit is cut off. Errors:
  * ERROR_DAMAGED, ERROR_DISK. */
 MUST_CHECK bool vault_open(struct vault **out, const struct db_source *source, struct error *err);
 /* After sqlite3_close. Wipes the keys. NULL is fine. */

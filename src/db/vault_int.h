@@ -66,7 +66,7 @@ int vault_fail(struct vault *v, enum error_kind kind, int code, const char *fmt,
 bool vault_error(const struct vault *v, struct error *err);
 
 /* One page of the database file, its reserved bytes zeroed: the log's checksums were made over
- * zeros (RATIONALE 1, "What bites", point 1). */
+ * zeros (docs/design.md, "The vault", trap 1). */
 enum vault_read vault_page_read(struct vault *v, uint32_t page, unsigned char out[PAGE_BYTES]);
 /* Both return an SQLite code. */
 int vault_page_write(struct vault *v, uint32_t page, const unsigned char in[PAGE_BYTES]);

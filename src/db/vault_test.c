@@ -1,6 +1,6 @@
-/* db/vault_test.c: each point of RATIONALE 1, "What bites", has a test here, named by its
- * number; and every write, sync and truncate fails once. The two large tests are
- * store/powercut_test.c and store/sealed_test.c. */
+/* db/vault_test.c: each trap of docs/design.md, "The vault", has a test here, named by its number;
+ * and every write, sync and truncate fails once. The two large tests are db/powercut_test.c and
+ * db/sealed_test.c. */
 #include "db/vault.c"
 #include "db/vault_new.c"
 #include "db/vault_wal.c"

@@ -12,10 +12,9 @@
  * the last commit, parts of one transaction at most. Every frame carries the number of the first
  * frame of its transaction: a frame with the current salts whose transaction began beyond the last
  * good commit proves that commits were durable which do not verify now. That is damage, and the log
- * is not opened. (It is RATIONALE 1 point 6, "two or more authentic commit frames", with one frame
- * enough as proof.) Frames with older salts are what was left before the log began anew. What an
- * unfinished commit left is cut off before SQLite opens the log, or a second power cut could look
- * like damage.
+ * is not opened (docs/design.md, "The vault", trap 6). Frames with older salts are what was left
+ * before the log began anew. What an unfinished commit left is cut off before SQLite opens the log,
+ * or a second power cut could look like damage.
  *
  * The log's header is rewritten when the log begins anew, at which time all its frames are in the
  * database. When the header does not verify, the frames must therefore agree with the database's

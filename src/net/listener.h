@@ -1,4 +1,4 @@
-/* net/listener.h: accepting connections, within limits. At EMFILE or ENFILE it pauses (LESSONS 25: a loop that spins), and
+/* net/listener.h: accepting connections, within limits. At EMFILE or ENFILE it pauses instead of spinning, and
  * connections beyond the limits are closed at once after `refused` was told. */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H

@@ -2,7 +2,7 @@
  *
  * The owner is told through stream_ops and answers by the functions below; it may destroy the stream in any callback.
  * Closing says goodbye in full: output is written, close_notify and FIN are sent, and what the peer still sends is
- * read and dropped for a moment, so that a reset does not eat our last words (CLIENTS: mbsync). */
+ * read and dropped for a moment, so that a reset does not eat our last words (mbsync waits for them). */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
 

@@ -75,7 +75,8 @@ static bool is_address(const char *sni)
     return inet_pton(AF_INET, sni, a) == 1 || inet_pton(AF_INET6, sni, a) == 1;
 }
 
-/* RFC 6066 section 3: a name that is not ours is unrecognized_name, fatal. A trailing dot is dropped (CLIENTS: Outlook). */
+/* RFC 6066 section 3: a name that is not ours is unrecognized_name, fatal. A trailing dot is dropped:
+ * Outlook sends one. */
 static int check_sni(SSL *ssl, int *alert, void *arg)
 {
     const struct names *names = arg;

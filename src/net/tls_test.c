@@ -87,7 +87,7 @@ static void only_who_means_us_is_served(void)
     SSL_CTX_free(ctx);
 }
 
-/* LESSONS 35: senders that stumble over tickets. */
+/* Some senders stumble over tickets (docs/failures.md, "session tickets"). */
 static void no_session_is_resumed(void)
 {
     static const struct hello plain = {"plain", NULL, NULL, 0, 0, true};
