@@ -160,6 +160,16 @@ struct role_row {
 #define ROLE_SYSCALLS_account(S) \
     ROLE_SYSCALLS_DATABASE(S) S(openat) S(unlinkat) S(renameat) S(getdents64) S(fsync)
 #define ROLE_SYSCALLS_intake(S)
+/* The supervisor's own, and what a program does until it has entered its list: it is loaded, becomes its user in its root,
+ * sets its limits, and builds its walls. What is on no list fails there with EPERM. */
+#define ROLE_SYSCALLS_supervisor(S) \
+    ROLE_SYSCALLS_accounts(S) ROLE_SYSCALLS_edge_smtp(S) ROLE_SYSCALLS_directory(S) \
+    S(execve) S(access) S(arch_prctl) S(set_tid_address) S(rseq) S(getrlimit) S(setrlimit) S(sched_getaffinity) S(sysinfo) \
+    S(uname) S(readlink) S(readlinkat) S(fstat) S(stat) S(lstat) S(chroot) S(fchdir) S(chdir) S(setgroups) S(setuid) S(setresuid) \
+    S(setresgid) S(geteuid) S(getppid) S(setpgid) S(getpgid) S(dup2) S(dup3) S(fork) S(vfork) S(kill) S(tgkill) S(waitid) \
+    S(signalfd4) S(eventfd2) S(timerfd_create) S(timerfd_settime) S(mkdir) S(fchownat) S(unlink) S(umask) S(flock) S(fsync) \
+    S(open) S(pipe) S(prctl) S(capget) S(capset) S(clone3) S(nanosleep) S(clock_nanosleep) S(sched_yield) S(getcwd) S(fadvise64)
+#define ROLE_SYSCALLS_control(S)
 /* As an account: the queue's database and its large contents; a message leaves as a memfd. */
 #define ROLE_SYSCALLS_relay(S) ROLE_SYSCALLS_account(S) S(memfd_create)
 /* clang-format on */

@@ -28,6 +28,9 @@ void sandbox_filter_free(struct sandbox_filter *f);
 const int *sandbox_syscalls(enum role role);
 /* The kernel's Landlock ABI, 0 where there is none. */
 unsigned sandbox_landlock_abi(void);
+/* Enters the list of system calls alone, for the supervisor, who has no_new_privs already: what is on no list fails with EPERM
+ * there, as whatever it executes inherits the list and ends by its own. ERROR_INTERNAL. */
+MUST_CHECK bool sandbox_enter_list(enum role role, struct error *err);
 /* Enters. ERROR_UNSUPPORTED (no Landlock, or older than 2, and required), ERROR_INTERNAL. */
 MUST_CHECK bool sandbox_enter(const struct sandbox *s, struct error *err);
 

@@ -226,11 +226,16 @@ static void start_roles(struct supervisor *s)
 static void serve(struct supervisor *s)
 {
     struct event *signals;
+    struct error err;
 
     watch_signals(s, &signals);
     log_text(LOG_SERVER_START, STR_NULL, "Posthus %s, data in %s", POSTHUS_VERSION,
              datadir_path(s->data));
     raise_limits(s);
+    if (!walls_enter(s, &err)) {
+        supervisor_give_up(s, "%s", err.text);
+        return;
+    }
     start_roles(s);
     event_base_dispatch(s->base);
     child_reap(s);

@@ -132,6 +132,9 @@ void logs_write_own(struct str line);
 /* All that was said and not read yet. */
 void logs_drain(struct supervisor *s);
 
+/* supervisor_walls.c */
+MUST_CHECK bool walls_enter(struct supervisor *s, struct error *err);
+
 /* supervisor_control.c: the control socket. */
 MUST_CHECK bool control_open(struct supervisor *s, struct error *err);
 void control_close(struct supervisor *s);
