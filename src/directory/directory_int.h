@@ -82,6 +82,8 @@ void login_ask(struct directory *d, struct chan *edge, struct msg *m);
 void login_edge_lost(struct directory *d, struct chan *edge);
 /* Forgets what was verified for this account: a credential of it changed. */
 void login_forget(struct directory *d, uint64_t account);
+/* A credential is replaced or gone: what it has opened ends. 0: every credential of the account. */
+void login_end_credential(struct directory *d, uint64_t account, int64_t credential);
 /* Opens a socket to the account's process for a service. fn gets our end (it takes it), or -1 and why. */
 typedef void (*open_fn)(void *arg, int fd, const struct error *err);
 struct open_request {

@@ -153,6 +153,12 @@ void login_forget(struct directory *d, uint64_t account)
     clear_map(&d->logins->cache);
 }
 
+void login_end_credential(struct directory *d, uint64_t account, int64_t credential)
+{
+    (void)credential; /* what was verified is kept by account */
+    login_forget(d, account);
+}
+
 /* ---- wrong guesses ---- */
 
 static void guess_key(const struct login *l, struct buf *out)

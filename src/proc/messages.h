@@ -24,11 +24,12 @@
     MSG(PROBLEM,        problem,        ANY, SUPERVISOR, 0, F(str, text)) \
     MSG(STATUS_ASK,     status_ask,     SUPERVISOR, ANY, 0, F(u64, id)) \
     MSG(STATUS_TELL,    status_tell,    ANY, SUPERVISOR, 0, F(u64, id) F(list, counters)) \
-    /* The command line asks over the control socket; what concerns accounts is passed on to the directory. */ \
+    /* The command line asks over the control socket; what concerns accounts is passed on to the directory. args is a call as \
+     * admin/call.h prints it; the answer is a page of JSON, and next what the call of the next page names (empty: the last). */ \
     MSG(CONTROL_CALL,   control_call,   CONTROL, SUPERVISOR, 0, F(u64, id) F(list, args) F(str, input)) \
-    MSG(CONTROL_REPLY,  control_reply,  SUPERVISOR, CONTROL, 0, F(u64, id) F(u64, kind) F(u64, more) F(str, text)) \
+    MSG(CONTROL_REPLY,  control_reply,  SUPERVISOR, CONTROL, 0, F(u64, id) F(u64, kind) F(str, next) F(str, text)) \
     MSG(ADMIN_CALL,     admin_call,     SUPERVISOR, DIRECTORY, 0, F(u64, id) F(list, args) F(str, input) F(str, who)) \
-    MSG(ADMIN_REPLY,    admin_reply,    DIRECTORY, SUPERVISOR, 0, F(u64, id) F(u64, kind) F(u64, more) F(str, text)) \
+    MSG(ADMIN_REPLY,    admin_reply,    DIRECTORY, SUPERVISOR, 0, F(u64, id) F(u64, kind) F(str, next) F(str, text)) \
     /* Keys. A service key opens directory.db or queue.db; an account's key goes to its process and to nobody else. */ \
     MSG(SERVICE_KEY_ASK,  service_key_ask,  DIRECTORY | RELAY, KEYS, 0, F(u64, id)) \
     MSG(SERVICE_KEY_TELL, service_key_tell, KEYS, DIRECTORY | RELAY, 0, F(u64, id) F(u64, kind) F(str, key)) \

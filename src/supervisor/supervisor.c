@@ -186,10 +186,7 @@ static void on_child(void *arg, struct chan *chan, struct msg *m)
             keep_account(the, m);
         break;
     case MSG_ADMIN_REPLY:
-        if (m->admin_reply.more)
-            control_admin_part(the, m);
-        else
-            calls_answer(the->calls, m->admin_reply.id, m);
+        calls_answer(the->calls, m->admin_reply.id, m);
         break;
     case MSG_STATUS_TELL:
         calls_answer(the->calls, m->status_tell.id, m);

@@ -1,14 +1,14 @@
 /* supervisor/supervisor_control.c: the control socket of the command line.
  *
- * A Unix socket of the operator's user in the data folder, framed like every channel. `status` and `reload` are the
- * supervisor's own; everything else goes to the directory, whose answer (in parts, where it is long) comes back. */
+ * A Unix socket of the operator's user in the data folder, framed like every channel. The table of commands says who answers
+ * (admin/commands.h): `status` and `reload` are the supervisor's own, the rest goes to the directory. A client asks one thing at a
+ * time; a long answer comes in pages that it asks for one by one, so that nothing of it is kept here. */
 #include "supervisor/supervisor_int.h"
 
-#include "base/clock.h"
-#include "base/log.h"
+#include "admin/call.h"
+#include "admin/json.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,52 +17,30 @@
 #include <unistd.h>
 
 #define CLIENTS_MOST 64
-#define NO_DIRECTORY STR("{\"error\": \"the directory does not answer; try again in a moment\"}")
-#define CALL_MS 600000 /* `account check` of a large account */
+#define CALL_MS 600000     /* `account check` of a large account */
+#define ARENA_MOST 1048576 /* memory of one call */
 
 struct client {
     struct client *next;
     struct supervisor *s;
     struct chan *chan; /* NULL: gone, the answer is dropped */
-    unsigned asked;    /* answers that are still to come */
-};
-
-struct call_of {
-    struct client *client;
-    uint64_t id;   /* the client's */
-    uint64_t ours; /* in calls */
-    struct call_of *next;
-};
-
-struct gathering { /* status: one answer from every process */
-    struct client *client;
-    uint64_t id;
-    json_t *out;
-    unsigned left;
+    bool asks;         /* an answer is still to come */
+    uint64_t id;       /* that it carries */
 };
 
 struct control {
     struct event *ev;
     int fd;
     struct client *clients;
-    struct call_of *calls;
     unsigned open;
     char path[108];
 };
 
-static void reply(struct client *c, uint64_t id, uint64_t kind, bool more, struct str text)
-{
-    struct msg m = {.type = MSG_CONTROL_REPLY, .control_reply = {id, kind, more, text}};
-
-    if (c->chan)
-        chan_send(c->chan, &m);
-}
-
-static void free_if_done(struct client *c)
+static void client_free_if_done(struct client *c)
 {
     struct client **at = &c->s->control->clients;
 
-    if (c->chan || c->asked)
+    if (c->chan || c->asks)
         return;
     while (*at != c)
         at = &(*at)->next;
@@ -71,189 +49,142 @@ static void free_if_done(struct client *c)
     mem_free(c);
 }
 
-static void reply_json(struct client *c, uint64_t id, uint64_t kind, json_t *j)
+/* ---- messages ---- */
+
+/* The one answer to what the client asked; c may be gone afterwards. */
+static void client_answer(struct client *c, uint64_t kind, struct str next, struct str text)
 {
-    char *text = json_dumps(j, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
-    struct str rest = str_c(text);
+    struct msg m = {.type = MSG_CONTROL_REPLY, .control_reply = {c->id, kind, next, text}};
 
-    do { /* in parts that fit into a message */
-        struct str part = str_sub(rest, 0, 60000);
-
-        rest = str_skip(rest, part.n);
-        reply(c, id, kind, rest.n > 0, part);
-    } while (rest.n);
-    free(text);
-    json_decref(j);
+    c->asks = false;
+    if (c->chan)
+        chan_send(c->chan, &m);
+    client_free_if_done(c);
 }
 
-/* ---- status ---- */
-
-static void finish_status(struct gathering *g)
+static void client_refuse(struct client *c, const struct error *err)
 {
-    struct client *c = g->client;
+    struct admin_json j;
+    struct buf text;
 
-    if (--g->left)
-        return;
-    reply_json(c, g->id, ERROR_NONE, g->out);
-    c->asked--;
-    free_if_done(c);
-    mem_free(g);
+    buf_init(&text, 4096);
+    admin_json_init(&j, &text, false);
+    admin_json_open(&j, NULL, '{');
+    admin_json_c(&j, "error", err->text);
+    admin_json_c(&j, "kind", error_kind_name(err->kind));
+    admin_json_close(&j);
+    client_answer(c, err->kind, STR_NULL, buf_view(&text));
+    buf_done(&text);
 }
 
-struct one_status {
-    struct gathering *g;
-    char name[40];
-};
-
-static void on_status(void *arg, struct msg *m)
+bool control_ask_directory(struct supervisor *s, struct msg_list list, struct str input, call_fn fn,
+                           void *arg)
 {
-    struct one_status *one = arg;
-    json_t *roles = json_object_get(one->g->out, "processes");
-    json_t *role = json_object_get(roles, one->name);
-
-    for (size_t i = 0; m && role && i < m->status_tell.counters.n; i++) {
-        struct str key, value;
-        uint64_t n;
-
-        if (str_cut(m->status_tell.counters.v[i], '=', &key, &value) &&
-            str_to_u64(value, INT64_MAX, &n)) {
-            char *k = str_dup_c(key);
-
-            json_object_set_new(role, k, json_integer((json_int_t)n));
-            mem_free(k);
-        }
-    }
-    if (!m && role)
-        json_object_set_new(role, "answers", json_false());
-    finish_status(one->g);
-    mem_free(one);
-}
-
-static const char *state_name(enum supervisor_state state)
-{
-    return state == SUPERVISOR_SERVING    ? "serving"
-           : state == SUPERVISOR_STARTING ? "starting"
-                                          : "stopping";
-}
-
-static void ask_status(struct client *c, uint64_t id)
-{
-    struct supervisor *s = c->s;
-    struct gathering *g = mem_zalloc(sizeof *g);
-    json_t *roles = json_object();
-
-    *g = (struct gathering){.client = c, .id = id, .out = json_object(), .left = 1};
-    json_object_set_new(g->out, "version", json_string(POSTHUS_VERSION));
-    json_object_set_new(g->out, "state", json_string(state_name(s->state)));
-    json_object_set_new(g->out, "uptime_s",
-                        json_integer((clock_boot_us() - s->begun_us) / 1000000));
-    json_object_set_new(g->out, "processes", roles);
-    c->asked++;
-    for (size_t i = 0; i < s->children; i++) {
-        struct child *k = &s->child[i];
-        struct one_status *one = mem_zalloc(sizeof *one);
-        struct msg m = {.type = MSG_STATUS_ASK, .status_ask = {calls_next_id(s->calls)}};
-        json_t *role = json_object();
-
-        snprintf(one->name, sizeof one->name, k->instance ? "%s-%u" : "%s", role_name(k->role),
-                 k->instance);
-        one->g = g;
-        json_object_set_new(role, "pid", json_integer(k->pid));
-        json_object_set_new(role, "ready", json_boolean(k->ready));
-        json_object_set_new(role, "restarts", json_integer(k->restarts));
-        json_object_set_new(roles, one->name, role);
-        g->left++;
-        if (k->chan && k->ready)
-            calls_send(s->calls, k->chan, k->role, m.status_ask.id, &m, 2000, false, on_status,
-                       one);
-        else
-            on_status(one, NULL);
-    }
-    finish_status(g);
-}
-
-/* ---- what the directory answers ---- */
-
-static struct call_of *take_call(struct control *k, uint64_t ours)
-{
-    for (struct call_of **at = &k->calls; *at; at = &(*at)->next) {
-        struct call_of *one = *at;
-
-        if (one->ours == ours) {
-            *at = one->next;
-            return one;
-        }
-    }
-    return NULL;
-}
-
-void control_admin_part(struct supervisor *s, struct msg *m)
-{
-    for (struct call_of *one = s->control->calls; one; one = one->next)
-        if (one->ours == m->admin_reply.id)
-            reply(one->client, one->id, m->admin_reply.kind, true, m->admin_reply.text);
-}
-
-static void on_admin(void *arg, struct msg *m)
-{
-    struct call_of *one = arg;
-    struct client *c = one->client;
-
-    take_call(c->s->control, one->ours);
-    if (m)
-        reply(c, one->id, m->admin_reply.kind, false, m->admin_reply.text);
-    else
-        reply(c, one->id, ERROR_TEMPORARY, false, NO_DIRECTORY);
-    c->asked--;
-    mem_free(one);
-    free_if_done(c);
-}
-
-static void ask_directory(struct client *c, struct msg *call)
-{
-    struct supervisor *s = c->s;
-    struct call_of *one = mem_zalloc(sizeof *one);
-    struct chan *chan = NULL;
     struct msg m = {.type = MSG_ADMIN_CALL};
 
-    for (size_t i = 0; i < s->children; i++)
-        if (s->child[i].role == ROLE_DIRECTORY && s->child[i].ready)
-            chan = s->child[i].chan;
-    if (!chan) {
-        mem_free(one);
-        reply(c, call->control_call.id, ERROR_TEMPORARY, false, NO_DIRECTORY);
+    for (size_t i = 0; i < s->children; i++) {
+        struct child *k = &s->child[i];
+
+        if (k->role != ROLE_DIRECTORY || !k->ready || !k->chan)
+            continue;
+        m.admin_call =
+            (struct msg_admin_call){calls_next_id(s->calls), list, input, STR("operator")};
+        calls_send(s->calls, k->chan, ROLE_DIRECTORY, m.admin_call.id, &m, CALL_MS, false, fn, arg);
+        return true;
+    }
+    return false;
+}
+
+static void directory_is_away(struct client *c)
+{
+    struct error err;
+
+    error_set(&err, ERROR_TEMPORARY, "the directory does not answer; try again in a moment");
+    client_refuse(c, &err);
+}
+
+static void on_directory(void *arg, struct msg *m)
+{
+    struct client *c = arg;
+
+    if (m)
+        client_answer(c, m->admin_reply.kind, m->admin_reply.next, m->admin_reply.text);
+    else
+        directory_is_away(c);
+}
+
+/* ---- what the supervisor answers ---- */
+
+static void on_status(void *arg, struct str json)
+{
+    client_answer(arg, ERROR_NONE, STR_NULL, json);
+}
+
+/* Whether the settings can be read is said to whoever asked; what is wrong with a certificate stands in the log. */
+static void reload(struct client *c)
+{
+    struct error err = {0}, why = {0};
+    struct config fresh;
+    struct buf text;
+    bool ok;
+
+    config_init(&fresh);
+    buf_init(&text, 65536);
+    ok = datadir_config(datadir_path(c->s->data), &fresh, &text, &why);
+    buf_done(&text);
+    config_done(&fresh);
+    supervisor_reload(c->s);
+    if (ok) {
+        client_answer(c, ERROR_NONE, STR_NULL, STR("{\"reloaded\": true}"));
         return;
     }
-    *one = (struct call_of){.client = c,
-                            .id = call->control_call.id,
-                            .ours = calls_next_id(s->calls),
-                            .next = s->control->calls};
-    s->control->calls = one;
-    c->asked++;
-    m.admin_call = (struct msg_admin_call){one->ours, call->control_call.args,
-                                           call->control_call.input, STR("operator")};
-    calls_send(s->calls, chan, ROLE_DIRECTORY, one->ours, &m, CALL_MS, false, on_admin, one);
+    error_set(&err, why.kind, "%s; the old settings stay", why.text);
+    client_refuse(c, &err);
+}
+
+static void carry_out(struct client *c, const struct admin_call *call, struct msg *m)
+{
+    struct error err = {0};
+
+    if (call->command->by == ADMIN_BY_DIRECTORY) {
+        if (!control_ask_directory(c->s, m->control_call.args, m->control_call.input, on_directory,
+                                   c))
+            directory_is_away(c);
+    } else if (admin_number(call->command) == ADMIN_STATUS) {
+        supervisor_status(c->s, on_status, c);
+    } else if (admin_number(call->command) == ADMIN_RELOAD) {
+        reload(c);
+    } else {
+        error_set(&err, ERROR_UNSUPPORTED, "%s is not carried out by the server",
+                  call->command->name);
+        client_refuse(c, &err);
+    }
 }
 
 static void on_call(void *arg, struct chan *chan, struct msg *m)
 {
     struct client *c = arg;
+    struct admin_call call;
+    struct arena arena;
+    struct error err = {0};
 
-    if (!m || m->type != MSG_CONTROL_CALL || m->control_call.args.n == 0) {
+    if (!m || m->type != MSG_CONTROL_CALL || c->asks) {
         c->chan = NULL;
         chan_destroy(chan);
-        free_if_done(c);
+        client_free_if_done(c);
         return;
     }
-    if (str_equal(m->control_call.args.v[0], STR("status"))) {
-        ask_status(c, m->control_call.id);
-    } else if (str_equal(m->control_call.args.v[0], STR("reload"))) {
-        supervisor_reload(c->s);
-        reply(c, m->control_call.id, ERROR_NONE, false, STR("{\"reloaded\": true}"));
-    } else {
-        ask_directory(c, m);
-    }
+    c->asks = true;
+    c->id = m->control_call.id;
+    arena_init(&arena, ARENA_MOST);
+    if (admin_call_read(&call, m->control_call.args.v, m->control_call.args.n, &arena, &err))
+        carry_out(c, &call, m);
+    else
+        client_refuse(c, &err);
+    arena_done(&arena);
 }
+
+/* ---- the socket ---- */
 
 static void on_accept(evutil_socket_t lfd, short what, void *arg)
 {

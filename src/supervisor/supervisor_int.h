@@ -67,7 +67,13 @@ void supervisor_reload(struct supervisor *s);
 /* supervisor_control.c: the control socket. */
 MUST_CHECK bool control_open(struct supervisor *s, struct error *err);
 void control_close(struct supervisor *s);
-void control_admin_part(struct supervisor *s,
-                        struct msg *m); /* an ADMIN_REPLY with more to follow */
+/* Asks the directory: list as admin/call.h prints it. fn gets its answer (m->admin_reply), or NULL where it gave none; once,
+ * later. False when the directory is not there: fn is then not called. */
+MUST_CHECK bool control_ask_directory(struct supervisor *s, struct msg_list list, struct str input,
+                                      call_fn fn, void *arg);
+
+/* supervisor_status.c: gathers the answer of `status`. fn gets its JSON, once, later. */
+typedef void (*status_fn)(void *arg, struct str json);
+void supervisor_status(struct supervisor *s, status_fn fn, void *arg);
 
 #endif
