@@ -7,6 +7,7 @@ import re
 import subprocess
 
 import answers
+from control import Control
 from harness import DOMAIN, PASSWORD, POSTHUS, TOP, Server, main, run
 
 TABLE = answers.table(POSTHUS)
@@ -350,29 +351,14 @@ def test_a_trace_follows_one_session():
 
 def test_what_a_peer_of_the_control_socket_sends_is_checked_again():
     """The command line is not the only one who can write to the socket: the server believes none of it."""
-    import socket
-    import struct
-
-    def call(items, id=1):
-        body = struct.pack("<HHQI", types["CONTROL_CALL"], 0, id, len(items))
-        for item in items + [b""]:
-            body += struct.pack("<I", len(item)) + item
-        return body
-
-    def text(reply):
-        at = 4 + 8 + 8
-        next_n, = struct.unpack_from("<I", reply, at)
-        return reply[at + 4 + next_n + 4:].decode()
-
-    source = open(TOP + "/src/proc/messages.h").read()
-    names = re.findall(r"^    MSG\((\w+),", source, re.M)
-    types = {name: i + 1 for i, name in enumerate(names)}
     with Server() as s:
         for items, want in (
                 ([b"account add", b"", b"address=nobody"], "is not an address"),
                 ([b"account add", b"", b"address=x@example.test", b"many=999999999"], "must be 1 to 100000"),
                 ([b"account add", b"", b"address=x@example.test", b"nonsense=1"], "takes no"),
                 ([b"account add", b""], "wants ADDRESS"),
+                ([b"account add"], "there is no command"),
+                ([], "there is no command"),
                 ([b"account dance", b""], "there is no command"),
                 ([b"init", b""], "is not carried out by the server"),
                 ([b"account list", b"zzz"], "no page of account list begins there"),
@@ -381,24 +367,17 @@ def test_what_a_peer_of_the_control_socket_sends_is_checked_again():
                 ([b"domain list", b"zzz"], "no page of domain list begins there"),
                 ([b"alias list", b"zzz"], "no page of alias list begins there"),
                 ([b"audit list", b"zzz"], "no page of audit list begins there")):
-            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as c:
-                c.settimeout(20)
-                c.connect(s.data + "/control.sock")
-                c.sendall(call(items))
-                got = json.loads(text(c.recv(65536)))
-                assert want in got["error"], (items, got)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as c:      # two questions at once: goodbye
-            c.settimeout(20)
-            c.connect(s.data + "/control.sock")
-            c.sendall(call([b"status", b""]))
-            c.sendall(call([b"status", b""]))
-            assert c.recv(65536) == b""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as c:      # one after the other: both are answered
-            c.settimeout(20)
-            c.connect(s.data + "/control.sock")
+            with Control(s) as c:
+                c.send_items(items)
+                failed, following, text = c.receive()
+                assert failed and not following and want in json.loads(text)["error"], (items, text)
+        with Control(s) as c:       # two questions at once: goodbye
+            c.send("status")
+            c.send("status")
+            assert c.receive() is None
+        with Control(s) as c:       # one after the other: each is answered
             for _ in range(3):
-                c.sendall(call([b"domain list", b""]))
-                assert json.loads(text(c.recv(65536)))[0]["domain"] == DOMAIN
+                assert c.pages("domain list")[0][1] == [{"domain": DOMAIN, "addresses": 2}]
         assert len(json.loads(s.admin("account", "list"))) == 2
 
 
