@@ -84,12 +84,6 @@ static bool choice_check(const struct admin_argument *a, struct str text, struct
     return type_is_wrong(a, a->placeholder, text, err);
 }
 
-static const char *next_service(const void *arg, size_t *at)
-{
-    (void)arg;
-    return admin_each_service(at);
-}
-
 static bool is_service(struct str word)
 {
     const char *one;
@@ -111,7 +105,7 @@ static bool services_check(const struct admin_argument *a, struct str text, stru
 
         if (is_service(word))
             continue;
-        near = admin_nearest(word, next_service, NULL);
+        near = admin_nearest_service(word);
         return error_set(err, ERROR_SYNTAX, "%s: there is no service \"%.*s\"%s%s%s", a->spelling,
                          STR_ARG(str_sub(word, 0, SHOWN)), near ? "; did you mean " : "",
                          near ? near : "", near ? "?" : "");

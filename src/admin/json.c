@@ -39,7 +39,7 @@ void admin_json_init(struct admin_json *j, struct buf *out, bool lines)
     *j = (struct admin_json){.out = out, .lines = lines};
 }
 
-static void new_line(struct admin_json *j)
+static void json_new_line(struct admin_json *j)
 {
     if (!j->lines || j->depth == 0)
         return;
@@ -48,11 +48,11 @@ static void new_line(struct admin_json *j)
         buf_char(j->out, ' ');
 }
 
-static void begin_item(struct admin_json *j, const char *name)
+static void json_begin_item(struct admin_json *j, const char *name)
 {
     if (j->comma)
         buf_c(j->out, j->lines ? "," : ", ");
-    new_line(j);
+    json_new_line(j);
     j->comma = true;
     if (!name)
         return;
@@ -64,7 +64,7 @@ void admin_json_open(struct admin_json *j, const char *name, char bracket)
 {
     if (j->depth == ADMIN_JSON_DEPTH)
         panic("JSON in too many levels");
-    begin_item(j, name);
+    json_begin_item(j, name);
     buf_char(j->out, bracket);
     j->close[j->depth++] = bracket == '{' ? '}' : ']';
     j->comma = false;
@@ -76,7 +76,7 @@ void admin_json_close(struct admin_json *j)
         panic("JSON is closed that was not opened");
     j->depth--;
     if (j->comma) /* it is not empty */
-        new_line(j);
+        json_new_line(j);
     if (j->comma && j->depth == 0 && j->lines)
         buf_char(j->out, '\n');
     buf_char(j->out, j->close[j->depth]);
@@ -85,7 +85,7 @@ void admin_json_close(struct admin_json *j)
 
 void admin_json_text(struct admin_json *j, const char *name, struct str s)
 {
-    begin_item(j, name);
+    json_begin_item(j, name);
     admin_json_print_text(j->out, s);
 }
 
@@ -96,19 +96,19 @@ void admin_json_c(struct admin_json *j, const char *name, const char *s)
 
 void admin_json_number(struct admin_json *j, const char *name, uint64_t n)
 {
-    begin_item(j, name);
+    json_begin_item(j, name);
     buf_u64(j->out, n);
 }
 
 void admin_json_bool(struct admin_json *j, const char *name, bool yes)
 {
-    begin_item(j, name);
+    json_begin_item(j, name);
     buf_c(j->out, yes ? "true" : "false");
 }
 
 void admin_json_time(struct admin_json *j, const char *name, int64_t wall_us)
 {
-    begin_item(j, name);
+    json_begin_item(j, name);
     buf_char(j->out, '"');
     clock_print_rfc3339(j->out, wall_us);
     buf_char(j->out, '"');

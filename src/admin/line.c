@@ -63,20 +63,9 @@ static size_t find_word(const struct reading *r, size_t from)
     return SIZE_MAX;
 }
 
-static const char *next_noun(const void *arg, size_t *at)
-{
-    (void)arg;
-    return admin_each_noun(at);
-}
-
-static const char *next_verb(const void *arg, size_t *at)
-{
-    return admin_each_verb(*(const struct str *)arg, at);
-}
-
 static bool noun_is_unknown(struct str noun, struct error *err)
 {
-    const char *near = admin_nearest(noun, next_noun, NULL);
+    const char *near = admin_nearest_noun(noun);
 
     return error_set(err, ERROR_NOT_FOUND, "there is no command \"%.*s\"; %s%s%s",
                      STR_ARG(str_sub(noun, 0, SHOWN)), near ? "did you mean " : "",
@@ -95,7 +84,7 @@ static void print_verbs(struct buf *out, struct str noun)
 
 static bool verb_is_unknown(struct str noun, struct str verb, struct error *err)
 {
-    const char *near = admin_nearest(verb, next_verb, &noun);
+    const char *near = admin_nearest_verb(noun, verb);
     struct buf verbs;
 
     buf_init(&verbs, ERROR_TEXT_MAX);

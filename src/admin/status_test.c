@@ -3,7 +3,7 @@
 
 #include "base/test.h"
 
-static struct admin_process *add(struct admin_status *s, const char *name)
+static struct admin_process *process_add(struct admin_status *s, const char *name)
 {
     struct admin_process *p = admin_status_add(s);
 
@@ -14,12 +14,12 @@ static struct admin_process *add(struct admin_status *s, const char *name)
     return p;
 }
 
-static void count(struct admin_process *p, const char *name, uint64_t value)
+static void process_count(struct admin_process *p, const char *name, uint64_t value)
 {
     *(struct admin_counter *)vec_add(&p->counters) = (struct admin_counter){str_c(name), value};
 }
 
-static void begin(struct admin_status *s)
+static void status_begin(struct admin_status *s)
 {
     admin_status_init(s);
     s->version = STR("1");
@@ -30,7 +30,7 @@ static void begin(struct admin_status *s)
     s->problems_known = true;
 }
 
-static bool printed(struct admin_status *s, const char *words)
+static bool status_printed(struct admin_status *s, const char *words)
 {
     struct buf out;
     bool there;
@@ -48,12 +48,12 @@ static void a_good_server_needs_nothing(void)
 {
     struct admin_status s;
 
-    begin(&s);
-    count(add(&s, "relay"), "queue", 3);
-    count(add(&s, "edge-smtp"), "accept-pauses", 0);
-    CHECK(printed(&s, "\"attention\": []"));
-    CHECK(printed(&s, "\"refused\": {}"));
-    CHECK(printed(&s, "\"queue\": 3"));
+    status_begin(&s);
+    process_count(process_add(&s, "relay"), "queue", 3);
+    process_count(process_add(&s, "edge-smtp"), "accept-pauses", 0);
+    CHECK(status_printed(&s, "\"attention\": []"));
+    CHECK(status_printed(&s, "\"refused\": {}"));
+    CHECK(status_printed(&s, "\"queue\": 3"));
     admin_status_done(&s);
 }
 
@@ -62,17 +62,17 @@ static void refusals_are_summed_over_processes(void)
     struct admin_status s;
     struct admin_process *p;
 
-    begin(&s);
-    p = add(&s, "edge-smtp");
-    count(p, "over-rate-messages", 2);
-    count(p, "refused-in-all", 1);
-    count(p, "ended-for-errors", 0);
-    count(p, "recipients-refused", 5); /* of people, not of limits */
-    p = add(&s, "edge-mail");
-    count(p, "refused-in-all", 4);
-    count(p, "ended-in-a-new-way", 1);
-    CHECK(printed(&s, "\"refused\": {\"over-rate-messages\": 2, \"refused-in-all\": 5, "
-                      "\"ended-in-a-new-way\": 1}"));
+    status_begin(&s);
+    p = process_add(&s, "edge-smtp");
+    process_count(p, "over-rate-messages", 2);
+    process_count(p, "refused-in-all", 1);
+    process_count(p, "ended-for-errors", 0);
+    process_count(p, "recipients-refused", 5); /* of people, not of limits */
+    p = process_add(&s, "edge-mail");
+    process_count(p, "refused-in-all", 4);
+    process_count(p, "ended-in-a-new-way", 1);
+    CHECK(status_printed(&s, "\"refused\": {\"over-rate-messages\": 2, \"refused-in-all\": 5, "
+                             "\"ended-in-a-new-way\": 1}"));
     admin_status_done(&s);
 }
 
@@ -81,35 +81,36 @@ static void every_need_is_said(void)
     struct admin_status s;
     struct admin_process *p;
 
-    begin(&s);
-    add(&s, "keys")->pid = 0;
-    add(&s, "intake")->ready = false;
-    add(&s, "hasher")->answers = false;
-    p = add(&s, "edge-mail");
+    status_begin(&s);
+    process_add(&s, "keys")->pid = 0;
+    process_add(&s, "intake")->ready = false;
+    process_add(&s, "hasher")->answers = false;
+    p = process_add(&s, "edge-mail");
     p->restarts = 3;
     p->up_s = 5;
-    p = add(&s, "relay");
-    count(p, "queue", 1);
-    count(p, "queue-age-s", 7200);
-    count(p, "log-lines-dropped", 12);
-    count(add(&s, "accounts"), "account-crashes", 2);
+    p = process_add(&s, "relay");
+    process_count(p, "queue", 1);
+    process_count(p, "queue-age-s", 7200);
+    process_count(p, "log-lines-dropped", 12);
+    process_count(process_add(&s, "accounts"), "account-crashes", 2);
     s.disk_free = 300 << 20;
     s.problem_accounts = 4;
     s.problem[0] = (struct admin_problem){STR("ada@a.test"), STR("damaged \"page\" 5\x1b[1m")};
-    CHECK(printed(&s, "keys does not run; `posthus log --event role-exit` says why it ended"));
-    CHECK(printed(&s, "intake runs, but does not serve yet"));
-    CHECK(printed(&s, "hasher does not answer"));
-    CHECK(printed(&s, "edge-mail keeps restarting, 3 times so far"));
-    CHECK(printed(&s, "mail has waited in the queue for 2 h"));
-    CHECK(printed(&s, "log lines that were dropped: 12"));
-    CHECK(printed(&s, "account processes that crashed: 2"));
-    CHECK(printed(&s, "nearly full: 300 MB are free"));
-    CHECK(printed(&s, "accounts with a problem: 4"));
-    CHECK(printed(&s, "\"problem\": \"damaged \\\"page\\\" 5\\u001b[1m\""));
+    CHECK(
+        status_printed(&s, "keys does not run; `posthus log --event role-exit` says why it ended"));
+    CHECK(status_printed(&s, "intake runs, but does not serve yet"));
+    CHECK(status_printed(&s, "hasher does not answer"));
+    CHECK(status_printed(&s, "edge-mail keeps restarting, 3 times so far"));
+    CHECK(status_printed(&s, "mail has waited in the queue for 2 h"));
+    CHECK(status_printed(&s, "log lines that were dropped: 12"));
+    CHECK(status_printed(&s, "account processes that crashed: 2"));
+    CHECK(status_printed(&s, "nearly full: 300 MB are free"));
+    CHECK(status_printed(&s, "accounts with a problem: 4"));
+    CHECK(status_printed(&s, "\"problem\": \"damaged \\\"page\\\" 5\\u001b[1m\""));
     s.disk_free = 100 << 20;
-    CHECK(printed(&s, "mail is refused with 452"));
+    CHECK(status_printed(&s, "mail is refused with 452"));
     s.problems_known = false;
-    CHECK(printed(&s, "the directory did not say"));
+    CHECK(status_printed(&s, "the directory did not say"));
     admin_status_done(&s);
 }
 
@@ -118,12 +119,12 @@ static void a_restart_long_ago_is_forgiven(void)
     struct admin_status s;
     struct admin_process *p;
 
-    begin(&s);
-    p = add(&s, "edge-mail");
+    status_begin(&s);
+    p = process_add(&s, "edge-mail");
     p->restarts = 30;
     p->up_s = 86400;
-    CHECK(printed(&s, "\"attention\": []"));
-    CHECK(printed(&s, "\"restarts\": 30"));
+    CHECK(status_printed(&s, "\"attention\": []"));
+    CHECK(status_printed(&s, "\"restarts\": 30"));
     admin_status_done(&s);
 }
 

@@ -204,3 +204,35 @@ const char *admin_nearest(struct str word, const char *(*next)(const void *arg, 
     }
     return best;
 }
+
+static const char *next_noun(const void *arg, size_t *at)
+{
+    (void)arg;
+    return admin_each_noun(at);
+}
+
+static const char *next_verb(const void *arg, size_t *at)
+{
+    return admin_each_verb(*(const struct str *)arg, at);
+}
+
+static const char *next_service(const void *arg, size_t *at)
+{
+    (void)arg;
+    return admin_each_service(at);
+}
+
+const char *admin_nearest_noun(struct str word)
+{
+    return admin_nearest(word, next_noun, NULL);
+}
+
+const char *admin_nearest_verb(struct str noun, struct str word)
+{
+    return admin_nearest(word, next_verb, &noun);
+}
+
+const char *admin_nearest_service(struct str word)
+{
+    return admin_nearest(word, next_service, NULL);
+}

@@ -129,5 +129,9 @@ const char *admin_by_name(enum admin_by by);
  * is near enough to have been meant. next is called with *at from 0 until it returns NULL. */
 const char *admin_nearest(struct str word, const char *(*next)(const void *arg, size_t *at),
                           const void *arg);
+/* The same among the nouns, the verbs of a noun, and the services. */
+const char *admin_nearest_noun(struct str word);
+const char *admin_nearest_verb(struct str noun, struct str word);
+const char *admin_nearest_service(struct str word);
 
 #endif

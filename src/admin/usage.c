@@ -72,7 +72,7 @@ static struct str first_sentence(const char *help)
 }
 
 /* The command with its words, and what it does. */
-static void print_short(struct buf *out, const struct admin_command *c)
+static void print_command_short(struct buf *out, const struct admin_command *c)
 {
     size_t from = out->n;
 
@@ -88,7 +88,7 @@ static void print_short(struct buf *out, const struct admin_command *c)
 }
 
 /* The command with all that it takes, and what it does. */
-static void print_long(struct buf *out, const struct admin_command *c)
+static void print_command_long(struct buf *out, const struct admin_command *c)
 {
     struct buf line;
 
@@ -114,9 +114,9 @@ void admin_usage_print_all(struct buf *out, struct str noun)
             if (i && (c->verb[0] || strcmp(before, "")) && strcmp(before, c->noun) != 0)
                 buf_char(out, '\n');
             before = c->verb[0] ? c->noun : "";
-            print_short(out, c);
+            print_command_short(out, c);
         } else if (str_equal(noun, str_c(c->noun))) {
-            print_long(out, c);
+            print_command_long(out, c);
         }
     }
     buf_c(out, "\nEverywhere: --data DIR, --json, --help. `posthus help NOUN VERB` tells all of a\n"

@@ -89,23 +89,12 @@ static int print_help_of(struct str noun, const struct admin_command *command)
     return status;
 }
 
-static const char *next_noun(const void *arg, size_t *at)
-{
-    (void)arg;
-    return admin_each_noun(at);
-}
-
-static const char *next_verb(const void *arg, size_t *at)
-{
-    return admin_each_verb(*(const struct str *)arg, at);
-}
-
 static int help_is_unknown(const struct admin_takes_help *a)
 {
     size_t at = 0;
     bool noun = admin_each_verb(a->noun.text, &at) || admin_find(a->noun.text, STR_NULL);
-    const char *near = noun ? admin_nearest(a->verb.text, next_verb, &a->noun.text)
-                            : admin_nearest(a->noun.text, next_noun, NULL);
+    const char *near =
+        noun ? admin_nearest_verb(a->noun.text, a->verb.text) : admin_nearest_noun(a->noun.text);
 
     return command_misused("there is no command \"%.*s%s%.*s\"%s%s%s", STR_ARG(a->noun.text),
                            a->verb.given ? " " : "", STR_ARG(a->verb.text),
@@ -150,7 +139,7 @@ static int command_version(const struct options *o, const struct admin_call *cal
 
 /* ---- which it is ---- */
 
-static int run(const struct options *o, const struct admin_call *call)
+static int run_command(const struct options *o, const struct admin_call *call)
 {
     static int (*const functions[ADMIN_COUNT])(const struct options *,
                                                const struct admin_call *) = {
@@ -193,7 +182,7 @@ static int parse_and_run(const struct str *words, size_t n, struct arena *arena)
     if (line.everywhere.help.yes)
         return print_help_of(line.noun, line.call.command);
     o = (struct options){choose_data(&line, arena), line.everywhere.json.yes};
-    return run(&o, &line.call);
+    return run_command(&o, &line.call);
 }
 
 int main(int argc, char **argv)

@@ -224,7 +224,7 @@ static void print_head(struct render *r)
 }
 
 /* How wide the columns are: as their names, and as what is held. */
-static void measure(struct render *r)
+static void measure_columns(struct render *r)
 {
     struct buf text;
     json_t *row;
@@ -252,7 +252,7 @@ static void print_table(struct render *r)
     size_t i;
 
     if (!r->begun) {
-        measure(r);
+        measure_columns(r);
         print_head(r);
         r->begun = true;
     }
@@ -327,7 +327,7 @@ static void print_object(const struct render *r)
 }
 
 /* Lists grow, the rest is set. */
-static void merge(json_t *whole, json_t *page)
+static void merge_page(json_t *whole, json_t *page)
 {
     const char *key;
     json_t *v;
@@ -352,7 +352,7 @@ bool render_page(struct render *r, struct str page)
     bool ok = rows ? json_is_array(j) : json_is_object(j);
 
     if (ok && !rows)
-        merge(r->whole, j);
+        merge_page(r->whole, j);
     if (ok && rows && r->json)
         print_json_rows(r, j);
     if (ok && rows && !r->json) {

@@ -8,7 +8,7 @@
 
 #define WIDTH 79
 #define LABEL 10
-#define NEEDS_SHOWN 6 /* the rest is counted */
+#define NEEDS_SHOWN 4 /* the rest is counted */
 #define NAME_COLUMN 15
 #define PIDS_COLUMN 18
 #define UP_COLUMN 14
@@ -162,12 +162,12 @@ static void print_waiting(struct buf *out, const json_t *w)
     buf_init(&words, 1000);
     buf_printf(&words, "queue %llu", number_of(w, "queue"));
     if (number_of(w, "queue")) {
-        buf_c(&words, " (the oldest for ");
+        buf_c(&words, " (the oldest: ");
         print_duration(&words, number_of(w, "queue_oldest_s"));
         buf_char(&words, ')');
     }
-    buf_printf(&words, ", requests between processes %llu, passwords to check %llu",
-               number_of(w, "requests"), number_of(w, "hashes"));
+    buf_printf(&words, ", requests %llu, password checks %llu", number_of(w, "requests"),
+               number_of(w, "hashes"));
     print_labelled(out, "waiting", &words);
     buf_done(&words);
 }

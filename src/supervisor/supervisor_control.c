@@ -77,8 +77,8 @@ static void client_refuse(struct client *c, const struct error *err)
     buf_done(&text);
 }
 
-bool control_ask_directory(struct supervisor *s, struct msg_list list, struct str input, call_fn fn,
-                           void *arg)
+bool control_ask_directory(struct supervisor *s, struct msg_list list, struct str input,
+                           uint64_t timeout_ms, call_fn fn, void *arg)
 {
     struct msg m = {.type = MSG_ADMIN_CALL};
 
@@ -89,7 +89,8 @@ bool control_ask_directory(struct supervisor *s, struct msg_list list, struct st
             continue;
         m.admin_call =
             (struct msg_admin_call){calls_next_id(s->calls), list, input, STR("operator")};
-        calls_send(s->calls, k->chan, ROLE_DIRECTORY, m.admin_call.id, &m, CALL_MS, false, fn, arg);
+        calls_send(s->calls, k->chan, ROLE_DIRECTORY, m.admin_call.id, &m, timeout_ms, false, fn,
+                   arg);
         return true;
     }
     return false;
@@ -121,7 +122,7 @@ static void on_status(void *arg, struct str json)
 }
 
 /* Whether the settings can be read is said to whoever asked; what is wrong with a certificate stands in the log. */
-static void reload(struct client *c)
+static void answer_reload(struct client *c)
 {
     struct error err = {0}, why = {0};
     struct config fresh;
@@ -142,18 +143,18 @@ static void reload(struct client *c)
     client_refuse(c, &err);
 }
 
-static void carry_out(struct client *c, const struct admin_call *call, struct msg *m)
+static void carry_out_call(struct client *c, const struct admin_call *call, struct msg *m)
 {
     struct error err = {0};
 
     if (call->command->by == ADMIN_BY_DIRECTORY) {
-        if (!control_ask_directory(c->s, m->control_call.args, m->control_call.input, on_directory,
-                                   c))
+        if (!control_ask_directory(c->s, m->control_call.args, m->control_call.input, CALL_MS,
+                                   on_directory, c))
             directory_is_away(c);
     } else if (admin_number(call->command) == ADMIN_STATUS) {
         supervisor_status(c->s, on_status, c);
     } else if (admin_number(call->command) == ADMIN_RELOAD) {
-        reload(c);
+        answer_reload(c);
     } else {
         error_set(&err, ERROR_UNSUPPORTED, "%s is not carried out by the server",
                   call->command->name);
@@ -178,7 +179,7 @@ static void on_call(void *arg, struct chan *chan, struct msg *m)
     c->id = m->control_call.id;
     arena_init(&arena, ARENA_MOST);
     if (admin_call_read(&call, m->control_call.args.v, m->control_call.args.n, &arena, &err))
-        carry_out(c, &call, m);
+        carry_out_call(c, &call, m);
     else
         client_refuse(c, &err);
     arena_done(&arena);

@@ -70,7 +70,7 @@ void control_close(struct supervisor *s);
 /* Asks the directory: list as admin/call.h prints it. fn gets its answer (m->admin_reply), or NULL where it gave none; once,
  * later. False when the directory is not there: fn is then not called. */
 MUST_CHECK bool control_ask_directory(struct supervisor *s, struct msg_list list, struct str input,
-                                      call_fn fn, void *arg);
+                                      uint64_t timeout_ms, call_fn fn, void *arg);
 
 /* supervisor_status.c: gathers the answer of `status`. fn gets its JSON, once, later. */
 typedef void (*status_fn)(void *arg, struct str json);

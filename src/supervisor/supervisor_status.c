@@ -151,7 +151,8 @@ static void ask_problems(struct gathering *g, struct str page)
     call.page = page;
     call.account_list.problems = (struct admin_value){.given = true, .text = STR("yes")};
     list = admin_call_print(&call, &arena, &n);
-    if (list && control_ask_directory(g->s, (struct msg_list){list, n}, STR_NULL, on_problems, g))
+    if (list && control_ask_directory(g->s, (struct msg_list){list, n}, STR_NULL, STATUS_MS,
+                                      on_problems, g))
         g->left++;
     arena_done(&arena);
 }
