@@ -122,7 +122,7 @@ static bool help_is_asked(const struct reading *r)
 /* Finds noun and verb. *command stays NULL where only help was asked for. */
 static bool find_command(struct reading *r, const struct admin_command **command, struct error *err)
 {
-    struct str noun, verb = STR_NULL;
+    struct str noun, verb;
     size_t unused = 0;
 
     r->noun_at = find_word(r, 0);

@@ -109,11 +109,12 @@ void admin_usage_print_all(struct buf *out, struct str noun)
         buf_c(out, "Posthus " POSTHUS_VERSION ": mail on your own server\n\n");
     for (int i = 0; i < ADMIN_COUNT; i++) {
         const struct admin_command *c = admin_command((enum admin_number)i);
+        const char *group = c->verb[0] ? c->noun : "";
 
         if (!noun.n) {
-            if (i && (c->verb[0] || strcmp(before, "")) && strcmp(before, c->noun) != 0)
+            if (i && strcmp(before, group) != 0)
                 buf_char(out, '\n');
-            before = c->verb[0] ? c->noun : "";
+            before = group;
             print_command_short(out, c);
         } else if (str_equal(noun, str_c(c->noun))) {
             print_command_long(out, c);

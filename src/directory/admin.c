@@ -12,7 +12,7 @@
 #define ARENA_MOST (64 << 20) /* of `account add --many 100000` */
 #define PAGE_MOST 60000       /* bytes: an answer fits into one message */
 #define PAGE_FULL 48000       /* then no more rows: one row has at most the rest */
-#define PAGE_US 10000         /* of the loop's time */
+#define PAGE_US 5000          /* of the loop's time */
 #define ALL_RIGHTS (ADMIN_RIGHT_SEE | ADMIN_RIGHT_CHANGE | ADMIN_RIGHT_SECRETS)
 
 static bool (*const functions[ADMIN_COUNT])(struct job *j, struct error *err) = {
