@@ -4,11 +4,12 @@ an option that is not called here fails."""
 import json
 import os
 import re
+import signal
 import subprocess
 
 import answers
 from control import Control
-from harness import DOMAIN, PASSWORD, POSTHUS, TOP, Server, main, run
+from harness import DOMAIN, PASSWORD, POSTHUS, TOP, Server, main, run, until
 
 TABLE = answers.table(POSTHUS)
 ROWS = TABLE["commands"]
@@ -71,7 +72,6 @@ GOOD = [
     (["account", "check", EVA], None, same(ok=True, account=EVA)),
     (["account", "check", EVA, "--repair"], None, same(ok=True, account=EVA)),
     (["app-password", "add", EVA, "--name", "phone"], None, made("app_password")),
-    (["account", "app-password", EVA, "--name", "--odd--", "--scope", "imap pop3", "--read-only", "--days", "30"], None, None),
     (["account", "app-password", EVA, "--name=--odd--", "--scope", "imap pop3", "--read-only", "--days", "30"], None,
      made("app_password")),
     (["app-password", "add", EVA, "--name", "old", "--password-stdin"], "aaaa-bbbb-cccc-dddd-eeee-ffff-gg", given),
@@ -122,9 +122,6 @@ def test_every_row_does_what_it_says_with_every_option():
 
     with Server() as s:
         for words, input, look in GOOD:
-            if look is None and "--odd--" in words:         # a value that looks like an option
-                assert posthus(s, *words).returncode == 2
-                continue
             words = [w.replace("{new}", s.folder.name + "/new").replace("{last}", str(last)) for w in words]
             note(words)
             if "--data" in words:
@@ -172,7 +169,7 @@ def test_the_audit_log_tells_of_every_change():
             row = after[-1]
             assert after[:-1] == before and row["row"] == len(after), (words, after)
             assert (row["who"], row["what"], row["object"], row["detail"]) == ("operator", what, object, detail), row
-            assert any('command="%s"' % " ".join(words[:2]) in line for line in s.log("admin")), words
+            until(lambda: any('command="%s"' % " ".join(words[:2]) in line for line in s.log("admin")))
         assert json.loads(s.admin("audit", "verify"))["rows"] == len(after)
 
 
@@ -318,7 +315,7 @@ def test_help_of_every_row_names_all_that_it_takes():
 
 def test_the_manual_has_the_commands_of_the_table():
     with open(TOP + "/man/posthus.8") as f:
-        assert run([POSTHUS, "help", "--man"]) in f.read(), "run: posthus help --man, and put it into man/posthus.8"
+        assert run([POSTHUS, "help", "--man"]) in f.read(), "run tools/man-commands"
 
 
 def test_options_may_stand_anywhere():
@@ -335,7 +332,7 @@ def test_options_may_stand_anywhere():
 def test_a_trace_follows_one_session():
     with Server() as s:
         s.send(ADA, "Subject: x\r\n\r\nhello\r\n")
-        id = s.log("mail-accepted")[0].split(" ")[2]
+        id = until(lambda: s.log("mail-accepted"))[0].split(" ")[2]
         events = [json.loads(line)["event"] for line in s.admin("trace", id).splitlines()]
         assert "mail-accepted" in events and "mail-delivered" in events, events
         p = subprocess.Popen([POSTHUS, "log", "-f", "--lines", "1", "--data", s.data], stdout=subprocess.PIPE, text=True)
@@ -371,10 +368,15 @@ def test_what_a_peer_of_the_control_socket_sends_is_checked_again():
                 c.send_items(items)
                 failed, following, text = c.receive()
                 assert failed and not following and want in json.loads(text)["error"], (items, text)
-        with Control(s) as c:       # two questions at once: goodbye
-            c.send("status")
-            c.send("status")
-            assert c.receive() is None
+        directory = s.pids("directory")[0]
+        os.kill(directory, signal.SIGSTOP)      # so that the first has no answer yet
+        try:
+            with Control(s) as c:               # two questions at once: goodbye
+                c.send("domain list")
+                c.send("domain list")
+                assert c.receive() is None
+        finally:
+            os.kill(directory, signal.SIGCONT)
         with Control(s) as c:       # one after the other: each is answered
             for _ in range(3):
                 assert c.pages("domain list")[0][1] == [{"domain": DOMAIN, "addresses": 2}]

@@ -136,6 +136,23 @@ static bool text_check(const struct admin_argument *a, struct str text, struct e
     return true;
 }
 
+/* What a text of this type must have besides. */
+static bool text_type_check(const struct admin_argument *a, struct str text, struct error *err)
+{
+    switch (a->type) {
+    case ADMIN_TYPE_ADDRESS:
+        return address_is_good(text, err);
+    case ADMIN_TYPE_DOMAIN:
+        return address_check_domain(text, err);
+    case ADMIN_TYPE_SERVICES:
+        return services_check(a, text, err);
+    case ADMIN_TYPE_SETTING:
+        return str_find_char(text, '=') != SIZE_MAX || type_is_wrong(a, a->placeholder, text, err);
+    default:
+        return true;
+    }
+}
+
 static bool type_check(struct admin_value *v, const struct admin_argument *a, struct str text,
                        struct error *err)
 {
@@ -149,20 +166,9 @@ static bool type_check(struct admin_value *v, const struct admin_argument *a, st
         return size_set(v, a, text, err);
     case ADMIN_TYPE_CHOICE:
         return choice_check(a, text, err);
-    case ADMIN_TYPE_ADDRESS:
-        return text_check(a, text, err) && address_is_good(text, err);
-    case ADMIN_TYPE_DOMAIN:
-        return text_check(a, text, err) && address_check_domain(text, err);
-    case ADMIN_TYPE_SERVICES:
-        return text_check(a, text, err) && services_check(a, text, err);
-    case ADMIN_TYPE_SETTING:
-        return text_check(a, text, err) && (str_find_char(text, '=') != SIZE_MAX ||
-                                            type_is_wrong(a, a->placeholder, text, err));
-    case ADMIN_TYPE_TEXT:
-    case ADMIN_TYPE_FOLDER:
-        break;
+    default:
+        return text_check(a, text, err) && text_type_check(a, text, err);
     }
-    return text_check(a, text, err);
 }
 
 static bool value_add(struct admin_value *v, struct str text, struct arena *arena,

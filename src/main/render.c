@@ -150,11 +150,17 @@ static void print_json_value(struct admin_json *j, const char *name, const json_
 
     if (json_is_object(v)) {
         admin_json_open(j, name, '{');
-        json_object_foreach((json_t *)(uintptr_t)v, key, item) print_json_value(j, key, item);
+        json_object_foreach((json_t *)(uintptr_t)v, key, item)
+        {
+            print_json_value(j, key, item);
+        }
         admin_json_close(j);
     } else if (json_is_array(v)) {
         admin_json_open(j, name, '[');
-        json_array_foreach((json_t *)(uintptr_t)v, i, item) print_json_value(j, NULL, item);
+        json_array_foreach((json_t *)(uintptr_t)v, i, item)
+        {
+            print_json_value(j, NULL, item);
+        }
         admin_json_close(j);
     } else if (json_is_string(v)) {
         admin_json_text(j, name, str_of(json_string_value(v), json_string_length(v)));
@@ -256,7 +262,10 @@ static void print_table(struct render *r)
         print_head(r);
         r->begun = true;
     }
-    json_array_foreach(r->whole, i, row) print_row(r, row);
+    json_array_foreach(r->whole, i, row)
+    {
+        print_row(r, row);
+    }
     json_array_clear(r->whole);
 }
 
@@ -347,7 +356,7 @@ static void merge_page(json_t *whole, json_t *page)
 
 bool render_page(struct render *r, struct str page)
 {
-    json_t *j = json_loadb(page.p, page.n, 0, NULL);
+    json_t *j = json_loadb(page.p, page.n, JSON_ALLOW_NUL, NULL);
     bool rows = r->command->shape == ADMIN_SHAPE_ROWS;
     bool ok = rows ? json_is_array(j) : json_is_object(j);
 
@@ -382,7 +391,7 @@ void render_end(struct render *r)
 
 void render_error(struct str answer, struct buf *out)
 {
-    json_t *j = json_loadb(answer.p, answer.n, 0, NULL);
+    json_t *j = json_loadb(answer.p, answer.n, JSON_ALLOW_NUL, NULL);
 
     buf_str(out, str_c(json_string_value(json_object_get(j, "error"))));
     json_decref(j);

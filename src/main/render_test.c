@@ -138,8 +138,8 @@ static void answers_are_printed(void)
          "                    id=2\n"},
         {ADMIN_ACCOUNT_CHECK,
          false,
-         {"{\"account\": \"a\", \"ok\": false, \"report\": \"one\\ntwo\\u0007\\n\"}"},
-         "one\ntwo\\x07\n"},
+         {"{\"account\": \"a\", \"ok\": false, \"report\": \"one\\ntwo\\u0007\\u0000\\n\"}"},
+         "one\ntwo\\x07\\x00\n"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
