@@ -58,7 +58,7 @@ MISTYPED = [
     (["acount", "list"], 'there is no command "acount"; did you mean account?'),
     (["alias", "add", "z@" + DOMAIN], "alias add wants ADDRESS"),
     (["domain", "add", "-x-"], "domain add has no option -x-"),
-    (["domain", "add", "--", "-x-"], "no domain name"),
+    (["domain", "add", "--", "-x-"], "domain name"),
     (["domain", "list", "--jsno"], "domain list has no option --jsno; did you mean --json?"),
     (["log", "--lines", "many"], "--lines wants a number"),
     (["trace"], "trace wants ID"),
@@ -102,10 +102,10 @@ IMPOSSIBLE = [
     (["app-password", "add", "eva@" + DOMAIN, "--name", "x"], "nobody here"),
     (["app-password", "end", "ada@" + DOMAIN, "99"], "has no app password 99"),
     (["app-password", "end", "ada@" + DOMAIN, "1"], "has no app password 1"),     # her password is none
-    (["domain", "add", DOMAIN], "is there already"),
+    (["domain", "add", DOMAIN], "exists already"),
     (["alias", "add", "all@" + DOMAIN, "ben@" + DOMAIN], "taken already"),
     (["alias", "add", "z@" + DOMAIN, "eva@" + DOMAIN], "nobody here"),
-    (["alias", "remove", "ada@" + DOMAIN], "is no alias here"),
+    (["alias", "remove", "ada@" + DOMAIN], "is not an alias here"),
     (["trace", "nosuchid"], "the log has no line"),
 ]
 
@@ -157,6 +157,21 @@ def test_account_check_finds_nothing_wrong():
         m.logout()
         out = json.loads(s.admin("account", "check", "ada@" + DOMAIN))
         assert out["ok"] and out["report"].endswith("0 differences\n"), out
+
+
+def test_account_check_prints_what_is_wrong_and_fails():
+    with Server() as s:
+        s.send("ada@" + DOMAIN, "Subject: large\r\n\r\n" + "\r\n".join(os.urandom(30).hex() for _ in range(9000)) + "\r\n")
+        large = [os.path.join(where, n) for where, _, names in os.walk(s.data + "/accounts") for n in names
+                 if os.path.basename(where) == "large"]
+        assert len(large) == 1, large
+        os.unlink(large[0])
+        p = posthus(s, "account", "check", "ada@" + DOMAIN)
+        assert p.returncode == 1 and "email 1" in p.stdout and "account check found something wrong" in p.stderr, p
+        p = posthus(s, "account", "check", "ada@" + DOMAIN, "--json")
+        out = json.loads(p.stdout)
+        assert p.returncode == 1 and out["ok"] is False and "email 1" in out["report"] and p.stderr.count("\n") == 1, p
+        assert [r["account"] for r in json.loads(s.admin("account", "list", "--problems"))] == ["ada@" + DOMAIN]
 
 
 def test_settings_are_checked_with_their_line():

@@ -237,7 +237,7 @@ def wrong_values(argument):
         yield "nobody", "is not an address"
         yield "a\tb@c.test", "control character"
     elif argument.get("format") == "hostname":
-        yield "a..b", "is no domain name"
+        yield "a..b", "domain name"
     elif argument["type"] == "string":
         yield "a\nb", "control character"
         yield "", "is empty"

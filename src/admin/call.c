@@ -52,7 +52,7 @@ static bool size_set(struct admin_value *v, const struct admin_argument *a, stru
     if (shift)
         digits = str_sub(text, 0, text.n - 1);
     if (!str_to_u64(digits, UINT64_MAX >> shift, &v->number))
-        return type_is_wrong(a, "bytes as 500M or 20G", text, err);
+        return type_is_wrong(a, "bytes such as 500M or 20G", text, err);
     v->number <<= shift;
     return check_bounds(a, v->number, err);
 }

@@ -124,7 +124,7 @@
     F(YESNO, "reloaded", ALWAYS, none, "true")
 
 #define ADMIN_TAKES_domain_add(A) \
-    A(WORD, domain, DOMAIN, "NAME", "NAME", 1, 255, "", "a domain as example.org")
+    A(WORD, domain, DOMAIN, "NAME", "NAME", 1, 255, "", "a domain such as example.org")
 #define ADMIN_GIVES_domain_add(F) \
     F(TEXT, "domain", ALWAYS, none, "the domain")
 
@@ -135,9 +135,9 @@
 
 #define ADMIN_TAKES_account_add(A) \
     A(WORD, address, ADDRESS, "ADDRESS", "ADDRESS", 3, 600, "", "the account's own address, in a domain that `domain add` has made") \
-    A(OPTION, quota, SIZE, "--quota", "BYTES", 0, INT64_MAX, "", "what it may hold, as 500M or 20G; 0: no limit. Without it, the setting quota") \
+    A(OPTION, quota, SIZE, "--quota", "BYTES", 0, INT64_MAX, "", "what it may hold, such as 500M or 20G; 0: no limit. Without it, the setting quota") \
     A(OPTION, app_password, FLAG, "--app-password", "", 0, 0, "", "an app password instead of a person's password") \
-    A(OPTION, many, NUMBER, "--many", "N", 1, 100000, "1", "that many accounts with one password, where ADDRESS is a pattern as user%04d@example.org") \
+    A(OPTION, many, NUMBER, "--many", "N", 1, 100000, "1", "that many accounts with one password, where ADDRESS is a pattern such as user%04d@example.org") \
     A(OPTION, password_stdin, FLAG, "--password-stdin", "", 0, 0, "", "read the password from standard input")
 #define ADMIN_GIVES_account_add(F) \
     F(TEXT, "account", ALWAYS, none, "the account's address, of several the first") \
@@ -165,7 +165,7 @@
 
 #define ADMIN_TAKES_account_set(A) \
     A(WORD, address, ADDRESS, "ADDRESS", "ADDRESS", 3, 600, "", "an address of the account") \
-    A(SOME, quota, SIZE, "--quota", "BYTES", 0, INT64_MAX, "", "what it may hold, as 500M or 20G; 0: no limit") \
+    A(SOME, quota, SIZE, "--quota", "BYTES", 0, INT64_MAX, "", "what it may hold, such as 500M or 20G; 0: no limit") \
     A(SOME, subaddress_folders, YESNO, "--subaddress-folders", "yes|no", 0, 0, "", "whether mail to name+folder goes to that folder, where there is one")
 #define ADMIN_GIVES_account_set(F) \
     F(TEXT, "account", ALWAYS, none, "the address as it was given") \

@@ -16,7 +16,7 @@ static bool expand_pattern(struct job *j, struct str pattern, uint64_t n, struct
 
     if (!str_cut(pattern, '%', &head, &tail) || !str_cut(tail, 'd', &width, &tail) ||
         (width.n && !str_to_u64(width, 9, &digits)))
-        return error_set(err, ERROR_SYNTAX, "--many wants a pattern as user%%04d@example.org");
+        return error_set(err, ERROR_SYNTAX, "--many wants a pattern such as user%%04d@example.org");
     a->names = arena_array(&j->arena, n, sizeof *a->names);
     for (uint64_t i = 0; a->names && i < n; i++)
         a->names[i] = arena_printf(&j->arena, "%.*s%0*llu%.*s", STR_ARG(head), (int)digits,

@@ -46,7 +46,7 @@ static bool delete_alias(struct job *j, struct str alias, struct error *err)
     ok = db_run(j->d->db, s, err);
     buf_done(&b);
     if (ok && sqlite3_changes(db_sqlite(j->d->db)) == 0)
-        return error_set(err, ERROR_NOT_FOUND, "%.*s is no alias here", STR_ARG(alias));
+        return error_set(err, ERROR_NOT_FOUND, "%.*s is not an alias here", STR_ARG(alias));
     return ok;
 }
 

@@ -23,7 +23,7 @@ static bool insert_domain(struct directory *d, struct str name, struct error *er
     ok = db_run(d->db, s, &why);
     buf_done(&b);
     if (!ok && why.kind == ERROR_EXISTS)
-        return error_set(err, ERROR_EXISTS, "the domain %.*s is there already", STR_ARG(name));
+        return error_set(err, ERROR_EXISTS, "the domain %.*s exists already", STR_ARG(name));
     return ok || error_set(err, why.kind, "%s", why.text);
 }
 

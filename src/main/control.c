@@ -50,7 +50,7 @@ static int print_verdict(const struct asking *a, uint64_t kind)
 {
     if (!kind)
         return 0;
-    return command_failed("%s found something wrong; what it is stands in the report",
+    return command_failed("%s found something wrong; the report says what",
                           a->call.command->name);
 }
 
