@@ -89,7 +89,7 @@ def test_lmtp_refuses_one_recipient_and_takes_the_other():
         with Raw(("127.0.0.1", s.lmtp)) as c:
             assert c.transaction(ADA, BEN, hello="LHLO front") == ["250", "250"]
             assert c.say("DATA")[0] == "354"
-            s.admin("account", "remove", ADA, "--yes")
+            s.admin("account", "remove", ADA)
             code, words = c.say(b"Subject: l\r\n\r\nhello\r\n.\r\n")
             assert code == "550" and "5.1.1" in words, words
             assert c.reply()[0] == "250"

@@ -180,7 +180,7 @@ def test_a_channel_that_breaks_between_two_that_live_is_made_anew():
             until(lambda: len(s.log("channel-rejoined")) > i)
             every.works_again("%s and %s cut" % (one, other), began)
         assert all_pids(s) == before
-        assert json.loads(s.admin("status"))["channels_rejoined"] == len(PEERS)
+        assert json.loads(s.admin("status"))["processes"]["supervisor"]["channels-rejoined"] == len(PEERS)
 
 
 def test_who_says_to_a_peer_what_it_may_not_is_killed_and_started_anew():

@@ -37,17 +37,102 @@ def test_commands_answer_in_json():
         assert json.loads(s.admin("config", "show"))["hostname"] == "localhost"
 
 
-def test_mistakes_get_words():
+# What is typed wrongly: (words, what is said of it). None of it changes anything, and each ends with status 2.
+MISTYPED = [
+    (["account", "add", "x@" + DOMAIN, "--quotta", "5"], "account add has no option --quotta; did you mean --quota?"),
+    (["account", "add", "x@" + DOMAIN, "--quota", "abc"], "--quota wants bytes"),
+    (["account", "add", "x@" + DOMAIN, "--quota"], "--quota wants BYTES"),
+    (["account", "add", "x@" + DOMAIN, "--quota", "--app-password"], "--quota wants BYTES"),
+    (["account", "add", "x@" + DOMAIN, "--quota", "1", "--quota", "2"], "--quota is given twice"),
+    (["account", "add", "x@" + DOMAIN, "y@" + DOMAIN], "one word too many"),
+    (["account", "add", "x@" + DOMAIN, "--app-password=yes"], "--app-password takes no value"),
+    (["account", "add"], "account add wants ADDRESS"),
+    (["account", "add", "nobody"], "is not an address"),
+    (["account", "app-password", "ada@" + DOMAIN, "--name", "--read-only"], "--name wants NAME"),
+    (["account", "app-password", "ada@" + DOMAIN], "--name"),
+    (["account", "app-password", "ada@" + DOMAIN, "--name", "x", "--days", "soon"], "--days wants a number"),
+    (["account", "set", "ada@" + DOMAIN], "at least one of --quota, --subaddress-folders"),
+    (["account", "set", "ada@" + DOMAIN, "--subaddress-folders", "maybe"], "wants yes or no"),
+    (["account", "lits"], 'account has no command "lits"; did you mean list?'),
+    (["account"], "account wants one of add,"),
+    (["acount", "list"], 'there is no command "acount"; did you mean account?'),
+    (["alias", "add", "z@" + DOMAIN], "alias add wants ADDRESS"),
+    (["domain", "add", "-x-"], "domain add has no option -x-"),
+    (["domain", "add", "--", "-x-"], "domain name"),
+    (["domain", "list", "--jsno"], "domain list has no option --jsno; did you mean --json?"),
+    (["log", "--lines", "many"], "--lines wants a number"),
+    (["trace"], "trace wants ID"),
+    (["init", "--hostnam", "y"], "init has no option --hostnam; did you mean --hostname?"),
+    (["serve", "--ready", "1"], "did you mean --ready-fd?"),
+    (["--jsn", "domain", "list"], "--json"),
+    (["domain", "list", "--data"], "--data wants DIR"),
+]
+
+
+def posthus(server, *words, input=None):
+    """A command on this server's folder, its output and its errors apart."""
+    return subprocess.run([POSTHUS, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, input=input,
+                          env=dict(os.environ, POSTHUS_DATA=server.data))
+
+
+def test_what_is_mistyped_is_named_and_changes_nothing():
+    def everything():
+        return [s.admin("domain", "list"), s.admin("account", "list"), s.admin("alias", "list"), s.admin("audit", "verify"),
+                s.admin("account", "show", "ada@" + DOMAIN)]
+
     with Server() as s:
-        for words, want in ((("account", "add", "ada@" + DOMAIN), "taken already"),
-                            (("account", "add", "x@elsewhere.test"), "domain add"),
-                            (("account", "add", "a..b@" + DOMAIN), "can not stand before the @"),
-                            (("account", "show", "eva@" + DOMAIN), "nobody here"),
-                            (("domain", "add", "-x-"), "no domain name"),
-                            (("account", "dance"), "no command"),
-                            (("alias", "add", "z@" + DOMAIN), "usage")):
-            out = json.loads(s.admin(*words, check=False))
-            assert want in out["error"], (words, out)
+        before = everything()
+        for words, want in MISTYPED:
+            p = posthus(s, *words)
+            assert p.returncode == 2, (words, p.returncode, p.stdout, p.stderr)
+            assert p.stdout == "" and p.stderr.startswith("posthus: ") and want in p.stderr, (words, p.stdout, p.stderr)
+        assert everything() == before
+
+
+# What is typed rightly and cannot be done: status 1, words, and nothing on standard output.
+IMPOSSIBLE = [
+    (["account", "add", "ada@" + DOMAIN], "taken already"),
+    (["account", "add", "x@elsewhere.test"], "domain add"),
+    (["account", "add", "a..b@" + DOMAIN], "before the @"),
+    (["account", "add", "x@" + DOMAIN, "--many", "3"], "--many wants a pattern"),
+    (["account", "show", "eva@" + DOMAIN], "nobody here"),
+    (["account", "check", "eva@" + DOMAIN], "nobody here"),
+    (["account", "remove", "all@" + DOMAIN], "name the account itself"),
+    (["account", "password", "eva@" + DOMAIN], "nobody here"),
+    (["app-password", "add", "eva@" + DOMAIN, "--name", "x"], "nobody here"),
+    (["app-password", "end", "ada@" + DOMAIN, "99"], "has no app password 99"),
+    (["app-password", "end", "ada@" + DOMAIN, "1"], "has no app password 1"),     # her password is none
+    (["domain", "add", DOMAIN], "exists already"),
+    (["alias", "add", "all@" + DOMAIN, "ben@" + DOMAIN], "taken already"),
+    (["alias", "add", "z@" + DOMAIN, "eva@" + DOMAIN], "nobody here"),
+    (["alias", "remove", "ada@" + DOMAIN], "is not an alias here"),
+    (["trace", "nosuchid"], "the log has no line"),
+]
+
+
+def test_what_cannot_be_done_gets_words():
+    with Server() as s:
+        s.admin("alias", "add", "all@" + DOMAIN, "ada@" + DOMAIN)
+        for words, want in IMPOSSIBLE:
+            p = posthus(s, *words)
+            assert p.returncode == 1, (words, p.returncode, p.stdout, p.stderr)
+            assert p.stdout == "" and p.stderr.startswith("posthus: ") and want in p.stderr, (words, p.stdout, p.stderr)
+            p = posthus(s, *words, "--json")      # for programs: the same words, and the kind
+            if words[0] in ("trace", "log", "config", "init"):      # what the server has no part in
+                assert p.returncode == 1 and p.stdout == "" and want in p.stderr, (words, p.returncode, p.stdout, p.stderr)
+                continue
+            assert p.returncode == 1 and p.stderr == "", (words, p.returncode, p.stdout, p.stderr)
+            answer = json.loads(p.stdout)
+            assert want in answer["error"] and answer["kind"], answer
+        p = posthus(s, "account", "password", "ada@" + DOMAIN, "--password-stdin", input="\n")
+        assert p.returncode == 1 and "standard input has no password" in p.stderr, p.stderr
+        p = posthus(s, "account", "password", "ada@" + DOMAIN, "--password-stdin", input="short\n")
+        assert p.returncode == 1 and "a password has 8 to" in p.stderr, p.stderr
+        assert s.login().select("INBOX")[0] == "OK", "the password was changed"
+        s.stop()
+        p = posthus(s, "domain", "list")
+        assert p.returncode == 1 and "no server runs on" in p.stderr, p.stderr
+        s.start()
 
 
 def test_a_removed_account_is_gone_with_its_files_and_its_key():
@@ -78,6 +163,21 @@ def test_account_check_finds_nothing_wrong():
         m.logout()
         out = json.loads(s.admin("account", "check", "ada@" + DOMAIN))
         assert out["ok"] and out["report"].endswith("0 differences\n"), out
+
+
+def test_account_check_prints_what_is_wrong_and_fails():
+    with Server() as s:
+        s.send("ada@" + DOMAIN, "Subject: large\r\n\r\n" + "\r\n".join(os.urandom(30).hex() for _ in range(9000)) + "\r\n")
+        large = [os.path.join(where, n) for where, _, names in os.walk(s.data + "/accounts") for n in names
+                 if os.path.basename(where) == "large"]
+        assert len(large) == 1, large
+        os.unlink(large[0])
+        p = posthus(s, "account", "check", "ada@" + DOMAIN)
+        assert p.returncode == 1 and "email 1" in p.stdout and "account check found something wrong" in p.stderr, p
+        p = posthus(s, "account", "check", "ada@" + DOMAIN, "--json")
+        out = json.loads(p.stdout)
+        assert p.returncode == 1 and out["ok"] is False and "email 1" in out["report"] and p.stderr.count("\n") == 1, p
+        assert [r["account"] for r in json.loads(s.admin("account", "list", "--problems"))] == ["ada@" + DOMAIN]
 
 
 def test_settings_are_checked_with_their_line():
@@ -155,7 +255,7 @@ def test_sighup_takes_a_new_certificate_and_keeps_connections():
             c.recv(1000)
             c.sendall(b"EHLO x.test\r\n")
             assert b"SIZE 1048576" in c.recv(4000)
-        # One that can not be used changes nothing.
+        # One that cannot be used changes nothing.
         second = peer_certificate(s)
         open(s.data + "/tls/cert.pem", "w").write("garbage")
         s.process.send_signal(signal.SIGHUP)

@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+import answers
+
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), ".."))
 
 
@@ -128,7 +130,10 @@ class Server:
         return open(self.folder.name + "/out", errors="replace").read()
 
     def admin(self, *words, check=True, input=None):
-        return run([POSTHUS, *words, "--data", self.data, "--json"], check=check, input=input)
+        out = run([POSTHUS, *words, "--data", self.data, "--json"], check=check, input=input)
+        if check:
+            answers.look_at(POSTHUS, words, out)
+        return out
 
     def log(self, event=None):
         if not os.path.exists(self.data + "/log/posthus.log"):

@@ -1,45 +1,124 @@
-/* directory/admin_int.h: what the files of the operator's commands share. */
+/* directory/admin_int.h: what the files of the operator's commands share: a job, from the call to its answer.
+ *
+ * A command is one function, a leaf: it gets its values by their names from the table (j->call.account_add.quota), and either
+ * writes its answer into j->json and calls admin_done, or returns false with words; or it returns true and answers later. A
+ * long answer is a page: the function writes rows until admin_page_full, and names where the next page begins
+ * (admin_page_next). Nothing is kept between two pages, so that a caller who goes away leaves nothing behind. */
 #ifndef DIRECTORY_ADMIN_INT_H
 #define DIRECTORY_ADMIN_INT_H
 
-#include "base/arena.h"
+#include "admin/call.h"
+#include "admin/json.h"
 #include "directory/directory_int.h"
 
-#include <jansson.h>
+struct admin_secret { /* a password on its way into the database */
+    struct str password, hash;
+    bool made, app; /* made here, and so to be shown; random and ours */
+    struct str name, scope;
+    bool read_only;
+    int64_t expires_us; /* INT64_MAX: never */
+};
+
+struct admin_adding { /* accounts that are being made */
+    struct str *names;
+    size_t n, keys_done;
+    uint64_t first, quota;
+};
 
 struct job { /* one command, until it is answered */
     struct directory *d;
     struct asked asked;
     struct arena arena;
-    struct str *args;
-    size_t args_n;
+    struct admin_call call;
     struct str input, who;
-    /* account add and password */
-    struct str *names;
-    size_t names_n, keys_done;
-    uint64_t first_account, account, quota;
-    struct str password, scope, label;
-    bool made_password, app, read_only;
-    int64_t expires_us;
-    struct str hash;
-    struct account_link_want check;
+    struct buf text; /* the answer: one page of JSON */
+    struct admin_json json;
+    struct str next;  /* where the next page begins, empty: this is the last */
+    int64_t began_us; /* CLOCK_BOOTTIME */
+    uint64_t account;
+    struct admin_secret secret;
+    struct admin_adding adding;
+    struct account_link_want check; /* with `checking`, of admin_peer.c */
+    struct check_call *checking;
 };
 
-json_t *admin_text(struct str s);
-void admin_log(struct job *j, const char *what, struct str object);
-/* The word after --name, or STR_NULL; *there tells whether the option stands there at all. */
-struct str admin_option(const struct job *j, const char *name, bool *there);
-/* Leaves *out as it is without the option. ERROR_SYNTAX. */
-MUST_CHECK bool admin_number_option(const struct job *j, const char *name, uint64_t most,
-                                    uint64_t *out, struct error *err);
-/* At least n words; else ERROR_SYNTAX with the usage. */
-MUST_CHECK bool admin_want(const struct job *j, size_t n, const char *usage, struct error *err);
+/* ---- admin.c ---- */
 
-/* The commands of admin_alias.c and admin_set.c: *out is their answer. */
-bool admin_list_aliases(struct job *j, uint64_t account, json_t *out, bool all, struct error *err);
-bool admin_alias_add(struct job *j, json_t **out, struct error *err);
-bool admin_alias_remove(struct job *j, json_t **out, struct error *err);
-bool admin_alias_list(struct job *j, json_t **out, struct error *err);
-bool admin_account_set(struct job *j, json_t **out, struct error *err);
+/* The answer is complete: it goes out, and the job is over. */
+void admin_done(struct job *j);
+/* The same for an answer that is bad news (account check). */
+void admin_done_as(struct job *j, enum error_kind kind);
+/* The command did not work; the job is over. */
+void admin_fail(struct job *j, const struct error *err);
+/* A line of the log: who did it, and to what. */
+void admin_log(struct job *j, struct str object);
+/* Whether no more rows go on this page: it is long enough, or has taken long enough. */
+bool admin_page_full(const struct job *j);
+PRINTF_LIKE(2, 3) void admin_page_next(struct job *j, const char *fmt, ...);
+/* Takes a number and the separator after it from the front of a page's name; false when there is none. */
+MUST_CHECK bool admin_page_number(struct str *page, char separator, uint64_t *out);
+/* The page's name is none of ours: ERROR_SYNTAX. */
+bool admin_page_is_wrong(const struct job *j, struct error *err);
+
+/* ---- admin_peer.c: what other processes do for a command. fn is called once, later; err NULL: it worked. ---- */
+
+typedef void (*admin_peer_fn)(struct job *j, const struct error *err);
+void admin_reply(struct job *j, enum error_kind kind, struct str next, struct str text);
+/* Keys of n accounts from `first` on, at most ADMIN_KEYS_MOST. */
+#define ADMIN_KEYS_MOST 1000
+void admin_keys_create(struct job *j, uint64_t first, size_t n, admin_peer_fn fn);
+/* Destroys the key of j->account. */
+void admin_keys_erase(struct job *j, admin_peer_fn fn);
+/* Drops what waits in the queue for j->account. */
+void admin_queue_purge(struct job *j, admin_peer_fn fn);
+/* Removes the files of j->account; its process ends first. */
+void admin_files_remove(struct job *j, admin_peer_fn fn);
+/* Has j->account checked. kind: what was found; report: in lines. err is set when there was no check. */
+typedef void (*admin_check_fn)(struct job *j, enum error_kind kind, struct str report,
+                               const struct error *err);
+void admin_check(struct job *j, bool repair, admin_check_fn fn);
+
+/* ---- admin_password.c ---- */
+
+/* The password of the call's input, or a new one; `app` chooses the kind. ERROR_SYNTAX. */
+MUST_CHECK bool admin_secret_choose(struct job *j, bool app, struct error *err);
+/* Hashes it where it is a person's, then calls fn. */
+void admin_secret_hash(struct job *j, admin_peer_fn fn);
+/* Within a transaction: the account has it from now on, *id is its number; scram from admin_secret_scram. */
+struct scram_keys;
+MUST_CHECK bool admin_secret_insert(struct job *j, uint64_t account, const struct scram_keys *scram,
+                                    int64_t *id, struct error *err);
+void admin_secret_scram(const struct job *j, struct scram_keys *out);
+/* Adds it to the answer where it was made here. */
+void admin_secret_show(struct job *j);
+/* One row of the answer's list of credentials, from the columns id, kind, name, scope, read_only, created_us, expires_us. */
+void admin_credential_print(struct job *j, sqlite3_stmt *s, bool with_kind);
+
+/* ---- admin_alias.c ---- */
+
+/* The aliases of j->account after (domain, local), as a list of texts. *more: the page is full, domain and local say where it
+ * goes on (local in the job's arena). */
+MUST_CHECK bool admin_alias_each(struct job *j, uint64_t *domain, struct str *local, bool *more,
+                                 struct error *err);
+
+/* ---- the commands. False with err: nothing was done, and nothing answered. ---- */
+
+bool admin_domain_add(struct job *j, struct error *err);
+bool admin_domain_list(struct job *j, struct error *err);
+bool admin_account_add(struct job *j, struct error *err);
+bool admin_account_list(struct job *j, struct error *err);
+bool admin_account_show(struct job *j, struct error *err);
+bool admin_account_set(struct job *j, struct error *err);
+bool admin_account_check(struct job *j, struct error *err);
+bool admin_account_remove(struct job *j, struct error *err);
+bool admin_account_password(struct job *j, struct error *err);
+bool admin_app_password_add(struct job *j, struct error *err);
+bool admin_app_password_list(struct job *j, struct error *err);
+bool admin_app_password_end(struct job *j, struct error *err);
+bool admin_alias_add(struct job *j, struct error *err);
+bool admin_alias_list(struct job *j, struct error *err);
+bool admin_alias_remove(struct job *j, struct error *err);
+bool admin_audit_list(struct job *j, struct error *err);
+bool admin_audit_verify(struct job *j, struct error *err);
 
 #endif

@@ -73,29 +73,44 @@ bool audit_append(struct db *db, struct str who, struct str what, struct str obj
     return db_run(db, s, err);
 }
 
-bool audit_verify(struct db *db, uint64_t *rows, unsigned char last[AUDIT_HASH_BYTES],
-                  struct error *err)
+bool audit_walk(struct db *db, struct audit_walk *walk, uint64_t most, bool *done,
+                struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
-        db_stmt(db, "SELECT seq, at_us, who, what, object, detail, hash FROM audit ORDER BY seq");
-    unsigned char before[AUDIT_HASH_BYTES] = {0}, hash[AUDIT_HASH_BYTES];
+        db_stmt(db, "SELECT seq, at_us, who, what, object, detail, hash FROM audit"
+                    " WHERE seq > ? ORDER BY seq");
+    unsigned char hash[AUDIT_HASH_BYTES];
+    enum db_step step = DB_DONE;
     uint64_t n = 0;
-    enum db_step step;
 
-    while ((step = db_next(db, s, err)) == DB_ROW) {
+    db_bind_int(s, 1,
+                walk->rows ? (int64_t)walk->rows : INT64_MIN); /* none hides before the first */
+    while (n < most && (step = db_next(db, s, err)) == DB_ROW) {
         struct row r = {.seq = (uint64_t)db_col_int(s, 0), .at_us = db_col_int(s, 1)};
 
         for (int i = 0; i < 4; i++)
             r.text[i] = db_col_str(s, 2 + i);
-        hash_row(before, &r, hash);
-        if (r.seq != ++n || !str_equal(db_col_str(s, 6), str_of(hash, sizeof hash)))
+        hash_row(walk->last, &r, hash);
+        n++;
+        walk->rows++;
+        if (r.seq != walk->rows || !str_equal(db_col_str(s, 6), str_of(hash, sizeof hash)))
             return error_set(err, ERROR_DAMAGED, "the audit log was changed at row %llu",
-                             (unsigned long long)n);
-        memcpy(before, hash, sizeof before);
+                             (unsigned long long)walk->rows);
+        memcpy(walk->last, hash, sizeof hash);
     }
-    if (step == DB_FAIL)
+    *done = n < most;
+    return step != DB_FAIL;
+}
+
+bool audit_verify(struct db *db, uint64_t *rows, unsigned char last[AUDIT_HASH_BYTES],
+                  struct error *err)
+{
+    struct audit_walk walk = {0};
+    bool done;
+
+    if (!audit_walk(db, &walk, UINT64_MAX, &done, err))
         return false;
-    *rows = n;
-    memcpy(last, before, sizeof before);
+    *rows = walk.rows;
+    memcpy(last, walk.last, sizeof walk.last);
     return true;
 }

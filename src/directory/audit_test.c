@@ -104,8 +104,45 @@ static void every_change_shows(void)
     }
 }
 
+static void a_walk_in_pieces_is_the_whole_way(void)
+{
+    struct db *db = with_rows();
+    unsigned char last[AUDIT_HASH_BYTES];
+    uint64_t rows = 0;
+    struct error err;
+
+    CHECK(audit_verify(db, &rows, last, &err) && rows == 5);
+    for (uint64_t most = 1; most <= 6; most++) {
+        struct audit_walk walk = {0};
+        unsigned pieces = 0;
+        bool done = false;
+
+        while (!done && pieces++ < 10)
+            CHECK(audit_walk(db, &walk, most, &done, &err));
+        CHECK_U64(pieces, 5 / most + 1);
+        CHECK_U64(walk.rows, 5);
+        CHECK(memcmp(walk.last, last, sizeof last) == 0);
+    }
+    db_close(db);
+}
+
+static void a_row_before_the_first_shows(void)
+{
+    struct db *db = with_rows();
+    unsigned char last[AUDIT_HASH_BYTES];
+    uint64_t rows = 0;
+    struct error err;
+
+    CHECK(sql(db, "INSERT INTO audit (seq, at_us, who, what, object, detail, hash)"
+                  " SELECT -1, at_us, who, what, object, detail, hash FROM audit WHERE seq = 1"));
+    CHECK(!audit_verify(db, &rows, last, &err) && err.kind == ERROR_DAMAGED);
+    db_close(db);
+}
+
 int main(void)
 {
+    RUN(a_walk_in_pieces_is_the_whole_way);
+    RUN(a_row_before_the_first_shows);
     RUN(an_untouched_log_verifies);
     RUN(the_database_refuses_to_change_it);
     RUN(every_change_shows);

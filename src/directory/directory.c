@@ -9,7 +9,6 @@
 #include "address/address.h"
 #include "proc/lock.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
@@ -42,8 +41,6 @@ static bool directory_start(void *arg, struct process *p, bool *ready, struct er
     (void)err;
     d->p = p;
     db_process_init();
-    json_object_seed(
-        0); /* its table's seed comes from a file, which must be read before the sandbox */
     random_bytes(d->boot_key, sizeof d->boot_key);
     d->hashes = hash_queue_create(d);
     d->logins = login_create(d);

@@ -7,23 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool has(int argc, char **argv, const char *name)
-{
-    bool there;
-
-    command_option(argc, argv, name, &there);
-    return there;
-}
-
-static int print_and_free(struct buf *out)
-{
-    fwrite(out->p, 1, out->n, stdout);
-    buf_done(out);
-    return 0;
-}
-
 /* "AB:CD:..." of the certificate in use, as clients show it. */
-static int fingerprint(const struct options *o, const struct config *c)
+static int print_fingerprint(const struct options *o, const struct config *c)
 {
     unsigned char hash[32];
     struct buf cert;
@@ -61,42 +46,77 @@ static int check_tls(const struct options *o, const struct config *c)
     return ok ? 0 : command_failed("%s", err.text);
 }
 
-int command_config(const struct options *o, int argc, char **argv)
+/* Reads posthus.conf into c, which the caller ends with config_done. */
+static int read_settings(const struct options *o, struct config *c)
 {
-    const char *verb = argc > 1 ? argv[1] : "";
-    struct config c;
-    struct buf text, out;
     struct error err = {0};
-    int status = 0;
+    struct buf text;
+    bool ok;
+
+    config_init(c);
+    buf_init(&text, 65536);
+    ok = datadir_config(o->data, c, &text, &err);
+    buf_done(&text);
+    return ok ? 0 : command_failed("%s", err.text);
+}
+
+int command_config_check(const struct options *o, const struct admin_call *call)
+{
+    struct config c;
+    int status = read_settings(o, &c);
+
+    (void)call;
+    if (status == 0)
+        status = check_tls(o, &c);
+    if (status == 0)
+        status = command_print(o->json ? STR("{\"ok\": true}\n") : STR("the settings are good\n"));
+    config_done(&c);
+    return status;
+}
+
+static int print_settings(const struct options *o, const struct config *c)
+{
+    struct buf out;
+    int status;
 
     buf_init(&out, 1 << 20);
-    if (strcmp(verb, "show") == 0 && has(argc, argv, "--sample")) {
-        config_print_sample(&out);
-        return print_and_free(&out);
-    }
-    if (strcmp(verb, "show") == 0 && has(argc, argv, "--man")) {
-        config_print_man(&out);
-        return print_and_free(&out);
-    }
-    if (strcmp(verb, "show") != 0 && strcmp(verb, "check") != 0)
-        return command_failed(
-                   "usage: posthus config check | show [--sample | --man | --fingerprint]") +
-               1;
-    config_init(&c);
-    buf_init(&text, 65536);
-    if (!datadir_config(o->data, &c, &text, &err)) {
-        status = command_failed("%s", err.text);
-    } else if (strcmp(verb, "check") == 0) {
-        status = check_tls(o, &c);
-        if (status == 0)
-            puts(o->json ? "{\"ok\": true}" : "the settings are good");
-    } else if (has(argc, argv, "--fingerprint")) {
-        status = fingerprint(o, &c);
-    } else {
-        o->json ? config_print_json(&c, &out) : config_print(&c, &out);
-        status = print_and_free(&out);
-    }
-    buf_done(&text);
+    if (o->json)
+        config_print_json(c, &out);
+    else
+        config_print(c, &out);
+    status = command_print(buf_view(&out));
+    buf_done(&out);
+    return status;
+}
+
+static int print_table(void (*print)(struct buf *out))
+{
+    struct buf out;
+    int status;
+
+    buf_init(&out, 1 << 20);
+    print(&out);
+    status = command_print(buf_view(&out));
+    buf_done(&out);
+    return status;
+}
+
+int command_config_show(const struct options *o, const struct admin_call *call)
+{
+    const struct admin_takes_config_show *a = &call->config_show;
+    struct config c;
+    int status;
+
+    if (a->sample.given + a->man.given + a->fingerprint.given > 1)
+        return command_misused(
+            "config show prints one of --sample, --man and --fingerprint at a time");
+    if (a->sample.given)
+        return print_table(config_print_sample);
+    if (a->man.given)
+        return print_table(config_print_man);
+    status = read_settings(o, &c);
+    if (status == 0)
+        status = a->fingerprint.given ? print_fingerprint(o, &c) : print_settings(o, &c);
     config_done(&c);
     return status;
 }

@@ -1,7 +1,9 @@
 /* main/logview.c: log, trace: reading the log file, which belongs to the operator. */
 #include "main/main.h"
 
-#include "base/buf.h"
+#include "admin/json.h"
+#include "base/log.h"
+#include "proc/roles.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,10 +12,13 @@
 #include <unistd.h>
 
 #define COLUMNS 4 /* time role id event, then key=value */
+#define FOLLOW_PAUSE_US 200000
 
-struct filter {
-    const char *role, *event, *id;
-    bool json;
+struct log_filter {
+    struct str role, event, id; /* empty: any */
+    bool json, follow;
+    uint64_t most; /* the last lines that fit, 0: all */
+    size_t printed;
 };
 
 /* The next word of a line; quotes keep spaces together. */
@@ -35,133 +40,188 @@ static struct str next_word(struct str *line)
     return word;
 }
 
-static void print_json_string(struct str s)
+static struct str without_quotes(struct str s)
 {
     if (s.n >= 2 && s.p[0] == '"' && s.p[s.n - 1] == '"')
-        s = str_sub(s, 1, s.n - 2);
-    putchar('"');
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '"' || s.p[i] == '\\')
-            putchar('\\');
-        putchar(s.p[i]);
-    }
-    putchar('"');
+        return str_sub(s, 1, s.n - 2);
+    return s;
 }
 
-static void print_json(const struct str column[COLUMNS], struct str rest)
+/* A key that stands twice, or is one of the columns, is printed once. */
+static void print_pairs(struct admin_json *j, struct str rest)
 {
-    static const char *const names[COLUMNS] = {"time", "role", "id", "event"};
+    char name[100], before[1000] = " time role id event ";
 
-    for (size_t i = 0; i < COLUMNS; i++) {
-        printf("%s\"%s\": ", i ? ", " : "{", names[i]);
-        print_json_string(column[i]);
-    }
     while (rest.n) {
         struct str word = next_word(&rest), key, value;
+        size_t used = strlen(before);
 
-        if (!str_cut(word, '=', &key, &value))
+        if (!str_cut(word, '=', &key, &value) || key.n >= sizeof name - 2)
             continue;
-        printf(", ");
-        print_json_string(key);
-        printf(": ");
-        print_json_string(value);
+        snprintf(name, sizeof name, " %.*s ", STR_ARG(key));
+        if (strstr(before, name) || used + key.n + 2 > sizeof before)
+            continue;
+        snprintf(before + used, sizeof before - used, "%.*s ", STR_ARG(key));
+        snprintf(name, sizeof name, "%.*s", STR_ARG(key));
+        admin_json_text(j, name, without_quotes(value));
     }
-    puts("}");
 }
 
-static bool matches(const struct filter *f, const struct str column[COLUMNS])
+static void print_json_line(struct buf *out, const struct str column[COLUMNS], struct str rest)
 {
-    return (!f->role || str_equal(column[1], str_c(f->role))) &&
-           (!f->event || str_equal(column[3], str_c(f->event))) &&
-           (!f->id || str_equal(column[2], str_c(f->id)));
-}
+    static const char *const names[COLUMNS] = {"time", "role", "id", "event"};
+    struct admin_json j;
 
-/* Prints the line when it fits; true then. */
-static bool print_line(const struct filter *f, struct str line)
-{
-    struct str rest = line, column[COLUMNS];
-
+    admin_json_init(&j, out, false);
+    admin_json_open(&j, NULL, '{');
     for (size_t i = 0; i < COLUMNS; i++)
-        column[i] = next_word(&rest);
-    if (!matches(f, column))
-        return false;
-    if (f->json)
-        print_json(column, rest);
-    else
-        printf("%.*s\n", STR_ARG(line));
-    return true;
+        admin_json_text(&j, names[i], without_quotes(column[i]));
+    print_pairs(&j, rest);
+    admin_json_close(&j);
 }
 
-/* Lines of the log from here on; with follow for ever. Only the last `most` that fit are printed when it is not 0. */
-static void read_log(FILE *log, const struct filter *f, size_t most, bool follow, size_t *printed)
+/* Cuts a line into its columns and what follows them; false when the filter leaves it out. */
+static bool cut_line(const struct log_filter *f, struct str line, struct str column[COLUMNS],
+                     struct str *rest)
+{
+    *rest = line;
+    for (size_t i = 0; i < COLUMNS; i++)
+        column[i] = next_word(rest);
+    return (!f->role.n || str_equal(column[1], f->role)) &&
+           (!f->event.n || str_equal(column[3], f->event)) &&
+           (!f->id.n || str_equal(column[2], f->id));
+}
+
+static void print_line(struct log_filter *f, struct str line, const struct str column[COLUMNS],
+                       struct str rest)
+{
+    struct buf out;
+
+    buf_init(&out, 20 * LOG_LINE_MAX);
+    if (f->json)
+        print_json_line(&out, column, rest);
+    else
+        render_safe(&out, line, false);
+    buf_char(&out, '\n');
+    fwrite(out.p, 1, out.n, stdout);
+    buf_done(&out);
+    f->printed++;
+}
+
+/* From here to the end; the first `skip` lines that fit are left out. Returns how many fit. */
+static size_t read_lines(FILE *log, struct log_filter *f, size_t skip, bool print)
 {
     char *line = NULL;
-    size_t cap = 0, fit = 0, skip = 0;
+    size_t cap = 0, fit = 0;
     ssize_t n;
 
-    if (most) { /* count first, then print the last ones */
-        struct filter quiet = *f;
+    while ((n = getline(&line, &cap, log)) > 0) {
+        struct str s = str_trim(str_of(line, (size_t)n)), rest, column[COLUMNS];
 
-        while ((n = getline(&line, &cap, log)) > 0) {
-            struct str rest = str_trim(str_of(line, (size_t)n)), column[COLUMNS];
-
-            for (size_t i = 0; i < COLUMNS; i++)
-                column[i] = next_word(&rest);
-            fit += matches(&quiet, column);
-        }
-        skip = fit > most ? fit - most : 0;
-        rewind(log);
-    }
-    for (;;) {
-        while ((n = getline(&line, &cap, log)) > 0) {
-            struct str s = str_trim(str_of(line, (size_t)n)), rest = s, column[COLUMNS];
-
-            for (size_t i = 0; i < COLUMNS; i++)
-                column[i] = next_word(&rest);
-            if (!matches(f, column))
-                continue;
-            if (skip) {
-                skip--;
-                continue;
-            }
-            *printed += print_line(f, s);
-        }
-        if (!follow)
-            break;
-        fflush(stdout);
-        usleep(200000);
-        clearerr(log);
+        if (!cut_line(f, s, column, &rest))
+            continue;
+        fit++;
+        if (print && fit > skip)
+            print_line(f, s, column, rest);
     }
     free(line);
+    return fit;
 }
 
-int command_log(const struct options *o, int argc, char **argv)
+static void read_log(FILE *log, struct log_filter *f)
 {
-    bool trace = strcmp(argv[0], "trace") == 0, follow;
-    struct filter f = {.json = o->json};
-    const char *lines = command_option(argc, argv, "--lines", NULL);
-    uint64_t most = trace ? 0 : 100;
-    size_t printed = 0;
+    size_t skip = 0;
+
+    if (f->most) { /* count first, then print the last ones */
+        size_t fit = read_lines(log, f, 0, false);
+
+        skip = fit > f->most ? fit - (size_t)f->most : 0;
+        rewind(log);
+    }
+    read_lines(log, f, skip, true);
+    while (f->follow && fflush(stdout) == 0) {
+        usleep(FOLLOW_PAUSE_US);
+        clearerr(log);
+        read_lines(log, f, 0, true);
+    }
+}
+
+static int show_log(const struct options *o, struct log_filter *f)
+{
     char path[4200];
     FILE *log;
 
-    if (trace && argc != 2)
-        return command_failed("usage: posthus trace ID (the id of a session, as in the log or in "
-                              "the 250 answer)") +
-               1;
-    f.id = trace ? argv[1] : NULL;
-    f.role = command_option(argc, argv, "--role", NULL);
-    f.event = command_option(argc, argv, "--event", NULL);
-    command_option(argc, argv, "-f", &follow);
-    if (lines && !str_to_u64(str_c(lines), 100000000, &most))
-        return command_failed("--lines wants a number") + 1;
     snprintf(path, sizeof path, "%s/log/posthus.log", o->data);
     log = fopen(path, "re");
     if (!log)
         return command_failed("cannot read %s: %s", path, strerror(errno));
-    read_log(log, &f, (size_t)most, follow, &printed);
+    read_log(log, f);
     fclose(log);
-    if (trace && !printed)
-        return command_failed("the log has no line of \"%s\"", argv[1]);
-    return 0;
+    return command_end(0);
+}
+
+/* ---- names that the filters may have ---- */
+
+static const char *next_role(const void *arg, size_t *at)
+{
+    (void)arg;
+    return *at < ROLE_COUNT ? role_name((enum role)(1 << (*at)++)) : NULL;
+}
+
+static const char *next_event(const void *arg, size_t *at)
+{
+    static const char *const names[] = {
+#define EVENT(constant, name, level, whose, help) name,
+        LOG_EVENTS(EVENT)
+#undef EVENT
+    };
+
+    (void)arg;
+    return *at < ARRAY_LEN(names) ? names[(*at)++] : NULL;
+}
+
+static bool is_known(struct str word, const char *(*next)(const void *arg, size_t *at))
+{
+    const char *one;
+    size_t at = 0;
+
+    while ((one = next(NULL, &at)))
+        if (str_equal(word, str_c(one)))
+            return true;
+    return !word.n;
+}
+
+static int name_is_unknown(const char *what, struct str word,
+                           const char *(*next)(const void *arg, size_t *at))
+{
+    const char *near = admin_nearest(word, next, NULL);
+
+    return command_misused("there is no %s \"%.*s\"%s%s%s", what, STR_ARG(word),
+                           near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+int command_log(const struct options *o, const struct admin_call *call)
+{
+    const struct admin_takes_log *a = &call->log;
+    struct log_filter f = {.role = a->role.text,
+                           .event = a->event.text,
+                           .json = o->json,
+                           .follow = a->follow.given,
+                           .most = a->lines.number};
+
+    if (!is_known(f.role, next_role))
+        return name_is_unknown("role", f.role, next_role);
+    if (!is_known(f.event, next_event))
+        return name_is_unknown("event", f.event, next_event);
+    return show_log(o, &f);
+}
+
+int command_trace(const struct options *o, const struct admin_call *call)
+{
+    struct log_filter f = {.id = call->trace.id.text, .json = o->json};
+    int status = show_log(o, &f);
+
+    if (status == 0 && !f.printed)
+        return command_failed("the log has no line of \"%.*s\"", STR_ARG(f.id));
+    return status;
 }

@@ -2,6 +2,7 @@
 #include "main/main.h"
 
 #include "account/account.h"
+#include "admin/json.h"
 #include "base/buf.h"
 #include "base/limits.h"
 #include "directory/directory.h"
@@ -40,62 +41,86 @@ int command_role(int argc, char **argv)
     return command_failed("there is no role \"%s\"", argv[1]);
 }
 
-int command_serve(const struct options *o, int argc, char **argv)
+int command_serve(const struct options *o, const struct admin_call *call)
 {
-    const char *fd = command_option(argc, argv, "--ready-fd", NULL);
-    uint64_t n = 0;
+    const struct admin_value *fd = &call->serve.ready_fd;
 
-    if (fd && !str_to_u64(str_c(fd), 1000, &n))
-        return command_failed("--ready-fd wants a descriptor's number") + 1;
-    supervisor_main(o->data, fd ? (int)n : -1);
+    supervisor_main(o->data, fd->given ? (int)fd->number : -1);
 }
 
-/* --set KEY=VALUE ... as lines of the settings, checked before anything is made. The hostname stands on a line of its own: it is
- * kept apart. */
-static bool collect_settings(int argc, char **argv, struct buf *out, struct buf *hostname,
+/* One --set KEY=VALUE, as a line of the settings. The hostname stands on a line of its own: it is kept apart. */
+static bool add_setting(struct str line, struct buf *out, struct buf *hostname, struct error *err)
+{
+    struct error why = {0};
+    struct config c;
+    struct str key = STR_NULL, value = STR_NULL;
+    bool ok;
+
+    config_init(&c);
+    ok = config_parse(&c, line, &why);
+    config_done(&c);
+    if (!ok)
+        return error_set(err, why.kind, "--set %.*s: %s", STR_ARG(str_sub(line, 0, 100)),
+                         why.text + strlen("line 1: "));
+    if (str_cut(line, '=', &key, &value) && str_equal(str_trim(key), STR("hostname"))) {
+        buf_reset(hostname);
+        buf_str(hostname, str_trim(value));
+    } else {
+        buf_printf(out, "%.*s\n", STR_ARG(line));
+    }
+    return true;
+}
+
+/* All --set, checked before anything is made: each by itself, then together, as none may stand twice. */
+static bool collect_settings(const struct admin_value *set, struct buf *out, struct buf *hostname,
                              struct error *err)
 {
     struct config c;
-    bool ok;
+    bool ok = true;
 
-    for (int i = 1; i + 1 < argc; i++) {
-        struct str key = STR_NULL, value = STR_NULL;
-
-        if (strcmp(argv[i], "--set") != 0)
-            continue;
-        if (str_cut(str_c(argv[++i]), '=', &key, &value) &&
-            str_equal(str_trim(key), STR("hostname"))) {
-            buf_reset(hostname);
-            buf_str(hostname, str_trim(value));
-        } else {
-            buf_printf(out, "%s\n", argv[i]);
-        }
-    }
+    for (size_t i = 0; ok && i < set->all_n; i++)
+        ok = add_setting(set->all[i], out, hostname, err);
     config_init(&c);
-    ok = config_parse(&c, buf_view(out), err);
+    ok = ok && config_parse(&c, buf_view(out), err);
     config_done(&c);
     return ok;
 }
 
-int command_init(const struct options *o, int argc, char **argv)
+static int print_made(const struct options *o)
 {
-    const char *hostname = command_option(argc, argv, "--hostname", NULL);
+    struct admin_json j;
+    struct buf out;
+    int status;
+
+    buf_init(&out, 20000);
+    if (o->json) {
+        admin_json_init(&j, &out, true);
+        admin_json_open(&j, NULL, '{');
+        admin_json_c(&j, "data", o->data);
+        admin_json_close(&j);
+        buf_char(&out, '\n');
+    } else {
+        buf_printf(&out, "%s is ready; `posthus serve --data %s` serves it\n", o->data, o->data);
+    }
+    status = command_print(buf_view(&out));
+    buf_done(&out);
+    return status;
+}
+
+int command_init(const struct options *o, const struct admin_call *call)
+{
     struct buf settings, name;
     struct error err = {0};
-    bool ok;
+    int status = 0;
 
     buf_init(&settings, LIMIT_CONFIG_FILE);
     buf_init(&name, LIMIT_SMTP_DOMAIN);
-    buf_c(&name, hostname ? hostname : "localhost");
-    ok = collect_settings(argc, argv, &settings, &name, &err) &&
-         datadir_init(o->data, buf_view(&name), buf_view(&settings), &err);
+    buf_str(&name, call->init.hostname.text);
+    if (!collect_settings(&call->init.set, &settings, &name, &err))
+        status = command_misused("%s", err.text);
+    else if (!datadir_init(o->data, buf_view(&name), buf_view(&settings), &err))
+        status = command_failed("%s", err.text);
     buf_done(&settings);
     buf_done(&name);
-    if (!ok)
-        return command_failed("%s", err.text);
-    if (o->json)
-        printf("{\"data\": \"%s\"}\n", o->data);
-    else
-        printf("%s is ready; `posthus serve --data %s` serves it\n", o->data, o->data);
-    return 0;
+    return status ? status : print_made(o);
 }

@@ -34,14 +34,13 @@
     /* The channel to a peer has ended; broke is 1 when the peer said on it what it may not. */ \
     MSG(PEER_LOST,      peer_lost,      ANY, SUPERVISOR, 0, F(u64, role) F(u64, instance) F(u64, serial) F(u64, broke)) \
     CALL(STATUS,        status,         SUPERVISOR, ANY, 0, 0, ONCE, 2000, "it does not answer", , F(list, counters)) \
-    /* The command line asks over the control socket; what concerns accounts is passed on to the directory. A long \
-     * answer comes in parts ahead of the last one. */ \
+    /* The command line asks over the control socket; what concerns accounts is passed on to the directory. args is a \
+     * call as admin/call.h prints it; the answer is a page of JSON, and next what the call of the next page names (empty: \
+     * the last). A command that did its work and found something wrong has an error and a text. */ \
     CALL(CONTROL,       control,        CONTROL, SUPERVISOR, 0, 0, ONCE, 3600000, "the server does not answer", \
-         F(list, args) F(str, input), F(str, text)) \
-    MSG(CONTROL_PART,   control_part,   SUPERVISOR, CONTROL, 0, F(u64, id) F(str, text)) \
+         F(list, args) F(str, input), F(str, next) F(str, text)) \
     CALL(ADMIN,         admin,          SUPERVISOR, DIRECTORY, 0, 0, ONCE, 3600000, "the directory does not answer; try again in a moment", \
-         F(list, args) F(str, input) F(str, who), F(str, text)) \
-    MSG(ADMIN_PART,     admin_part,     DIRECTORY, SUPERVISOR, 0, F(u64, id) F(str, text)) \
+         F(list, args) F(str, input) F(str, who), F(str, next) F(str, text)) \
     /* Keys. A service key opens directory.db or queue.db; the directory also gets the key under which it makes \
      * tickets. An account's key goes to its process, on a socket of its own, against a ticket for this one start. */ \
     CALL(SERVICE_KEY,   service_key,    DIRECTORY | RELAY, KEYS, 0, 0, AGAIN, 10000, "the key of the database did not come", \

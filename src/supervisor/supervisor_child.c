@@ -105,9 +105,6 @@ static void on_message(void *arg, struct chan *chan, struct msg *m)
         logs_add(s, ROLE_ACCOUNT, 0, (pid_t)m->account_log.pid, m->fd[0]);
         m->fd[0] = -1;
         break;
-    case MSG_ADMIN_PART:
-        control_admin_part(s, chan, &m->admin_part);
-        break;
     default:
         break;
     }

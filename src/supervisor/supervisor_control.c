@@ -1,14 +1,14 @@
 /* supervisor/supervisor_control.c: the control socket of the command line.
  *
- * A Unix socket of the operator's user in the data folder, framed like every channel. `status` and `reload` are the
- * supervisor's own; everything else goes to the directory, whose answer (in parts, where it is long) comes back. */
+ * A Unix socket of the operator's user in the data folder, framed like every channel. The table of commands says who answers
+ * (admin/commands.h): `status` and `reload` are the supervisor's own, the rest goes to the directory. A client asks one thing at a
+ * time; a long answer comes in pages that it asks for one by one, so that nothing of it is kept here. */
 #include "supervisor/supervisor_int.h"
 
-#include "base/clock.h"
-#include "base/log.h"
+#include "admin/call.h"
+#include "admin/json.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,256 +17,161 @@
 #include <unistd.h>
 
 #define CLIENTS_MOST 64
-#define PART 60000 /* bytes of an answer in one message */
+#define ARENA_MOST 1048576 /* memory of one call */
 
-struct client { /* a command line */
+struct client { /* a command line; it outlives its channel while it is owed an answer */
     struct list_node node;
     struct supervisor *s;
-    struct chan *chan;
-};
-
-struct question { /* of a client; it outlives it, as the answer may be under way */
-    struct list_node node;
-    struct supervisor *s;
-    struct asked asked;
-    uint64_t call; /* to the directory */
-};
-
-struct gathering { /* status: one answer from every process */
-    struct question *q;
-    json_t *out;
-    unsigned left;
+    struct chan *chan;  /* NULL: gone, the answer is dropped */
+    bool asks;          /* an answer is still to come */
+    struct asked asked; /* what it asked */
 };
 
 struct control {
     struct event *ev;
     int fd;
-    struct list clients;   /* of struct client */
-    struct list questions; /* of struct question */
+    struct list clients; /* of struct client */
     char path[108];
 };
 
-static struct question *question_take(struct supervisor *s, struct chan *c, const struct msg *m)
+static void client_free_if_done(struct client *c)
 {
-    struct question *q = mem_zalloc(sizeof *q);
-
-    q->s = s;
-    asked_take(&q->asked, c, m);
-    list_append(&s->control->questions, &q->node);
-    return q;
-}
-
-/* All of the answer but its last part goes ahead of it. */
-static void question_answer(struct question *q, const struct msg_error *error, struct str text)
-{
-    struct msg_control_tell tell = {.error = *error};
-
-    while (q->asked.chan && text.n > PART) {
-        struct msg m = {.type = MSG_CONTROL_PART,
-                        .control_part = {q->asked.id, str_sub(text, 0, PART)}};
-
-        chan_send(q->asked.chan, &m);
-        text = str_skip(text, PART);
-    }
-    tell.text = text;
-    tell_control(&q->asked, &tell, -1);
-    asked_forget(&q->asked);
-    list_remove(&q->node);
-    mem_free(q);
-}
-
-static void answer_json(struct question *q, json_t *j)
-{
-    struct msg_error none = {0};
-    char *text = json_dumps(j, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
-
-    question_answer(q, &none, str_c(text));
-    free(text);
-    json_decref(j);
-}
-
-/* ---- status ---- */
-
-struct one_status { /* of one process */
-    struct gathering *g;
-    json_t *role, *instance; /* borrowed from g->out */
-};
-
-static void gathering_step(struct gathering *g)
-{
-    if (--g->left)
+    if (c->chan || c->asks)
         return;
-    answer_json(g->q, g->out);
-    mem_free(g);
+    list_remove(&c->node);
+    mem_free(c);
 }
 
-static void add_to(json_t *object, const char *key, json_int_t n)
+/* ---- messages ---- */
+
+/* The one answer to what the client asked; c may be gone afterwards. */
+static void client_answer(struct client *c, const struct msg_error *error, struct str next,
+                          struct str text)
 {
-    json_object_set_new(object, key,
-                        json_integer(json_integer_value(json_object_get(object, key)) + n));
+    c->asks = false;
+    tell_control(&c->asked, &(struct msg_control_tell){.error = *error, .next = next, .text = text},
+                 -1);
+    client_free_if_done(c);
 }
 
-/* A role's counters are the sums over its processes; each process has its own beside them. */
-static void on_status(void *arg, struct msg_status_tell *tell, int *fd)
+static void client_done(struct client *c, struct str json)
 {
-    struct one_status *one = arg;
-
-    (void)fd;
-    for (size_t i = 0; i < tell->counters.n; i++) {
-        struct str key, value;
-        uint64_t n;
-
-        if (str_cut(tell->counters.v[i], '=', &key, &value) && str_to_u64(value, INT64_MAX, &n)) {
-            char *k = str_dup_c(key);
-
-            add_to(one->role, k, (json_int_t)n);
-            json_object_set_new(one->instance, k, json_integer((json_int_t)n));
-            mem_free(k);
-        }
-    }
-    if (tell->error.kind) {
-        json_object_set_new(one->role, "answers", json_false());
-        json_object_set_new(one->instance, "answers", json_false());
-    }
-    gathering_step(one->g);
-    mem_free(one);
+    client_answer(c, &(struct msg_error){0}, STR_NULL, json);
 }
 
-static const char *state_name(enum supervisor_state state)
+static void client_refuse(struct client *c, const struct error *err)
 {
-    static const char *const names[] = {"starting", "serving", "stopping"};
+    struct admin_json j;
+    struct buf text;
 
-    return names[state];
+    buf_init(&text, 4096);
+    admin_json_init(&j, &text, false);
+    admin_json_open(&j, NULL, '{');
+    admin_json_c(&j, "error", err->text);
+    admin_json_c(&j, "kind", error_kind_name(err->kind));
+    admin_json_close(&j);
+    client_answer(c, &(struct msg_error){err->kind, str_c(err->text)}, STR_NULL, buf_view(&text));
+    buf_done(&text);
 }
 
-static json_t *status_head(const struct supervisor *s, json_t *roles)
+uint64_t control_ask_directory(struct supervisor *s, struct msg_list list, struct str input,
+                               told_admin_fn told, void *arg)
 {
-    json_t *out = json_object();
-
-    json_object_set_new(out, "version", json_string(POSTHUS_VERSION));
-    json_object_set_new(out, "state", json_string(state_name(s->state)));
-    json_object_set_new(out, "uptime_s", json_integer((clock_boot_us() - s->begun_us) / 1000000));
-    json_object_set_new(out, "channels_rejoined", json_integer((json_int_t)s->rejoined));
-    json_object_set_new(out, "processes_killed", json_integer((json_int_t)s->killed));
-    json_object_set_new(out, "log_lines_dropped", json_integer((json_int_t)s->log_dropped));
-    json_object_set_new(out, "processes", roles);
-    return out;
-}
-
-static json_t *status_of_child(const struct child *k)
-{
-    json_t *one = json_object();
-    int64_t up_s = k->pid ? (clock_boot_us() - k->started_us) / 1000000 : 0;
-
-    json_object_set_new(one, "pid", json_integer(k->pid));
-    json_object_set_new(one, "ready", json_boolean(k->state == CHILD_READY));
-    json_object_set_new(one, "restarts", json_integer(k->restarts));
-    json_object_set_new(one, "uptime_s", json_integer(up_s));
-    return one;
-}
-
-/* The role as a whole: the first process's pid, whether all are ready, restarts of all, and the list. */
-static json_t *role_of_status(json_t *roles, const struct child *k, json_t *instance)
-{
-    const char *name = role_name(k->role);
-    json_t *role = json_object_get(roles, name), *list;
-
-    if (!role) {
-        role = status_of_child(k);
-        json_object_set_new(role, "instances", json_array());
-        json_object_set_new(roles, name, role);
-    } else {
-        add_to(role, "restarts", k->restarts);
-        if (k->state != CHILD_READY)
-            json_object_set_new(role, "ready", json_false());
-    }
-    list = json_object_get(role, "instances");
-    json_array_append_new(list, instance);
-    return role;
-}
-
-static void ask_status(struct supervisor *s, struct question *q)
-{
-    struct gathering *g = mem_zalloc(sizeof *g);
-    json_t *roles = json_object();
-
-    *g = (struct gathering){.q = q, .out = status_head(s, roles), .left = 1};
-    for (size_t i = 0; i < s->children; i++) {
-        struct child *k = &s->child[i];
-        json_t *instance = status_of_child(k), *role = role_of_status(roles, k, instance);
-        struct one_status *one;
-
-        if (!k->chan || k->state != CHILD_READY)
-            continue;
-        one = mem_zalloc(sizeof *one);
-        *one = (struct one_status){g, role, instance};
-        g->left++;
-        call_status(call_over(s->calls, k->chan), &(struct msg_status_ask){0}, NULL, on_status,
-                    one);
-    }
-    gathering_step(g);
-}
-
-/* ---- what the directory answers ---- */
-
-void control_admin_part(struct supervisor *s, struct chan *c, const struct msg_admin_part *m)
-{
-    struct question *q;
-
-    if (!calls_is_asked(s->calls, m->id, c))
-        return;
-    LIST_EACH(q, &s->control->questions, node) {
-        struct msg part = {.type = MSG_CONTROL_PART, .control_part = {q->asked.id, m->text}};
-
-        if (q->call == m->id && q->asked.chan)
-            chan_send(q->asked.chan, &part);
-    }
-}
-
-static void on_admin(void *arg, struct msg_admin_tell *tell, int *fd)
-{
-    (void)fd;
-    question_answer(arg, &tell->error, tell->text);
-}
-
-static void ask_directory(struct supervisor *s, struct question *q,
-                          const struct msg_control_ask *asked)
-{
-    struct msg_admin_ask ask = {.args = asked->args, .input = asked->input, .who = STR("operator")};
+    struct msg_admin_ask ask = {.args = list, .input = input, .who = STR("operator")};
     struct chan *chan = NULL;
 
     for (size_t i = 0; i < s->children; i++)
         if (s->child[i].role == ROLE_DIRECTORY && s->child[i].state == CHILD_READY)
             chan = s->child[i].chan;
-    q->call = call_admin(call_over(s->calls, chan), &ask, NULL, on_admin, q);
+    return call_admin(call_over(s->calls, chan), &ask, NULL, told, arg);
 }
 
-static void on_client(void *arg, struct chan *chan, struct msg *m)
+static void on_directory(void *arg, struct msg_admin_tell *tell, int *fd)
 {
-    struct client *c = arg;
-    struct supervisor *s = c->s;
-    struct question *q;
+    struct error err;
 
-    if (!m || m->type != MSG_CONTROL_ASK || m->control_ask.args.n == 0) {
-        list_remove(&c->node);
-        chan_destroy(chan);
-        mem_free(c);
+    (void)fd;
+    if (tell->id)
+        client_answer(arg, &tell->error, tell->next, tell->text);
+    else if (msg_error_take(&tell->error, &err))
+        client_refuse(arg, &err);
+}
+
+/* ---- what the supervisor answers ---- */
+
+static void on_status(void *arg, struct str json)
+{
+    client_done(arg, json);
+}
+
+/* Whether the settings can be read is said to whoever asked; what is wrong with a certificate stands in the log. */
+static void answer_reload(struct client *c)
+{
+    struct error err = {0}, why = {0};
+    struct config fresh;
+    struct buf text;
+    bool ok;
+
+    config_init(&fresh);
+    buf_init(&text, 65536);
+    ok = datadir_config(datadir_path(c->s->data), &fresh, &text, &why);
+    buf_done(&text);
+    config_done(&fresh);
+    supervisor_reload(c->s);
+    if (ok) {
+        client_done(c, STR("{\"reloaded\": true}"));
         return;
     }
-    q = question_take(s, chan, m);
-    if (str_equal(m->control_ask.args.v[0], STR("status"))) {
-        ask_status(s, q);
-    } else if (str_equal(m->control_ask.args.v[0], STR("reload"))) {
-        supervisor_reload(s);
-        answer_json(q, json_pack("{s:b}", "reloaded", 1));
+    error_set(&err, why.kind, "%s; the old settings stay", why.text);
+    client_refuse(c, &err);
+}
+
+static void carry_out_call(struct client *c, const struct admin_call *call, struct msg *m)
+{
+    struct error err = {0};
+
+    if (call->command->by == ADMIN_BY_DIRECTORY) {
+        control_ask_directory(c->s, m->control_ask.args, m->control_ask.input, on_directory, c);
+    } else if (admin_number(call->command) == ADMIN_STATUS) {
+        supervisor_status(c->s, on_status, c);
+    } else if (admin_number(call->command) == ADMIN_RELOAD) {
+        answer_reload(c);
     } else {
-        ask_directory(s, q, &m->control_ask);
+        error_set(&err, ERROR_UNSUPPORTED, "%s is not carried out by the server",
+                  call->command->name);
+        client_refuse(c, &err);
     }
 }
+
+static void on_call(void *arg, struct chan *chan, struct msg *m)
+{
+    struct client *c = arg;
+    struct admin_call call;
+    struct arena arena;
+    struct error err = {0};
+
+    if (!m || m->type != MSG_CONTROL_ASK || c->asks) {
+        c->chan = NULL;
+        chan_destroy(chan);
+        client_free_if_done(c);
+        return;
+    }
+    c->asks = true;
+    asked_take(&c->asked, chan, m);
+    arena_init(&arena, ARENA_MOST);
+    if (admin_call_read(&call, m->control_ask.args.v, m->control_ask.args.n, &arena, &err))
+        carry_out_call(c, &call, m);
+    else
+        client_refuse(c, &err);
+    arena_done(&arena);
+}
+
+/* ---- the socket ---- */
 
 static void on_accept(evutil_socket_t lfd, short what, void *arg)
 {
     struct supervisor *s = arg;
+    struct control *k = s->control;
     struct ucred who = {0};
     socklen_t n = sizeof who;
     int fd = accept4(lfd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -276,14 +181,14 @@ static void on_accept(evutil_socket_t lfd, short what, void *arg)
     if (fd < 0)
         return;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) != 0 ||
-        (who.uid != 0 && who.uid != geteuid()) || s->control->clients.n >= CLIENTS_MOST) {
+        (who.uid != 0 && who.uid != geteuid()) || k->clients.n >= CLIENTS_MOST) {
         close(fd);
         return;
     }
     c = mem_zalloc(sizeof *c);
     c->s = s;
-    list_append(&s->control->clients, &c->node);
-    c->chan = chan_create(s->base, fd, ROLE_SUPERVISOR, ROLE_CONTROL, on_client, c);
+    list_append(&k->clients, &c->node);
+    c->chan = chan_create(s->base, fd, ROLE_SUPERVISOR, ROLE_CONTROL, on_call, c);
 }
 
 bool control_open(struct supervisor *s, struct error *err)
@@ -320,10 +225,9 @@ void control_close(struct supervisor *s)
 
     if (!k)
         return;
-    while ((c = LIST_FIRST(&k->clients, struct client, node))) {
-        list_remove(&c->node);
+    LIST_EACH(c, &k->clients, node) {
         chan_destroy(c->chan);
-        mem_free(c);
+        c->chan = NULL;
     }
     unlink(k->path);
     event_free(k->ev);

@@ -75,7 +75,7 @@ struct supervisor {
     struct vec families; /* of pid_t: process groups that parents of accounts have begun */
     struct list logs;    /* of struct log_source */
     struct timer log_tell;
-    uint64_t log_dropped;
+    uint64_t log_dropped, log_failed; /* lines: over their rate; that could not be written */
     int log_file, empty_fd, ready_fd;
     struct calls *calls;
     struct control *control;
@@ -138,6 +138,12 @@ MUST_CHECK bool walls_enter(struct supervisor *s, struct error *err);
 /* supervisor_control.c: the control socket. */
 MUST_CHECK bool control_open(struct supervisor *s, struct error *err);
 void control_close(struct supervisor *s);
-void control_admin_part(struct supervisor *s, struct chan *c, const struct msg_admin_part *m);
+/* Asks the directory, for the operator: list as admin/call.h prints it. told is called once, later. */
+uint64_t control_ask_directory(struct supervisor *s, struct msg_list list, struct str input,
+                               told_admin_fn told, void *arg);
+
+/* supervisor_status.c: gathers the answer of `status`. fn gets its JSON, once, later. */
+typedef void (*status_fn)(void *arg, struct str json);
+void supervisor_status(struct supervisor *s, status_fn fn, void *arg);
 
 #endif

@@ -83,7 +83,7 @@ static bool is_within_rate(struct log_source *l, struct str line)
 static void write_file(struct supervisor *s, struct str bytes)
 {
     if (write(s->log_file, bytes.p, bytes.n) < 0) /* a full disk must not stop the mail */
-        s->log_dropped++;
+        s->log_failed++;
 }
 
 /* Time and role, the line, instance and pid. Whatever could end the line or forge a stamp is made harmless: a
