@@ -204,7 +204,7 @@ static void on_parent(void *arg, struct chan *c, struct msg *m)
         a->stopping = true;
         deliver_now(a);
         sessions_end(a, "the server is restarting; reconnect in a moment");
-        if (!a->sessions)
+        if (!a->sessions.n)
             end(a);
     }
 }
@@ -235,16 +235,16 @@ static void on_idle(evutil_socket_t fd, short what, void *arg)
     int64_t next = 1000000;
 
     (void)fd, (void)what;
-    if (a->stopping && !a->sessions)
+    if (a->stopping && !a->sessions.n)
         end(a);
     if (upkeep(a, now)) {
         next = 5000;
-    } else if (a->upkeep_us > a->used_us && (a->sessions || !deliver_idle(a))) {
+    } else if (a->upkeep_us > a->used_us && (a->sessions.n || !deliver_idle(a))) {
         a->resting = true;
         next = UPKEEP_EVERY_US;
-    } else if (!a->sessions && left <= 0 && !reserve_any()) {
+    } else if (!a->sessions.n && left <= 0 && !reserve_any()) {
         chan_send(a->parent, &m);
-    } else if (!a->sessions && a->upkeep_us > a->used_us) {
+    } else if (!a->sessions.n && a->upkeep_us > a->used_us) {
         next = left;
     }
     struct timeval t = {.tv_sec = next / 1000000, .tv_usec = next % 1000000};

@@ -4,6 +4,7 @@
 
 #include "account/account.h"
 #include "base/buf.h"
+#include "base/list.h"
 #include "proc/chan.h"
 #include "store/store.h"
 
@@ -12,7 +13,6 @@
 #define SLICE_US 20000 /* no piece of work holds the loop longer (DESIGN, Processes) */
 
 struct delivering;
-struct session;
 
 struct account {
     uint64_t number;
@@ -21,7 +21,7 @@ struct account {
     struct store *store;
     struct db_source source;
     struct store_config config;
-    struct session *sessions;
+    struct list sessions; /* of session.c */
     struct delivering *deliverers;
     struct event *idle, *deliver, *changed;
     uint64_t started;  /* SESSION_STARTs seen */

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 struct session {
-    struct session *next, **at;
+    struct list_node node;
     struct account *a;
     struct stream *stream;
     struct imap_session *imap;
@@ -18,12 +18,10 @@ struct session {
     struct event *go_on;
 };
 
-static void destroy(struct session *s)
+static void session_destroy(struct session *s)
 {
     account_used(s->a); /* from now on it may be idle */
-    *s->at = s->next;
-    if (s->next)
-        s->next->at = s->at;
+    list_remove(&s->node);
     event_free(s->go_on);
     imap_session_destroy(s->imap);
     buf_done(&s->out);
@@ -40,7 +38,7 @@ static bool write_out(struct session *s)
     if (!imap_session_done(s->imap))
         return false;
     stream_finish(s->stream);
-    destroy(s);
+    session_destroy(s);
     return true;
 }
 
@@ -87,7 +85,7 @@ static void on_closed(void *arg, const char *why)
 
     (void)why;
     stream_destroy(s->stream);
-    destroy(s);
+    session_destroy(s);
 }
 
 static void on_go_on(evutil_socket_t fd, short what, void *arg)
@@ -96,21 +94,12 @@ static void on_go_on(evutil_socket_t fd, short what, void *arg)
     run(arg);
 }
 
-/* One account may not take all the memory and descriptors of its process by sessions alone. */
-static bool too_many(const struct account *a)
-{
-    size_t n = 0;
-
-    for (const struct session *s = a->sessions; s; s = s->next)
-        n++;
-    return n >= LIMIT_SESSIONS_ACCOUNT;
-}
-
 void session_start(struct account *a, int fd, const struct msg_session_start *m)
 {
     static const struct stream_ops ops = {
         .readable = on_readable, .drained = on_drained, .closed = on_closed};
-    bool refused = too_many(a);
+    /* One account may not take all the memory and descriptors of its process by sessions alone. */
+    bool refused = a->sessions.n >= LIMIT_SESSIONS_ACCOUNT;
     struct session *s = mem_zalloc(sizeof *s);
     struct imap_session_config config = {
         .user = m->user, .login_tag = m->tag, .read_only = m->read_only};
@@ -119,10 +108,8 @@ void session_start(struct account *a, int fd, const struct msg_session_start *m)
     int n = snprintf(actor, sizeof actor, "session:%.*s", STR_ARG(m->credential));
 
     config.actor = str_of(actor, (size_t)n);
-    *s = (struct session){.next = a->sessions, .at = &a->sessions, .a = a};
-    if (s->next)
-        s->next->at = &s->next;
-    a->sessions = s;
+    s->a = a;
+    list_prepend(&a->sessions, &s->node);
     /* An answer that was begun is finished: pauses come between pieces, so twice the limit always holds one. */
     buf_init(&s->out, (size_t)16 * LIMIT_IMAP_OUTPUT);
     s->go_on = event_new(a->base, -1, 0, on_go_on, s);
@@ -140,10 +127,9 @@ void session_start(struct account *a, int fd, const struct msg_session_start *m)
 
 void sessions_changed(struct account *a)
 {
-    struct session *next;
+    struct session *s, *next;
 
-    for (struct session *s = a->sessions; s; s = next) {
-        next = s->next;
+    LIST_EACH_SAFE(s, next, &a->sessions, node) {
         imap_session_changed(s->imap);
         account_check_store(a);
         write_out(s);
@@ -152,10 +138,9 @@ void sessions_changed(struct account *a)
 
 void sessions_end(struct account *a, const char *words)
 {
-    struct session *next;
+    struct session *s, *next;
 
-    for (struct session *s = a->sessions; s; s = next) {
-        next = s->next;
+    LIST_EACH_SAFE(s, next, &a->sessions, node) {
         imap_session_end(s->imap, words);
         write_out(s);
     }

@@ -150,24 +150,6 @@ bool imap_check_uid_expunge(struct imap_session *s, struct imap_parse *p)
     return ok;
 }
 
-/* Whether a message is in the command's set; all are without one. */
-static bool in_spans(const struct imap_session *s, uint32_t number)
-{
-    size_t low = 0, high = s->numbers.n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct imap_span *span = vec_at(&s->numbers, middle);
-        if (span->to < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == s->numbers.n)
-        return false;
-    const struct imap_span *span = vec_at(&s->numbers, low);
-    return number > 0 && span->from <= number;
-}
-
 /* EXPUNGE takes only what this session has been told of: a message that another one marks meanwhile
  * is not surprised. */
 enum imap_step imap_run_expunge(struct imap_session *s)
@@ -192,7 +174,7 @@ enum imap_step imap_run_expunge(struct imap_session *s)
     for (size_t i = 0; i < found; i++) {
         job->next = uids[i] + 1;
         uint32_t number = imap_view_number(&s->selected.view, uids[i]);
-        if (number > 0 && (!by_uid || in_spans(s, number)))
+        if (number > 0 && (!by_uid || imap_spans_have(s->numbers.p, s->numbers.n, number)))
             uids[n++] = uids[i];
     }
     if (n > 0 && !store_expunge(s->store, s->selected.mailbox, uids, n, s->actor, &modseq, &err))

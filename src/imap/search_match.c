@@ -165,19 +165,6 @@ static bool body_contains(struct candidate *c, struct str needle)
 
 /* ---- keys ---- */
 
-static bool in_spans(const struct imap_search_key *key, uint32_t number)
-{
-    size_t low = 0, high = key->spans_n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (key->spans[middle].to < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < key->spans_n && key->spans[low].from <= number;
-}
-
 static int64_t day_of(int64_t us)
 {
     return us / DAY_US - (us % DAY_US < 0);
@@ -224,7 +211,7 @@ static bool simple_matches(struct candidate *c, const struct imap_search_key *ke
     case IMAP_SEARCH_KEYWORD:
         return need_message(c) && store_keywords_has(c->message.keywords, key->text);
     case IMAP_SEARCH_SET:
-        return in_spans(key, c->number);
+        return imap_spans_have(key->spans, key->spans_n, c->number);
     case IMAP_SEARCH_BEFORE:
     case IMAP_SEARCH_ON:
     case IMAP_SEARCH_SINCE:

@@ -107,7 +107,7 @@ enum imap_step imap_failed(struct imap_session *s, const struct error *err, cons
 /* Whether the command has an error for answer. */
 bool imap_has_failed(const struct imap_session *s);
 
-/* ---- sets ---- */
+/* ---- sets (set.c) ---- */
 
 /* Resolves a set of numbers or UIDs (by the command's flags) to spans of s->numbers. A number that
  * is not there is BAD; a UID that is not there is passed over. False: the answer is set. */
@@ -122,8 +122,10 @@ struct imap_walk {
 bool imap_walk_next(const struct imap_session *s, struct imap_walk *w);
 /* The next UIDs of the walk, at most max, into s->uids (which is emptied first). */
 size_t imap_walk_uids(struct imap_session *s, struct imap_walk *w, size_t max);
-/* How two spans sort. */
+/* Sorts and merges spans, a vec of struct imap_span. */
 void imap_spans_sort(struct vec *spans);
+/* Whether one of n spans, sorted and merged, holds the number. */
+bool imap_spans_have(const struct imap_span *spans, size_t n, uint32_t number);
 
 /* ---- sync (sync.c) ---- */
 
