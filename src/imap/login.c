@@ -31,9 +31,9 @@ struct imap_login {
     struct buf *out;
     struct imap_reader reader;
     enum login_state state;
-    struct arena arena; /* of the running command */
-    struct buf tag;     /* of the command that logs in */
-    unsigned unknown, bad;
+    struct arena arena;           /* of the running command */
+    struct buf tag;               /* of the command that logs in */
+    unsigned lines, unknown, bad; /* taken so far; of them no commands, and wrong ones */
 };
 
 struct imap_login *imap_login_create(const struct imap_login_config *config,
@@ -344,7 +344,9 @@ static void run_command(struct imap_login *l)
 
 static void complete(struct imap_login *l)
 {
-    if (l->state == LOGIN_AUTHENTICATING)
+    if (++l->lines > LIMIT_IMAP_PRELOGIN_COMMANDS)
+        imap_login_end(l, "Too many commands before login; connect again");
+    else if (l->state == LOGIN_AUTHENTICATING)
         take_credentials(l);
     else if (is_other_protocol(imap_reader_command(&l->reader)))
         imap_login_end(l, "This is an IMAP server");

@@ -213,6 +213,42 @@ static void twenty_bad_commands_are_the_last(void)
     end();
 }
 
+/* A connection that never logs in may not be kept busy for nothing. */
+static void commands_before_login_are_counted(void)
+{
+    static const char *const lines[] = {"a NOOP\r\n", "a CAPABILITY\r\n", "a ID NIL\r\n", "\r\n",
+                                        "a AUTHENTICATE CRAM-MD5\r\n"};
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        begin(true, false);
+        for (int n = 0; n < LIMIT_IMAP_PRELOGIN_COMMANDS; n++)
+            say(lines[i]);
+        CHECK_ROW(asked.closed == 0, lines[i]);
+        say(lines[i]);
+        CHECK_ROW(asked.closed == 1, lines[i]);
+        CHECK_STR(buf_view(&out), STR("* BYE Too many commands before login; connect again\r\n"));
+        CHECK_U64(say("a NOOP\r\n"), 0);
+        end();
+    }
+}
+
+/* Wrong passwords are commands as well, and so is a right one. */
+static void the_last_command_before_login_may_be_login(void)
+{
+    struct error denied = {.kind = ERROR_DENIED};
+    for (int wrong = LIMIT_IMAP_PRELOGIN_COMMANDS - 1; wrong <= LIMIT_IMAP_PRELOGIN_COMMANDS;
+         wrong++) {
+        begin(true, false);
+        for (int i = 0; i < wrong; i++) {
+            say("a LOGIN ada wrong\r\n");
+            imap_login_answer(login, &denied);
+        }
+        say("a LOGIN ada right\r\n");
+        CHECK(imap_login_waiting(login) == (wrong < LIMIT_IMAP_PRELOGIN_COMMANDS));
+        CHECK_U64(asked.closed, wrong == LIMIT_IMAP_PRELOGIN_COMMANDS);
+        end();
+    }
+}
+
 /* The same bytes in pieces of any size mean the same. */
 static void pieces_do_not_matter(void)
 {
@@ -253,6 +289,8 @@ int main(void)
     RUN(three_unknown_commands_are_the_last);
     RUN(limits_hold_before_login);
     RUN(twenty_bad_commands_are_the_last);
+    RUN(commands_before_login_are_counted);
+    RUN(the_last_command_before_login_may_be_login);
     RUN(pieces_do_not_matter);
     RUN(logout_says_bye);
     return test_end();

@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""IMAP's limits, before and after login: what is too much gets words, and costs no more than they do."""
+import socket
+import ssl
+
+from harness import DOMAIN, PASSWORD, Server, main, tls
+
+
+class Line:
+    """A connection over TLS, line by line."""
+
+    def __init__(self, server):
+        self.s = tls().wrap_socket(socket.create_connection(("127.0.0.1", server.imaps), timeout=20))
+        self.f = self.s.makefile("rb")
+        self.greeting = self.f.readline()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.f.close()
+        self.s.close()
+
+    def send(self, text):
+        try:
+            self.s.sendall(text)
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
+            pass        # it closed in the middle; what it said is still read
+
+    def ask(self, tag, text):
+        """Sends a command; the lines up to its tagged answer, which is the last."""
+        self.send(tag + b" " + text + b"\r\n")
+        got = []
+        while not got or not got[-1].startswith(tag + b" "):
+            got.append(self.f.readline())
+            assert got[-1], (text[:100], got)
+        return got
+
+    def login(self):
+        got = self.ask(b"l", b'LOGIN "ada@%s" "%s"' % (DOMAIN.encode(), PASSWORD.encode()))
+        assert got[-1].startswith(b"l OK"), got
+        return self
+
+
+def test_500_commands_before_login_are_not_free():
+    with Server() as s:
+        for word in (b"NOOP", b"CAPABILITY", b"ID NIL"):
+            with Line(s) as c:
+                c.send(b"a %s\r\n" % word * 500)
+                lines = c.f.read().splitlines()
+                assert sum(x.startswith(b"a OK") for x in lines) == 50, len(lines)
+                assert lines[-1] == b"* BYE Too many commands before login; connect again", lines[-1]
+        with Line(s) as c:      # what a client does before it logs in is far below that
+            for word in (b"CAPABILITY", b"ID (\"name\" \"x\")", b"NOOP") * 10:
+                assert c.ask(b"a", word)[-1].startswith(b"a OK")
+            c.login()
+            for _ in range(100):
+                assert c.ask(b"a", b"NOOP")[-1].startswith(b"a OK")
+
+
+main()
