@@ -58,4 +58,23 @@ def test_500_commands_before_login_are_not_free():
                 assert c.ask(b"a", b"NOOP")[-1].startswith(b"a OK")
 
 
+def test_an_id_beyond_its_limits_is_refused_and_no_more():
+    """RFC 2971 section 3.3: 30 fields, names of 30 octets, values of 1,024."""
+    def line(fields, name, value):
+        return b"ID (" + b" ".join(b'"%s" "%s"' % (b"n" * name, b"v" * value) for _ in range(fields)) + b")"
+
+    with Server() as s, Line(s) as c:
+        for login in (False, True):
+            if login:
+                c.login()
+            for row in ((1, 30, 1024), (30, 30, 50)):
+                assert c.ask(b"a", line(*row))[-1].startswith(b"a OK"), row
+            for row in ((31, 1, 1), (1, 31, 1), (1, 1, 1025), (1, 1, 9000), (1, 9000, 1), (300, 1, 40), (1, 1, 100000)):
+                if row[2] == 100000 and not login:
+                    continue    # more than is passed over before login
+                got = c.ask(b"a", line(*row))
+                assert len(got) == 1 and got[0].startswith(b"a BAD ") and len(got[0]) > 25, (row, got)
+                assert c.ask(b"b", b"NOOP")[-1].startswith(b"b OK")
+
+
 main()

@@ -1,6 +1,8 @@
 /* imap/cmd_any.c: the small commands that need no mailbox. */
 #include "imap/session_int.h"
 
+#include "base/limits.h"
+
 bool imap_check_plain(struct imap_session *s, struct imap_parse *p)
 {
     (void)s;
@@ -33,7 +35,21 @@ enum imap_step imap_run_logout(struct imap_session *s)
 
 /* ---- ID (RFC 2971) ---- */
 
-/* id-params-list = "(" *(string SP nstring) ")" / nil; at most 30 fields (section 3.3). */
+/* One field of the list: string SP nstring. */
+static void take_id_field(struct imap_parse *p)
+{
+    struct str name = imap_take_string(p);
+    imap_take_sp(p);
+    struct str value = imap_take_nstring(p);
+    if (name.n > LIMIT_IMAP_ID_NAME)
+        cursor_fail(&p->c, ERROR_SYNTAX, "a field of ID has a name of at most %d octets",
+                    LIMIT_IMAP_ID_NAME);
+    if (value.n > LIMIT_IMAP_ID_VALUE)
+        cursor_fail(&p->c, ERROR_SYNTAX, "a field of ID has a value of at most %d octets",
+                    LIMIT_IMAP_ID_VALUE);
+}
+
+/* id-params-list = "(" *(string SP nstring) ")" / nil, within the limits of RFC 2971 section 3.3. */
 void imap_take_id(struct imap_parse *p)
 {
     if (cursor_accept_word(&p->c, STR("NIL")))
@@ -43,11 +59,9 @@ void imap_take_id(struct imap_parse *p)
         return;
     unsigned fields = 0;
     do {
-        (void)imap_take_string(p);
-        imap_take_sp(p);
-        (void)imap_take_nstring(p);
-        if (++fields > 30)
-            cursor_fail(&p->c, ERROR_SYNTAX, "ID has at most 30 fields");
+        take_id_field(p);
+        if (++fields > LIMIT_IMAP_ID_FIELDS)
+            cursor_fail(&p->c, ERROR_SYNTAX, "ID has at most %d fields", LIMIT_IMAP_ID_FIELDS);
     } while (!p->c.failed && cursor_accept(&p->c, ' '));
     cursor_expect(&p->c, ')');
 }

@@ -34,6 +34,7 @@ struct imap_login {
     struct arena arena;           /* of the running command */
     struct buf tag;               /* of the command that logs in */
     unsigned lines, unknown, bad; /* taken so far; of them no commands, and wrong ones */
+    size_t skipped;               /* octets that were passed over */
 };
 
 struct imap_login *imap_login_create(const struct imap_login_config *config,
@@ -342,7 +343,7 @@ static void run_command(struct imap_login *l)
         c->login(l, &p);
 }
 
-static void complete(struct imap_login *l)
+static void command_complete(struct imap_login *l)
 {
     if (++l->lines > LIMIT_IMAP_PRELOGIN_COMMANDS)
         imap_login_end(l, "Too many commands before login; connect again");
@@ -356,9 +357,21 @@ static void complete(struct imap_login *l)
     arena_done(&l->arena);
 }
 
-static void literal(struct imap_login *l)
+/* The command that has begun is refused, and what follows of it passed over. */
+static void refuse_command(struct imap_login *l, const char *words)
 {
     struct imap_parse p;
+    if (l->state == LOGIN_READY) { /* else it is the line that AUTHENTICATE waits for */
+        imap_parse_init(&p, imap_reader_command(&l->reader), &l->arena, false);
+        keep_tag(l, &p);
+    }
+    l->state = LOGIN_READY;
+    bad_command(l, words);
+    arena_done(&l->arena);
+}
+
+static void literal_announced(struct imap_login *l)
+{
     if (l->state == LOGIN_READY && imap_reader_fits(&l->reader)) {
         bool sync = l->reader.sync;
         imap_reader_accept(&l->reader);
@@ -366,17 +379,8 @@ static void literal(struct imap_login *l)
             imap_write_status(l->out, STR("+"), "Ready", STR_NULL, STR("for literal data"));
         return;
     }
-    imap_parse_init(&p, imap_reader_command(&l->reader), &l->arena, false);
-    keep_tag(l, &p);
-    l->state = LOGIN_READY;
     imap_reader_refuse(&l->reader);
-    bad_command(l, "That is too large before login");
-    arena_done(&l->arena);
-}
-
-static void too_long(struct imap_login *l)
-{
-    imap_login_end(l, "That line is too long before login");
+    refuse_command(l, "That is too large before login");
 }
 
 size_t imap_login_input(struct imap_login *l, struct str bytes)
@@ -384,14 +388,18 @@ size_t imap_login_input(struct imap_login *l, struct str bytes)
     size_t all = 0;
     while ((l->state == LOGIN_READY || l->state == LOGIN_AUTHENTICATING) && all < bytes.n) {
         size_t used;
+        bool skips = imap_reader_skips(&l->reader);
         enum imap_read event = imap_reader_feed(&l->reader, str_skip(bytes, all), &used);
         all += used;
-        if (event == IMAP_READ_COMMAND)
-            complete(l);
+        l->skipped += skips ? used : 0;
+        if (l->skipped > LIMIT_IMAP_PRELOGIN_SKIPPED)
+            imap_login_end(l, "That is too much before login");
+        else if (event == IMAP_READ_COMMAND)
+            command_complete(l);
         else if (event == IMAP_READ_LITERAL)
-            literal(l);
+            literal_announced(l);
         else if (event == IMAP_READ_TOO_LONG)
-            too_long(l);
+            refuse_command(l, "That line is too long before login");
     }
     return all;
 }

@@ -37,6 +37,11 @@ bool imap_reader_begun(const struct imap_reader *r)
     return r->state != IMAP_READER_LINE || (r->text.n > 0 && !r->dropped);
 }
 
+bool imap_reader_skips(const struct imap_reader *r)
+{
+    return r->state == IMAP_READER_SKIP_LITERAL || r->state == IMAP_READER_SKIP_LINE;
+}
+
 bool imap_reader_fits(const struct imap_reader *r)
 {
     return r->literal_n <= r->text_max && r->text.n + r->literal_n <= r->text_max;
