@@ -77,4 +77,19 @@ def test_an_id_beyond_its_limits_is_refused_and_no_more():
                 assert c.ask(b"b", b"NOOP")[-1].startswith(b"b OK")
 
 
+def test_a_name_cannot_turn_the_log_round():
+    """What a stranger typed as a user name stands in the log so that two that differ look different."""
+    names = ["ada\u202etset.elpmaxe@", "ada\u200b@" + DOMAIN, "ada\u2028root@x", "ada\x9b2J@x", "ada\u3000login=root@x"]
+    with Server() as s:
+        for name in names:
+            with Line(s) as c:
+                got = c.ask(b"a", b'LOGIN "%s" wrong' % name.encode())
+                assert got[-1].startswith(b"a NO"), got
+        shown = s.admin("log")
+        for name in names:
+            hidden = next(ch for ch in name if ord(ch) > 126)
+            assert hidden not in shown, ascii(hidden)
+            assert "".join("\\\\x%02x" % b for b in hidden.encode()) in shown, (ascii(hidden), shown[-3000:])
+
+
 main()
