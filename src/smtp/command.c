@@ -317,23 +317,15 @@ static bool is_other_protocol(struct str line)
     return false;
 }
 
-/* RFC 5321 section 2.3.8: only CRLF ends a line; neither is anywhere else, and no other control but
- * the tab. */
-static bool is_clean(struct str line)
+/* RFC 5321 section 2.3.8: no CR or LF stands alone; nor is there another control but the tab. */
+static bool is_clean(const struct smtp_line *line)
 {
-    if (line.n < 2 || line.p[line.n - 2] != '\r')
-        return false;
-    for (size_t i = 0; i + 2 < line.n; i++)
-        if (((unsigned char)line.p[i] < ' ' && line.p[i] != '\t') || line.p[i] == 127)
-            return false;
-    return true;
-}
+    struct str text = buf_view(&line->text);
 
-/* BDAT, however broken the rest of the line is. */
-static bool is_chunk(struct str line)
-{
-    line = str_trim(line);
-    return str_starts_nocase(line, STR("BDAT")) && (line.n == 4 || !ascii_alpha(line.p[4]));
+    for (size_t i = 0; i + 2 < text.n; i++)
+        if (((unsigned char)text.p[i] < ' ' && text.p[i] != '\t') || text.p[i] == 127)
+            return false;
+    return !line->bare;
 }
 
 static const char *state_words(const struct smtp_server *s, const struct smtp_command *command)
@@ -359,31 +351,36 @@ static bool is_too_idle(struct smtp_server *s, const struct smtp_command *comman
     return true;
 }
 
-void smtp_command_run(struct smtp_server *s, struct str line)
+/* A line that is no command whatever is in it. True: it is answered. */
+static bool refuse_line(struct smtp_server *s, const struct smtp_line *line)
 {
-    const struct smtp_command *command;
-    struct str word, argument = STR_NULL;
+    bool clean = is_clean(line);
 
-    if (is_other_protocol(line)) {
+    if (is_other_protocol(buf_view(&line->text))) {
         s->config.counters->protocols++;
         smtp_reply(s, "421 4.7.0 This is a mail server");
         smtp_close(s);
-        return;
-    }
-    if ((s->line_overflow || !is_clean(line)) && is_chunk(line)) {
+    } else if (line->chunk && (line->overflow || !clean)) {
         smtp_chunk_unclear(s);
-        return;
-    }
-    if (s->line_overflow) {
+    } else if (line->overflow) {
         smtp_refuse(s, "500 5.5.2 The line is too long");
-        return;
-    }
-    if (!is_clean(line)) {
+    } else if (!clean) {
         smtp_refuse(s, "500 5.5.2 Lines end with CRLF and hold no controls");
-        return;
+    } else {
+        return false;
     }
-    word = line = str_trim(line);
-    str_cut(line, ' ', &word, &argument);
+    return true;
+}
+
+void smtp_command_run(struct smtp_server *s, const struct smtp_line *line)
+{
+    const struct smtp_command *command;
+    struct str word, argument = STR_NULL, text = str_trim(buf_view(&line->text));
+
+    if (refuse_line(s, line))
+        return;
+    word = text;
+    str_cut(text, ' ', &word, &argument);
     command = smtp_command_find(word);
     if (!is_command(s, command)) {
         s->unknown++;

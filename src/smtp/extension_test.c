@@ -4,9 +4,6 @@
 
 #include <string.h>
 
-#define LIES                                                                                       \
-    "501 5.5.4 Syntax: BDAT size [LAST], of at most 1000 octets\r\n"                               \
-    "421 4.7.0 It can not be told where the chunk ends\r\n"
 #define NO_RCPT "554 5.5.1 No recipient was taken\r\n"
 #define AFTER_BDAT "503 5.5.1 Only BDAT or RSET may follow BDAT\r\n"
 
