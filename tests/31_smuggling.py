@@ -294,9 +294,13 @@ CHUNK_ROWS = [
 # No chunk can be found behind these: whatever comes is not read.
 BAD_SIZES = [
     b"-5", b"-1", b"+5", b"0x10", b"10h", b"5 LASTX", b"5 LAST LAST", b"5 FIRST", b" 5", b"5  LAST", b"LAST", b"LAST 5",
-    b"5,5", b"5.0", b"1e1", b"five", b"5\tLAST", b"", b"\xd9\xa5", b"5;LAST", b"5LAST", b"%d" % 2 ** 31, b"%d" % 2 ** 32,
-    b"%d" % (2 ** 32 + 5), b"%d" % 2 ** 63, b"%d" % 2 ** 64, b"%d" % (2 ** 64 + 5), b"9" * 20, b"9" * 100,
-    b"0" * 21 + b"5", b"5 5", b"<5>", b"\"5\"", b"5=5",
+    b"5,5", b"5.0", b"1e1", b"five", b"5\tLAST", b"", b"\xd9\xa5", b"5;LAST", b"5LAST", b"5 5", b"<5>", b"\"5\"",
+    b"5=5", b"9" * 30 + b"x", b"9" * 3000,
+]
+# Numbers, but of more octets than are swallowed: 64 bits and beyond.
+HUGE_SIZES = [
+    b"%d" % (100000 + (16 << 20) + 1), b"%d" % 2 ** 31, b"%d" % 2 ** 32, b"%d" % (2 ** 32 + 5), b"%d" % 2 ** 63, b"%d" % 2 ** 64,
+    b"%d" % (2 ** 64 + 5), b"9" * 20, b"9" * 100, b"0" * 21 + b"9" * 21, b"9" * 1000,
 ]
 
 
@@ -305,6 +309,11 @@ def test_chunks_that_lie_or_come_when_they_may_not():
     for size in BAD_SIZES:
         for last in (b"", b" LAST"):
             rows.append((size, outer() + b"BDAT " + size + last + b"\r\n" + BEN, [250, 250, 501, 421], [], []))
+    for size in HUGE_SIZES:
+        for begin, said in ((outer(), [250, 250]), (b"", [])):
+            rows.append((size, begin + b"BDAT " + size + b" LAST\r\n" + BEN, said + [552, 421], [], []))
+    zeros = b"BDAT " + b"0" * 30 + b"%d LAST\r\n" % len(TEXT) + TEXT
+    rows.append(("many zeros", outer() + zeros, [250, 250, 250], [TEXT], []))
     # And lines that are none, or too long: what follows them is a chunk all the same to whoever reads them otherwise.
     for end in (b"\n", b"\r\r\n", b" x" * 1100 + b"\r\n", b"\0\r\n", b"\r\0\n"):
         rows.append((end[:8], outer() + b"BDAT %d LAST" % len(BEN) + end + BEN, [250, 250, 501, 421], [], []))

@@ -28,7 +28,7 @@ static const struct smtp_config config = {
 #define NOT_CLEAN "500 5.5.2 Lines end with CRLF and hold no controls\r\n"
 #define LIES                                                                                       \
     "501 5.5.4 Syntax: BDAT size [LAST], of at most 1000 octets\r\n"                               \
-    "421 4.7.0 It can not be told where the chunk ends\r\n"
+    "421 4.7.0 It cannot be told where the chunk ends\r\n"
 #define BYE "421 4.7.0 This is a mail server\r\n"
 #define TO_DATA EHLO MAIL RCPT "DATA\r\n"
 #define AT_DATA GREETED NOTED TAKEN GO
