@@ -160,13 +160,12 @@ static void check_extension(struct cursor *c)
         cursor_expect(c, ')');
     }
     cursor_expect(c, ' ');
-    if (cursor_accept(c, '(')) {
+    if (!check_nil(c)) { /* a list, also of one language */
+        cursor_expect(c, '(');
         do
             check_string(c);
         while (cursor_accept(c, ' '));
         cursor_expect(c, ')');
-    } else {
-        check_nstring(c);
     }
     cursor_expect(c, ' ');
     check_nstring(c);

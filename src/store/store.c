@@ -19,14 +19,15 @@ static const struct first_mailbox {
 
 static bool insert_account(struct store *store, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s =
-        db_stmt(store->db, "INSERT INTO account VALUES (1, ?, 0, 0, 0, ?, 0, 0, 0, ?)");
+    AUTO_STMT sqlite3_stmt *s = db_stmt(
+        store->db, "INSERT INTO account VALUES (1, ?1, 0, 0, 0, ?2, 0, 0, 0, ?3, ?4, 0, 0)");
     int64_t now = clock_wall_us();
     db_bind_int(s, 1, (int64_t)(random_u64() >> 1));
     /* Seconds since 1970, so that UIDVALIDITY differs from that of an account which was here before
      * and is lost (RFC 9051 section 2.3.1.1). */
     db_bind_int(s, 2, now / 1000000 & 0x7fffffff);
     db_bind_int(s, 3, now);
+    db_bind_int(s, 4, STORE_DERIVED);
     return db_run(store->db, s, err);
 }
 
@@ -81,7 +82,7 @@ bool store_open(struct store **out, const struct db_source *source,
         return false;
     }
     db_derive_key(source->key, STR("thread"), store->thread_key, sizeof(store->thread_key));
-    if (!set_up(store, err) || !content_sweep(store->db, err)) {
+    if (!set_up(store, err) || !store_stale_open(store, err) || !content_sweep(store->db, err)) {
         store_close(store);
         return false;
     }

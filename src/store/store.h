@@ -287,10 +287,12 @@ bool store_keywords_has(struct str keywords, struct str word);
 /* ---- upkeep ---- */
 
 /* One slice (at most about 20 ms) of what can wait: purging what is past its retention, forgetting
- * old delivery ids, sweeping files, giving memory back. *more: call again. */
+ * old delivery ids, sweeping files, reading messages again that an earlier release has described,
+ * giving memory back. *more: call again. */
 MUST_CHECK bool store_idle(struct store *store, bool *more, struct error *err);
 /* Recomputes every derived number and text from contents and placements and compares; a line of
- * report for each difference. repair: writes the right ones. *differences counts. */
+ * report for each difference. repair: writes the right ones. *differences counts; what an earlier
+ * release has described and store_idle has not come to yet is none, and gets one line in all. */
 MUST_CHECK bool store_check(struct store *store, bool repair, struct buf *report,
                             uint64_t *differences, struct error *err);
 

@@ -6,6 +6,13 @@
 #include "db/content.h"
 #include "store/store.h"
 
+/* How messages are understood: higher with each change of what store_parse makes of the same bytes,
+ * so that accounts of before read their messages again (store_derive.c).
+ *
+ *     1  the first
+ *     2  BODYSTRUCTURE has a list of languages, also of one */
+#define STORE_DERIVED 2
+
 struct store {
     struct db *db;
     struct store_config config;
@@ -14,7 +21,9 @@ struct store {
     bool in_batch, batch_changed;
     bool in_tx; /* a store_tx is open: calls do not nest */
     uint64_t version;
-    int64_t swept_us; /* boot clock: when content_sweep ran last */
+    int64_t swept_us;           /* boot clock: when content_sweep ran last */
+    int64_t stale_at, stale_to; /* emails behind the one and up to the other are to be read again */
+    unsigned stale_read;        /* since that was written down */
     void (*changed)(void *arg);
     void *changed_arg;
 };
@@ -122,6 +131,27 @@ void store_parsed_done(struct store_parsed *p);
 void store_bind_parsed(sqlite3_stmt *s, int i, const struct store_parsed *p);
 MUST_CHECK bool store_insert_refs(struct store *store, int64_t email, const struct store_parsed *p,
                                   struct error *err);
+
+/* ---- what is derived from contents, made again: store_derive.c ---- */
+
+/* Compares what is kept of an email with what its content says, and writes that where `write`. */
+struct store_derived {
+    bool texts, refs; /* they differed */
+};
+MUST_CHECK bool store_derive_email(struct store *store, int64_t email, struct str content,
+                                   bool write, struct store_derived *out, struct error *err);
+/* The first email behind *id, its content and that content's size (UINT64_MAX: it is not there);
+ * *found false at the end. */
+MUST_CHECK bool store_derive_next(struct store *store, int64_t *id, int64_t *content,
+                                  uint64_t *size, bool *found, struct error *err);
+/* At open: after an upgrade all emails there are become stale. */
+MUST_CHECK bool store_stale_open(struct store *store, struct error *err);
+/* Whether this email waits to be read again. */
+bool store_stale_has(const struct store *store, int64_t email);
+/* Reads some of them again; *more: there are others. */
+MUST_CHECK bool store_stale_slice(struct store *store, bool *more, struct error *err);
+/* All were read again, by a repair in this transaction. */
+MUST_CHECK bool store_stale_none(struct store *store, struct error *err);
 
 /* The part table as a blob: store_parts.c. Offsets in it are those of the content; reading adds
  * prefix_n. */
