@@ -136,11 +136,14 @@ bool account_open_store(struct account *a)
 static void on_changed(evutil_socket_t fd, short what, void *arg)
 {
     struct account *a = arg;
+    struct store_news news;
 
     (void)fd, (void)what;
-    a->changing = false;
-    notice_quota(a);
-    sessions_changed(a);
+    if (!store_news_take(a->store, &news))
+        return;
+    if (store_news_of(&news, 0, STORE_NEWS_QUOTA))
+        notice_quota(a);
+    sessions_changed(a, &news);
 }
 
 /* After a commit: the sessions hear of it from the loop, not from within the one that made it. */
@@ -148,9 +151,7 @@ static void note_change(void *arg)
 {
     struct account *a = arg;
 
-    if (!a->changing)
-        event_active(a->changed, EV_TIMEOUT, 0);
-    a->changing = true;
+    event_active(a->changed, EV_TIMEOUT, 0);
 }
 
 static NORETURN void end(struct account *a)
@@ -178,7 +179,7 @@ static void start_session(struct account *a, struct msg *m)
     store_set_quota(a->store, a->config.quota);
     if (a->quota_level < 0)
         notice_quota(a);
-    store_on_change(a->store, note_change, a);
+    store_on_news(a->store, note_change, a);
     if (str_equal(m->session_start.service, STR("deliver")))
         deliver_start(a, fd);
     else if (str_equal(m->session_start.service, STR("reserve")))

@@ -28,7 +28,7 @@ struct account {
     int64_t used_us;   /* when there was work last */
     int64_t upkeep_us; /* when upkeep was done with last */
     uint64_t idle_s;
-    bool stopping, changing;
+    bool stopping;
     bool subaddress; /* mail to name+folder goes to that folder, where there is one */
     int quota_level; /* of notice.c, as it was seen last; -1: not yet */
     struct buf name; /* the account's address; empty before a session or delivery named it */
@@ -46,7 +46,8 @@ void account_used(struct account *a);
 
 /* session.c: IMAP sessions over a stream of plain bytes from the edge. */
 void session_start(struct account *a, int fd, const struct msg_session_start *m);
-void sessions_changed(struct account *a); /* the store did */
+/* The store did: those that idle where there is news tell their clients. */
+void sessions_changed(struct account *a, const struct store_news *news);
 void sessions_end(struct account *a, const char *words);
 
 /* deliver.c: deliveries from intake, and the check, over channels. */

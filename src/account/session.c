@@ -125,12 +125,13 @@ void session_start(struct account *a, int fd, const struct msg_session_start *m)
     write_out(s);
 }
 
-void sessions_changed(struct account *a)
+void sessions_changed(struct account *a, const struct store_news *news)
 {
     struct session *s, *next;
 
     LIST_EACH_SAFE(s, next, &a->sessions, node) {
-        imap_session_changed(s->imap);
+        if (!imap_session_changed(s->imap, news))
+            continue;
         account_check_store(a);
         write_out(s);
     }

@@ -419,12 +419,15 @@ size_t imap_session_input(struct imap_session *s, struct str bytes, int64_t dead
     return used;
 }
 
-void imap_session_changed(struct imap_session *s)
+bool imap_session_changed(struct imap_session *s, const struct store_news *news)
 {
-    if (!s->idling || s->done)
-        return;
+    const unsigned kinds = STORE_NEWS_ARRIVED | STORE_NEWS_FLAGS | STORE_NEWS_EXPUNGED;
+    if (!s->idling || s->done || s->selected.mailbox == 0 ||
+        !store_news_of(news, s->selected.mailbox, kinds))
+        return false;
     s->idle_pending = true;
     bool left = s->input_left;
     (void)imap_session_input(s, STR_NULL, clock_boot_us() + CHANGED_SLICE_US);
     s->input_left = left;
+    return true;
 }

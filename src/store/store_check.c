@@ -47,6 +47,13 @@ struct rule {
 #define HIGHEST                                                                                    \
     "max(m.modseq, (SELECT coalesce(max(p.modseq), 0) FROM placement p WHERE p.mailbox = m.id),"   \
     " (SELECT coalesce(max(t.modseq), 0) FROM tombstone t WHERE t.mailbox = m.id))"
+#define ARRIVED                                                                                    \
+    "max(m.arrived, (SELECT coalesce(max(p.created), 0) FROM placement p WHERE p.mailbox = m.id))"
+#define FLAGGED                                                                                    \
+    "max(m.flagged, (SELECT coalesce(max(p.modseq), 0) FROM placement p WHERE p.mailbox = m.id"    \
+    " AND p.modseq > p.created))"
+#define EXPUNGED                                                                                   \
+    "max(m.expunged, (SELECT coalesce(max(t.modseq), 0) FROM tombstone t WHERE t.mailbox = m.id))"
 #define PLACES "(SELECT count(*) FROM placement p WHERE p.email = e.id)"
 #define GRAVES "(SELECT count(*) FROM tombstone t WHERE t.email = e.id)"
 #define SIZE "length(e.prefix) + (SELECT c.size FROM content c WHERE c.id = e.content)"
@@ -101,6 +108,9 @@ static const struct rule rules[] = {
     MAILBOX_RULE("the sum of sizes", "bytes", BYTES),
     MAILBOX_RULE("UIDNEXT", "uidnext", UIDNEXT),
     MAILBOX_RULE("the highest modseq", "modseq", HIGHEST),
+    MAILBOX_RULE("the modseq of the last arrival", "arrived", ARRIVED),
+    MAILBOX_RULE("the modseq of the last change of flags", "flagged", FLAGGED),
+    MAILBOX_RULE("the modseq of the last expunge", "expunged", EXPUNGED),
     ACCOUNT_RULE("the sum of live bytes", "live_bytes", LIVE),
     ACCOUNT_RULE("the sum of kept bytes", "kept_bytes", KEPT),
     ACCOUNT_RULE("the number of messages", "messages", MESSAGES),
@@ -222,7 +232,7 @@ bool store_check(struct store *store, bool repair, struct buf *report, uint64_t 
             return false;
         t.clock = usage.modseq;
         (void)store_tx_modseq(&t);
-        t.emails = t.mailboxes = true;
+        t.emails = t.mailboxes = t.news.overflow = true;
     }
     return store_tx_commit(&t, err);
 }

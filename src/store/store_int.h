@@ -18,14 +18,16 @@ struct store {
     struct store_config config;
     unsigned char thread_key[16]; /* keys the hashes in email_ref */
     struct db_tx batch;           /* open between store_batch_begin and _commit */
-    bool in_batch, batch_changed;
+    bool in_batch;
+    struct store_news batch_news; /* of its parts, not committed yet */
+    struct store_news news;       /* committed, not taken yet */
+    void (*wake)(void *arg);
+    void *wake_arg;
     bool in_tx; /* a store_tx is open: calls do not nest */
     uint64_t version;
     int64_t swept_us;           /* boot clock: when content_sweep ran last */
     int64_t stale_at, stale_to; /* emails behind the one and up to the other are to be read again */
     unsigned stale_read;        /* since that was written down */
-    void (*changed)(void *arg);
-    void *changed_arg;
 };
 
 /* change.kind: what happened. Numbers are in the database: never reused. */
@@ -54,10 +56,11 @@ struct store_tx {
     bool open, savepoint;
     struct str actor;
     enum store_change_kind kind;
-    uint64_t clock;                           /* account.modseq as it was */
-    uint64_t modseq;                          /* taken by this change, or 0 */
-    int64_t mailbox;                          /* for the change record */
-    bool emails, mailboxes;                   /* which published numbers it moves */
+    uint64_t clock;         /* account.modseq as it was */
+    uint64_t modseq;        /* taken by this change, or 0 */
+    int64_t mailbox;        /* for the change record */
+    bool emails, mailboxes; /* which published numbers it moves */
+    struct store_news news;
     int64_t live_bytes, kept_bytes, messages; /* differences of account's sums */
 };
 MUST_CHECK bool store_tx_begin(struct store_tx *t, struct store *store, struct str actor,
@@ -69,10 +72,17 @@ MUST_CHECK bool store_tx_commit(struct store_tx *t, struct error *err);
 void store_tx_end(struct store_tx *t);
 #define AUTO_STORE_TX __attribute__((cleanup(store_tx_end)))
 
+/* Adds to news; the bounds are kept. */
+void store_news_add(struct store_news *news, int64_t id, unsigned kinds);
+void store_news_join(struct store_news *news, const struct store_news *more);
+/* What a commit brought. */
+void store_news_tell(struct store *store, const struct store_news *committed);
+
 /* Differences of a mailbox's counts, written once a change. */
 struct store_counts {
     int64_t messages, unseen, deleted, bytes;
     uint32_t uidnext; /* 0: as it is */
+    unsigned kinds;   /* STORE_NEWS_... */
 };
 MUST_CHECK bool store_counts_write(struct store_tx *t, int64_t mailbox,
                                    const struct store_counts *counts, struct error *err);
