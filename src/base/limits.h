@@ -49,9 +49,10 @@
 #define LIMIT_WRITE_DEPTH 8    /* multiparts in one another */
 
 /* Searching (text/text.h). */
-#define LIMIT_SEARCH_TEXT (1 << 20)    /* bytes of folded text of one message */
-#define LIMIT_SEARCH_PENDING (4 << 20) /* decoded bytes that wait for their charset: memory */
-#define LIMIT_SEARCH_TNEF (16 << 20)   /* bytes of one winmail.dat that are looked at: memory */
+#define LIMIT_SEARCH_HEADER (1 << 20) /* bytes of one header that are looked at */
+#define LIMIT_SEARCH_PENDING                                                                       \
+    (1 << 20) /* decoded bytes that wait for their charset: memory, and time */
+#define LIMIT_SEARCH_TNEF (16 << 20) /* bytes of one winmail.dat that are looked at: memory */
 
 /* IMAP: one budget a command (CVE-2025-61600, CVE-2026-42006). */
 #define LIMIT_IMAP_LINE 65536             /* a command without its literals */

@@ -6,8 +6,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "imap/search.h"
-
-#include <string.h>
+#include "mime/charset.h"
 
 #define PIECE (64u << 10)
 
@@ -20,8 +19,8 @@
 struct search_job {
     struct imap_search_key *key;
     unsigned wants; /* RETURN_...; 0: the old answer */
-    bool extended, bad_charset;
-    bool prepared, answered;
+    bool extended;
+    bool inside, answered; /* a message is looked at; the answer is being sent */
     struct imap_walk walk;
     uint64_t modseq; /* highest of the messages found */
     bool tells_modseq;
@@ -64,6 +63,7 @@ static void take_return(struct imap_parse *p, struct search_job *job)
 bool imap_check_search(struct imap_session *s, struct imap_parse *p)
 {
     struct search_job *job = arena_alloc(&s->arena, sizeof(*job));
+    struct str charset = STR("UTF-8");
     if (!job)
         return false;
     imap_take_sp(p);
@@ -71,19 +71,18 @@ bool imap_check_search(struct imap_session *s, struct imap_parse *p)
         take_return(p, job);
     if (cursor_accept_word(&p->c, STR("CHARSET"))) {
         imap_take_sp(p);
-        struct str charset = imap_take_astring(p);
-        job->bad_charset =
-            !str_equal_nocase(charset, STR("UTF-8")) && !str_equal_nocase(charset, STR("US-ASCII"));
+        charset = imap_take_astring(p);
         imap_take_sp(p);
     }
-    job->key = imap_take_search(p);
+    if (!mime_charset_known(charset)) {
+        imap_no(s, "BADCHARSET (US-ASCII UTF-8)",
+                "This charset is not known here; search in UTF-8");
+        return false;
+    }
+    job->key = imap_take_search(p, charset);
     imap_take_end(p);
     if (p->c.failed)
         return false;
-    if (job->bad_charset) {
-        imap_no(s, "BADCHARSET (US-ASCII UTF-8)", "Search in UTF-8");
-        return false;
-    }
     s->job = job;
     return true;
 }
@@ -132,7 +131,7 @@ static bool prepare_set(struct imap_session *s, struct imap_search_key *key)
 static bool prepare(struct imap_session *s, struct search_job *job)
 {
     struct imap_search_key *set = NULL;
-    for (struct imap_search_key *k = imap_search_sets(job->key); k; k = k->next_set)
+    for (struct imap_search_key *k = job->key->next_set; k; k = k->next_set)
         if (!prepare_set(s, k))
             return false;
     /* A set that everything must be in is all that is looked at. */
@@ -144,6 +143,7 @@ static bool prepare(struct imap_session *s, struct search_job *job)
         *(struct imap_span *)vec_add(&s->numbers) = set->spans[i];
     if (!set && s->selected.view.n > 0)
         *(struct imap_span *)vec_add(&s->numbers) = (struct imap_span){1, s->selected.view.n};
+    s->search = imap_search_create(s, job->key);
     job->tells_modseq = imap_search_uses_modseq(job->key);
     s->condstore |= job->tells_modseq;
     return true;
@@ -232,31 +232,39 @@ static enum imap_step send_piece(struct imap_session *s, struct search_job *job)
     return IMAP_DONE;
 }
 
+static enum imap_step search_failed(struct imap_session *s, const struct search_job *job,
+                                    const struct error *err)
+{
+    if (job->wants & RETURN_SAVE) /* RFC 9051 section 6.4.4.1 */
+        vec_reset(&s->saved);
+    return imap_failed(s, err, NULL);
+}
+
+/* A piece of the message where the walk is. */
+static enum imap_step look_at_message(struct imap_session *s, struct search_job *job)
+{
+    enum imap_search_answer answer;
+    struct error err = {0};
+    uint64_t modseq = 0;
+    if (!imap_search_step(s->search, job->walk.number, &answer, &modseq, &err))
+        return search_failed(s, job, &err);
+    job->inside = answer == IMAP_SEARCH_OPEN;
+    if (answer == IMAP_SEARCH_YES) {
+        *(uint32_t *)vec_add(&s->uids) = imap_view_uid(&s->selected.view, job->walk.number);
+        job->modseq = modseq > job->modseq ? modseq : job->modseq;
+    }
+    return IMAP_MORE;
+}
+
 enum imap_step imap_run_search(struct imap_session *s)
 {
     struct search_job *job = s->job;
-    struct error err = {0};
-    bool yes;
-    uint64_t modseq = 0;
-    if (!job->prepared) {
-        job->prepared = true;
-        if (!prepare(s, job))
-            return IMAP_DONE;
-    }
+    if (!s->search && !prepare(s, job))
+        return IMAP_DONE;
     if (job->answered)
         return send_piece(s, job);
-    if (!imap_walk_next(s, &job->walk)) {
-        make_answer(s, job);
-        return IMAP_MORE;
-    }
-    if (!imap_search_matches(s, job->key, job->walk.number, &yes, &modseq, &err)) {
-        if (job->wants & RETURN_SAVE) /* RFC 9051 section 6.4.4.1 */
-            vec_reset(&s->saved);
-        return imap_failed(s, &err, NULL);
-    }
-    if (yes)
-        *(uint32_t *)vec_add(&s->uids) = imap_view_uid(&s->selected.view, job->walk.number);
-    if (yes && modseq > job->modseq)
-        job->modseq = modseq;
+    if (job->inside || imap_walk_next(s, &job->walk))
+        return look_at_message(s, job);
+    make_answer(s, job);
     return IMAP_MORE;
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "imap/search.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -127,6 +128,7 @@ void imap_session_destroy(struct imap_session *s)
 {
     if (!s)
         return;
+    imap_search_destroy(s->search);
     imap_unselect(s);
     imap_view_done(&s->selected.view);
     imap_reader_done(&s->reader);
@@ -250,6 +252,8 @@ static void end_command(struct imap_session *s)
         vec_init(vecs[i], item);
     }
     buf_done(&s->piece);
+    imap_search_destroy(s->search);
+    s->search = NULL;
     arena_done(&s->arena);
     arena_done(&s->one);
     s->job = NULL;

@@ -84,6 +84,7 @@ struct imap_session {
     struct vec numbers; /* struct imap_span: a set, resolved */
     struct vec pairs;
     struct buf piece;
+    struct imap_search *search; /* of SEARCH */
 
     /* Its tagged answer. */
     const char *status;

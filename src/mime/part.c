@@ -169,22 +169,22 @@ static void read_field(struct mime_part *part, enum content_field which, struct 
     }
 }
 
-/* Reads the content fields; of two with one name the first counts. */
-static void read_header(struct scan *s, struct mime_part *part)
+/* Reads the content fields; of two with one name the first counts. *fields are those that were looked
+ * at so far. */
+static void read_content_fields(struct mime_part *part, struct str header, uint64_t *fields,
+                                struct arena *arena)
 {
-    struct str header = str_sub(s->in, part->header_at, part->body_at - part->header_at);
     struct mime_field field;
     bool seen[NONE + 1] = {false};
 
-    for (size_t at = 0;
-         s->fields < LIMIT_MIME_HEADER_FIELDS && mime_next_field(header, &at, &field);
-         s->fields++) {
+    for (size_t at = 0; *fields < LIMIT_MIME_HEADER_FIELDS && mime_next_field(header, &at, &field);
+         ++*fields) {
         enum content_field which = content_field(field.name);
 
         if (which == NONE || seen[which])
             continue;
         seen[which] = true;
-        read_field(part, which, str_sub(field.value, 0, LIMIT_MIME_FIELD), s->arena);
+        read_field(part, which, str_sub(field.value, 0, LIMIT_MIME_FIELD), arena);
     }
     if (part->encoding.n == 0)
         part->encoding = STR("7BIT");
@@ -269,6 +269,17 @@ static void classify(struct scan *s, uint32_t index)
     }
 }
 
+void mime_part_read(struct mime_part *part, struct str header, struct arena *arena)
+{
+    uint64_t fields = 0;
+
+    *part = (struct mime_part){0};
+    read_content_fields(part, header, &fields, arena);
+    if (part->type.n == 0 ||
+        (str_equal_nocase(part->type, STR("multipart")) && find_boundary(part, arena).n == 0))
+        make_opaque(part, "TEXT", "PLAIN");
+}
+
 /* Begins the part whose header is at s->at, and reads that header. */
 static uint32_t begin_part(struct scan *s, uint32_t parent)
 {
@@ -284,7 +295,8 @@ static uint32_t begin_part(struct scan *s, uint32_t parent)
     pass_header(s);
     part->body_at = s->at;
     part->lines = s->lines; /* until it is closed: those before its body */
-    read_header(s, part);
+    read_content_fields(part, str_sub(s->in, part->header_at, part->body_at - part->header_at),
+                        &s->fields, s->arena);
     set_default_type(s, part, parent);
     s->current = index;
     classify(s, index);

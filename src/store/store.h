@@ -257,6 +257,9 @@ MUST_CHECK bool store_email_get(struct store *store, int64_t email, struct arena
 /* Its sizes and dates alone (no strings, no parts): cheap. */
 MUST_CHECK bool store_email_head(struct store *store, int64_t email, struct store_email *out,
                                  struct error *err);
+/* Where its parts are, in the arena. */
+MUST_CHECK bool store_email_parts(struct store *store, int64_t email, struct arena *arena,
+                                  struct store_part **parts, uint32_t *n, struct error *err);
 /* Appends at most n bytes of the message from `from`; less at the end. ERROR_LIMIT: out is too
  * small. */
 MUST_CHECK bool store_email_read(struct store *store, int64_t email, uint64_t from, uint64_t n,

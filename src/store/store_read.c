@@ -116,6 +116,19 @@ bool store_email_get(struct store *store, int64_t email, struct arena *arena,
     return true;
 }
 
+bool store_email_parts(struct store *store, int64_t email, struct arena *arena,
+                       struct store_part **parts, uint32_t *n, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(store->db, "SELECT parts, length(prefix) FROM email WHERE id = ?");
+    db_bind_int(s, 1, email);
+    enum db_step step = db_next(store->db, s, err);
+    if (step == DB_DONE)
+        return no_email(email, err);
+    return step == DB_ROW &&
+           store_parts_parse(db_col_str(s, 0), (uint64_t)db_col_int(s, 1), arena, parts, n, err);
+}
+
 bool store_email_read(struct store *store, int64_t email, uint64_t from, uint64_t n,
                       struct buf *out, struct error *err)
 {
