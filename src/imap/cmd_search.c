@@ -18,7 +18,8 @@
 
 struct search_job {
     struct imap_search_key *key;
-    unsigned wants; /* RETURN_...; 0: the old answer */
+    struct imap_search *search; /* heap */
+    unsigned wants;             /* RETURN_...; 0: the old answer */
     bool extended;
     bool inside, answered; /* a message is looked at; the answer is being sent */
     struct imap_walk walk;
@@ -60,12 +61,19 @@ static void take_return(struct imap_parse *p, struct search_job *job)
     imap_take_sp(p);
 }
 
-bool imap_check_search(struct imap_session *s, struct imap_parse *p)
+static void search_job_done(void *arg)
 {
-    struct search_job *job = arena_alloc(&s->arena, sizeof(*job));
+    struct search_job *job = arg;
+    imap_search_destroy(job->search);
+}
+
+const struct imap_job imap_job_search = {.size = sizeof(struct search_job),
+                                         .done = search_job_done};
+
+void imap_check_search(struct imap_session *s, struct imap_parse *p)
+{
+    struct search_job *job = s->job;
     struct str charset = STR("UTF-8");
-    if (!job)
-        return false;
     imap_take_sp(p);
     if (cursor_accept_word(&p->c, STR("RETURN")))
         take_return(p, job);
@@ -74,17 +82,10 @@ bool imap_check_search(struct imap_session *s, struct imap_parse *p)
         charset = imap_take_astring(p);
         imap_take_sp(p);
     }
-    if (!mime_charset_known(charset)) {
+    if (!mime_charset_known(charset))
         imap_no(s, "BADCHARSET (US-ASCII UTF-8)",
                 "This charset is not known here; search in UTF-8");
-        return false;
-    }
     job->key = imap_take_search(p, charset);
-    imap_take_end(p);
-    if (p->c.failed)
-        return false;
-    s->job = job;
-    return true;
 }
 
 /* ---- sets ---- */
@@ -95,7 +96,6 @@ static bool prepare_set(struct imap_session *s, struct imap_search_key *key)
 {
     struct imap_set set = key->set;
     uint32_t n = s->selected.view.n;
-    const struct imap_command *command = s->command;
     for (size_t i = 0; !key->by_uid && i < set.n; i++) {
         struct imap_range *r = &set.ranges[i];
         uint64_t low = r->from < r->to ? r->from : r->to;
@@ -106,15 +106,12 @@ static bool prepare_set(struct imap_session *s, struct imap_search_key *key)
         r->from = r->from != IMAP_STAR && r->from > n ? n : r->from;
         r->to = r->to != IMAP_STAR && r->to > n ? n : r->to;
     }
-    s->command = imap_command_find(key->by_uid ? STR("UID SEARCH") : STR("SEARCH"));
     size_t kept = 0;
     for (size_t i = 0; i < set.n; i++)
         if (set.ranges[i].to != 0)
             set.ranges[kept++] = set.ranges[i];
     set.n = kept;
-    bool ok = imap_resolve(s, &set);
-    s->command = command;
-    if (!ok)
+    if (!imap_resolve(s, &set, key->by_uid))
         return false;
     key->spans = arena_array(&s->arena, s->numbers.n, sizeof(*key->spans));
     if (!key->spans && s->numbers.n > 0) {
@@ -143,7 +140,7 @@ static bool prepare(struct imap_session *s, struct search_job *job)
         *(struct imap_span *)vec_add(&s->numbers) = set->spans[i];
     if (!set && s->selected.view.n > 0)
         *(struct imap_span *)vec_add(&s->numbers) = (struct imap_span){1, s->selected.view.n};
-    s->search = imap_search_create(s, job->key);
+    job->search = imap_search_create(s, job->key);
     job->tells_modseq = imap_search_uses_modseq(job->key);
     s->condstore |= job->tells_modseq;
     return true;
@@ -228,8 +225,7 @@ static enum imap_step send_piece(struct imap_session *s, struct search_job *job)
     job->sent += piece.n;
     if (job->sent < s->piece.n)
         return IMAP_MORE;
-    imap_ok(s, "Searched");
-    return IMAP_DONE;
+    return imap_ok(s, "Searched");
 }
 
 static enum imap_step search_failed(struct imap_session *s, const struct search_job *job,
@@ -246,7 +242,7 @@ static enum imap_step look_at_message(struct imap_session *s, struct search_job 
     enum imap_search_answer answer;
     struct error err = {0};
     uint64_t modseq = 0;
-    if (!imap_search_step(s->search, job->walk.number, &answer, &modseq, &err))
+    if (!imap_search_step(job->search, job->walk.number, &answer, &modseq, &err))
         return search_failed(s, job, &err);
     job->inside = answer == IMAP_SEARCH_OPEN;
     if (answer == IMAP_SEARCH_YES) {
@@ -259,7 +255,7 @@ static enum imap_step look_at_message(struct imap_session *s, struct search_job 
 enum imap_step imap_run_search(struct imap_session *s)
 {
     struct search_job *job = s->job;
-    if (!s->search && !prepare(s, job))
+    if (!job->search && !prepare(s, job))
         return IMAP_DONE;
     if (job->answered)
         return send_piece(s, job);

@@ -26,18 +26,15 @@ static void take_params(struct imap_parse *p, struct select_job *job)
     cursor_expect(&p->c, ')');
 }
 
-bool imap_check_select(struct imap_session *s, struct imap_parse *p)
+const struct imap_job imap_job_select = {.size = sizeof(struct select_job)};
+
+void imap_check_select(struct imap_session *s, struct imap_parse *p)
 {
-    struct select_job *job = arena_alloc(&s->arena, sizeof(*job));
-    if (!job)
-        return false;
+    struct select_job *job = s->job;
     imap_take_sp(p);
     job->name = imap_take_mailbox(p);
     if (imap_accept_sp(p))
         take_params(p, job);
-    imap_take_end(p);
-    s->job = job;
-    return true;
 }
 
 static bool begin(struct imap_session *s, struct select_job *job, struct error *err)
@@ -52,7 +49,7 @@ static bool begin(struct imap_session *s, struct select_job *job, struct error *
     sel->uidnext = m->uidnext;
     sel->expunged = m->modseq;
     sel->flags = (struct store_changed){m->modseq, UINT32_MAX};
-    sel->read_only = s->may_only_read || str_equal(str_c(s->command->word), STR("EXAMINE"));
+    sel->read_only = s->may_only_read || (s->command->flags & IMAP_EXAMINES);
     job->next = 1;
     job->begun = true;
     s->condstore |= job->condstore;
@@ -124,8 +121,7 @@ failed:
 enum imap_step imap_run_unselect(struct imap_session *s)
 {
     imap_unselect(s);
-    imap_ok(s, "Unselected");
-    return IMAP_DONE;
+    return imap_ok(s, "Unselected");
 }
 
 /* CLOSE expunges without telling (RFC 9051 section 6.4.1), except what was only examined. */
@@ -143,6 +139,5 @@ enum imap_step imap_run_close(struct imap_session *s)
             return IMAP_MORE;
     }
     imap_unselect(s);
-    imap_ok(s, "Closed");
-    return IMAP_DONE;
+    return imap_ok(s, "Closed");
 }

@@ -122,20 +122,20 @@ static void bad_command(struct imap_login *l, const char *words)
         imap_login_end(l, "Too many commands that make no sense");
 }
 
-/* True when the parse failed; the answer is written then. */
-static bool parse_failed(struct imap_login *l, const struct imap_parse *p)
+/* The one way in which the arguments of a command end, or fail; then it is answered. */
+static bool arguments_end(struct imap_login *l, struct imap_parse *p)
 {
+    imap_take_end(p);
     if (p->c.failed)
         bad_command(l, p->c.err.text);
-    return p->c.failed;
+    return !p->c.failed;
 }
 
 /* ---- commands ---- */
 
 void imap_login_capability(struct imap_login *l, struct imap_parse *p)
 {
-    imap_take_end(p);
-    if (parse_failed(l, p))
+    if (!arguments_end(l, p))
         return;
     buf_c(l->out, "* ");
     write_capability(l, l->out);
@@ -145,15 +145,13 @@ void imap_login_capability(struct imap_login *l, struct imap_parse *p)
 
 void imap_login_noop(struct imap_login *l, struct imap_parse *p)
 {
-    imap_take_end(p);
-    if (!parse_failed(l, p))
+    if (arguments_end(l, p))
         answer(l, "OK", "", "Done");
 }
 
 void imap_login_logout(struct imap_login *l, struct imap_parse *p)
 {
-    imap_take_end(p);
-    if (parse_failed(l, p))
+    if (!arguments_end(l, p))
         return;
     imap_write_status(l->out, STR("*"), "BYE", STR_NULL, STR("Goodbye"));
     answer(l, "OK", "", "Logged out");
@@ -165,8 +163,7 @@ void imap_login_id(struct imap_login *l, struct imap_parse *p)
 {
     imap_take_sp(p);
     imap_take_id(p);
-    imap_take_end(p);
-    if (parse_failed(l, p))
+    if (!arguments_end(l, p))
         return;
     buf_c(l->out, "* ID (\"name\" \"Posthus\")\r\n");
     answer(l, "OK", "", "Done");
@@ -174,8 +171,7 @@ void imap_login_id(struct imap_login *l, struct imap_parse *p)
 
 void imap_login_starttls(struct imap_login *l, struct imap_parse *p)
 {
-    imap_take_end(p);
-    if (parse_failed(l, p))
+    if (!arguments_end(l, p))
         return;
     if (l->config.tls || !l->config.starttls) {
         bad_command(l, l->config.tls ? "TLS is active already" : "STARTTLS is not offered here");
@@ -226,8 +222,7 @@ void imap_login_login(struct imap_login *l, struct imap_parse *p)
     struct str user = imap_take_astring(p);
     imap_take_sp(p);
     struct str password = imap_take_astring(p);
-    imap_take_end(p);
-    if (!parse_failed(l, p) && may_log_in(l))
+    if (arguments_end(l, p) && may_log_in(l))
         check_credentials(l, STR_NULL, user, password);
     wipe(password);
 }
@@ -254,8 +249,7 @@ void imap_login_authenticate(struct imap_login *l, struct imap_parse *p)
     bool has_initial = imap_accept_sp(p); /* RFC 4959 section 3 */
     if (has_initial)
         initial = cursor_while(&p->c, imap_is_astring_char, SIZE_MAX);
-    imap_take_end(p);
-    if (parse_failed(l, p) || !may_log_in(l))
+    if (!arguments_end(l, p) || !may_log_in(l))
         return;
     if (!str_equal_nocase(mechanism, STR("PLAIN"))) {
         answer(l, "NO", "CANNOT", "Only PLAIN is offered");

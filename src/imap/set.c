@@ -12,7 +12,7 @@ static int span_cmp(const void *a, const void *b)
 
 /* Sorted and merged, so that no message is answered twice and work is what the view holds, whatever
  * the set. */
-void imap_spans_sort(struct vec *spans)
+static void sort_spans(struct vec *spans)
 {
     struct imap_span *p = spans->p;
     size_t n = 0;
@@ -90,7 +90,7 @@ static bool add_number_range(struct imap_session *s, uint64_t from, uint64_t to)
     return true;
 }
 
-bool imap_resolve(struct imap_session *s, const struct imap_set *set)
+bool imap_resolve(struct imap_session *s, const struct imap_set *set, bool by_uid)
 {
     vec_reset(&s->numbers);
     for (size_t i = 0; set->saved && i < s->saved.n; i++) {
@@ -100,25 +100,15 @@ bool imap_resolve(struct imap_session *s, const struct imap_set *set)
     }
     for (size_t i = 0; i < set->n; i++) {
         const struct imap_range *r = &set->ranges[i];
-        if (s->command->flags & IMAP_UID) {
+        if (by_uid) {
             add_uid_range(s, r->from, r->to);
         } else if (!add_number_range(s, r->from, r->to)) {
             imap_bad(s, "There are only %u messages", s->selected.view.n);
             return false;
         }
     }
-    imap_spans_sort(&s->numbers);
+    sort_spans(&s->numbers);
     return true;
-}
-
-size_t imap_resolved_count(const struct imap_session *s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s->numbers.n; i++) {
-        const struct imap_span *span = vec_at(&s->numbers, i);
-        n += span->to - span->from + 1;
-    }
-    return n;
 }
 
 bool imap_walk_next(const struct imap_session *s, struct imap_walk *w)
