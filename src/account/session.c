@@ -42,7 +42,7 @@ static bool write_out(struct session *s)
     return true;
 }
 
-static void run(struct session *s)
+static void run_session(struct session *s)
 {
     struct account *a = s->a;
     int64_t deadline = clock_boot_us() + SLICE_US;
@@ -71,12 +71,12 @@ static void run(struct session *s)
 
 static void on_readable(void *arg)
 {
-    run(arg);
+    run_session(arg);
 }
 
 static void on_drained(void *arg)
 {
-    run(arg);
+    run_session(arg);
 }
 
 static void on_closed(void *arg, const char *why)
@@ -91,7 +91,7 @@ static void on_closed(void *arg, const char *why)
 static void on_go_on(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    run(arg);
+    run_session(arg);
 }
 
 void session_start(struct account *a, int fd, const struct msg_session_start *m)

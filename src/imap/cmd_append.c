@@ -82,8 +82,8 @@ enum imap_step imap_run_append(struct imap_session *s)
 
 /* Whether what is read so far is an APPEND up to its message, and if so whether it can be taken:
  * mailbox and quota. */
-static bool judge(struct imap_session *s, struct imap_parse *p, struct error *err,
-                  const char **not_found)
+static bool judge_append(struct imap_session *s, struct imap_parse *p, struct error *err,
+                         const char **not_found)
 {
     struct append_job job = {0};
     struct store_mailbox m;
@@ -111,7 +111,7 @@ bool imap_append_announced(struct imap_session *s)
     struct str word = imap_take_command(&p);
     bool ok;
     if (str_equal_nocase(word, STR("APPEND")))
-        ok = judge(s, &p, &err, &not_found);
+        ok = judge_append(s, &p, &err, &not_found);
     else
         ok = imap_reader_fits(&s->reader) ||
              error_set(&err, ERROR_LIMIT, "the command is too large");

@@ -132,7 +132,7 @@ void imap_check_lsub(struct imap_session *s, struct imap_parse *p)
 
 /* "*" is anything, "%" anything but the separator. Which positions of the name can be reached is
  * kept as a row of flags, so the work is at most pattern times name, whatever the pattern. */
-static bool matches(struct str pattern, struct str name)
+static bool matches_pattern(struct str pattern, struct str name)
 {
     unsigned char reach[LIMIT_MAILBOX_NAME + 1];
     if (name.n > LIMIT_MAILBOX_NAME)
@@ -158,7 +158,7 @@ static bool matches_any(const struct list_job *job, struct str name)
 {
     for (size_t i = 0; i < job->patterns_n; i++) {
         struct str pattern = job->patterns[i];
-        if (matches(pattern, name))
+        if (matches_pattern(pattern, name))
             return true;
         if (str_equal(name, STR("INBOX")) && str_equal_nocase(pattern, name))
             return true;

@@ -107,7 +107,7 @@ enum imap_step imap_run_rename(struct imap_session *s)
     return imap_ok(s, "Renamed");
 }
 
-static enum imap_step subscribe(struct imap_session *s, bool yes)
+static enum imap_step subscribe_name(struct imap_session *s, bool yes)
 {
     struct mailbox_job *job = s->job;
     struct error err = {0};
@@ -118,12 +118,12 @@ static enum imap_step subscribe(struct imap_session *s, bool yes)
 
 enum imap_step imap_run_subscribe(struct imap_session *s)
 {
-    return subscribe(s, true);
+    return subscribe_name(s, true);
 }
 
 enum imap_step imap_run_unsubscribe(struct imap_session *s)
 {
-    return subscribe(s, false);
+    return subscribe_name(s, false);
 }
 
 /* ---- STATUS ---- */

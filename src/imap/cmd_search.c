@@ -125,7 +125,7 @@ static bool prepare_set(struct imap_session *s, struct imap_search_key *key)
 }
 
 /* False: the answer is set. */
-static bool prepare(struct imap_session *s, struct search_job *job)
+static bool prepare_search(struct imap_session *s, struct search_job *job)
 {
     struct imap_search_key *set = NULL;
     for (struct imap_search_key *k = job->key->next_set; k; k = k->next_set)
@@ -148,7 +148,7 @@ static bool prepare(struct imap_session *s, struct search_job *job)
 
 /* ---- the answer ---- */
 
-static void save(struct imap_session *s, const struct search_job *job)
+static void save_found(struct imap_session *s, const struct search_job *job)
 {
     const uint32_t *uids = s->uids.p;
     size_t n = s->uids.n;
@@ -208,7 +208,7 @@ static void make_answer(struct imap_session *s, struct search_job *job)
     uint32_t *found = s->uids.p;
     job->answered = true;
     if (job->wants & RETURN_SAVE)
-        save(s, job);
+        save_found(s, job);
     if (!(s->command->flags & IMAP_UID))
         for (size_t i = 0; i < s->uids.n; i++)
             found[i] = imap_view_number(&s->selected.view, found[i]);
@@ -255,7 +255,7 @@ static enum imap_step look_at_message(struct imap_session *s, struct search_job 
 enum imap_step imap_run_search(struct imap_session *s)
 {
     struct search_job *job = s->job;
-    if (!job->search && !prepare(s, job))
+    if (!job->search && !prepare_search(s, job))
         return IMAP_DONE;
     if (job->answered)
         return send_piece(s, job);

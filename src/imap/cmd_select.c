@@ -37,7 +37,7 @@ void imap_check_select(struct imap_session *s, struct imap_parse *p)
         take_params(p, job);
 }
 
-static bool begin(struct imap_session *s, struct select_job *job, struct error *err)
+static bool begin_select(struct imap_session *s, struct select_job *job, struct error *err)
 {
     struct imap_selected *sel = &s->selected;
     imap_unselect(s); /* also when the new one can not be selected (RFC 9051 section 6.3.2) */
@@ -57,7 +57,7 @@ static bool begin(struct imap_session *s, struct select_job *job, struct error *
 }
 
 /* Reads a piece of the view; *done when it is whole. */
-static bool load(struct imap_session *s, struct select_job *job, bool *done, struct error *err)
+static bool load_view(struct imap_session *s, struct select_job *job, bool *done, struct error *err)
 {
     struct imap_selected *sel = &s->selected;
     const size_t max = 40 * (size_t)IMAP_SLICE;
@@ -74,7 +74,7 @@ static bool load(struct imap_session *s, struct select_job *job, bool *done, str
     return true;
 }
 
-static bool answer(struct imap_session *s, struct error *err)
+static bool answer_select(struct imap_session *s, struct error *err)
 {
     struct imap_selected *sel = &s->selected;
     uint32_t unseen = 0;
@@ -104,11 +104,11 @@ enum imap_step imap_run_select(struct imap_session *s)
     struct select_job *job = s->job;
     struct error err = {0};
     bool done;
-    if ((!job->begun && !begin(s, job, &err)) || !load(s, job, &done, &err))
+    if ((!job->begun && !begin_select(s, job, &err)) || !load_view(s, job, &done, &err))
         goto failed;
     if (!done)
         return IMAP_MORE;
-    if (!answer(s, &err))
+    if (!answer_select(s, &err))
         goto failed;
     imap_ok(s, "Selected");
     buf_c(&s->code, s->selected.read_only ? "READ-ONLY" : "READ-WRITE");

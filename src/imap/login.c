@@ -88,7 +88,8 @@ static void write_capability(struct imap_login *l, struct buf *out)
     imap_write_capability(out, &offer);
 }
 
-static void answer(struct imap_login *l, const char *status, const char *code, const char *words)
+static void answer_login(struct imap_login *l, const char *status, const char *code,
+                         const char *words)
 {
     imap_write_status(l->out, buf_view(&l->tag), status, str_c(code), str_c(words));
 }
@@ -117,7 +118,7 @@ void imap_login_greet(struct imap_login *l, const struct error *refusal)
 
 static void bad_command(struct imap_login *l, const char *words)
 {
-    answer(l, "BAD", "", words);
+    answer_login(l, "BAD", "", words);
     if (++l->bad >= LIMIT_IMAP_BAD_COMMANDS)
         imap_login_end(l, "Too many commands that make no sense");
 }
@@ -140,13 +141,13 @@ void imap_login_capability(struct imap_login *l, struct imap_parse *p)
     buf_c(l->out, "* ");
     write_capability(l, l->out);
     buf_c(l->out, "\r\n");
-    answer(l, "OK", "", "Done");
+    answer_login(l, "OK", "", "Done");
 }
 
 void imap_login_noop(struct imap_login *l, struct imap_parse *p)
 {
     if (arguments_end(l, p))
-        answer(l, "OK", "", "Done");
+        answer_login(l, "OK", "", "Done");
 }
 
 void imap_login_logout(struct imap_login *l, struct imap_parse *p)
@@ -154,7 +155,7 @@ void imap_login_logout(struct imap_login *l, struct imap_parse *p)
     if (!arguments_end(l, p))
         return;
     imap_write_status(l->out, STR("*"), "BYE", STR_NULL, STR("Goodbye"));
-    answer(l, "OK", "", "Logged out");
+    answer_login(l, "OK", "", "Logged out");
     l->state = LOGIN_CLOSED;
     l->ops->close(l->arg);
 }
@@ -166,7 +167,7 @@ void imap_login_id(struct imap_login *l, struct imap_parse *p)
     if (!arguments_end(l, p))
         return;
     buf_c(l->out, "* ID (\"name\" \"Posthus\")\r\n");
-    answer(l, "OK", "", "Done");
+    answer_login(l, "OK", "", "Done");
 }
 
 void imap_login_starttls(struct imap_login *l, struct imap_parse *p)
@@ -177,7 +178,7 @@ void imap_login_starttls(struct imap_login *l, struct imap_parse *p)
         bad_command(l, l->config.tls ? "TLS is active already" : "STARTTLS is not offered here");
         return;
     }
-    answer(l, "OK", "", "Begin TLS now");
+    answer_login(l, "OK", "", "Begin TLS now");
     l->state = LOGIN_TLS;
     l->ops->starttls(l->arg);
 }
@@ -195,7 +196,7 @@ static void check_credentials(struct imap_login *l, struct str authzid, struct s
                               struct str password)
 {
     if (user.n == 0 || user.n > LIMIT_USER_NAME || password.n > LIMIT_PASSWORD) {
-        answer(l, "NO", "AUTHENTICATIONFAILED", "Wrong user name or password");
+        answer_login(l, "NO", "AUTHENTICATIONFAILED", "Wrong user name or password");
         return;
     }
     l->state = LOGIN_WAITING;
@@ -205,13 +206,13 @@ static void check_credentials(struct imap_login *l, struct str authzid, struct s
 static bool may_log_in(struct imap_login *l)
 {
     if (!login_ok(l))
-        answer(l, "NO", "PRIVACYREQUIRED", "Passwords are taken over TLS only; use STARTTLS");
+        answer_login(l, "NO", "PRIVACYREQUIRED", "Passwords are taken over TLS only; use STARTTLS");
     return login_ok(l);
 }
 
 /* A password that had to be unquoted lies in the arena; elsewhere it is a part of the command,
  * which the reader wipes. */
-static void wipe(struct str s)
+static void wipe_secret(struct str s)
 {
     mem_wipe((char *)s.p, s.n);
 }
@@ -224,7 +225,7 @@ void imap_login_login(struct imap_login *l, struct imap_parse *p)
     struct str password = imap_take_astring(p);
     if (arguments_end(l, p) && may_log_in(l))
         check_credentials(l, STR_NULL, user, password);
-    wipe(password);
+    wipe_secret(password);
 }
 
 /* PLAIN: [authzid] NUL authcid NUL password (RFC 4616 section 2), in base64. */
@@ -252,7 +253,7 @@ void imap_login_authenticate(struct imap_login *l, struct imap_parse *p)
     if (!arguments_end(l, p) || !may_log_in(l))
         return;
     if (!str_equal_nocase(mechanism, STR("PLAIN"))) {
-        answer(l, "NO", "CANNOT", "Only PLAIN is offered");
+        answer_login(l, "NO", "CANNOT", "Only PLAIN is offered");
         return;
     }
     if (has_initial) {
@@ -283,8 +284,8 @@ void imap_login_answer(struct imap_login *l, const struct error *err)
     }
     l->state = LOGIN_READY;
     if (err->kind == ERROR_DENIED)
-        answer(l, "NO", "AUTHENTICATIONFAILED",
-               err->text[0] ? err->text : "Wrong user name or password");
+        answer_login(l, "NO", "AUTHENTICATIONFAILED",
+                     err->text[0] ? err->text : "Wrong user name or password");
     else
         imap_write_error(l->out, buf_view(&l->tag), err, NULL);
 }
@@ -312,7 +313,7 @@ static void keep_tag(struct imap_login *l, struct imap_parse *p)
 
 static void unknown_command(struct imap_login *l)
 {
-    answer(l, "BAD", "", "There is no such command before login");
+    answer_login(l, "BAD", "", "There is no such command before login");
     if (++l->unknown >= UNKNOWN_MAX)
         imap_login_end(l, "This is an IMAP server");
 }

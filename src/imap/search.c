@@ -33,7 +33,7 @@ static struct imap_search_key *new_key(struct grammar *g, enum imap_search_kind 
 
 /* ---- what is looked for in text ---- */
 
-static struct str folded(struct grammar *g, struct str words)
+static struct str folded_text(struct grammar *g, struct str words)
 {
     struct buf utf8, text;
     buf_init(&utf8, 4 * words.n + 16);
@@ -53,7 +53,7 @@ static struct str folded(struct grammar *g, struct str words)
 static void arg_text(struct grammar *g, struct imap_search_key *key)
 {
     imap_take_sp(g->p);
-    key->text = folded(g, imap_take_astring(g->p));
+    key->text = folded_text(g, imap_take_astring(g->p));
     key->next_text = g->texts;
     g->texts = key;
 }

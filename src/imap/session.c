@@ -286,7 +286,7 @@ static void end_command(struct imap_session *s)
     s->phase = IMAP_PHASE_READ;
 }
 
-static void reply(struct imap_session *s)
+static void reply_tagged(struct imap_session *s)
 {
     unsigned flags = s->command ? s->command->flags : 0;
     if ((flags & IMAP_IDLES) && !imap_has_failed(s) && s->idling) {
@@ -309,7 +309,7 @@ static void reply(struct imap_session *s)
 }
 
 /* One step of the running command. */
-static void step(struct imap_session *s)
+static void step_command(struct imap_session *s)
 {
     switch (s->phase) {
     case IMAP_PHASE_READ:
@@ -329,7 +329,7 @@ static void step(struct imap_session *s)
             s->phase = IMAP_PHASE_REPLY;
         break;
     case IMAP_PHASE_REPLY:
-        reply(s);
+        reply_tagged(s);
         break;
     }
 }
@@ -425,7 +425,7 @@ size_t imap_session_input(struct imap_session *s, struct str bytes, int64_t dead
     size_t used = 0;
     while (!s->done && s->out->n < LIMIT_IMAP_OUTPUT) {
         if (s->phase != IMAP_PHASE_READ) {
-            step(s);
+            step_command(s);
         } else if (s->idling && s->idle_pending && s->selected.mailbox) {
             s->idle_pending = !imap_sync_step(s, true);
             if (imap_has_failed(s))

@@ -30,7 +30,7 @@ static bool sync_failed(struct imap_session *s, const struct error *err)
     return true;
 }
 
-static bool begin(struct imap_session *s, bool expunges, struct error *err)
+static bool begin_round(struct imap_session *s, bool expunges, struct error *err)
 {
     struct arena arena;
     struct store_mailbox m;
@@ -145,7 +145,7 @@ bool imap_sync_step(struct imap_session *s, bool expunges)
         if (s->synced_version == store_version(s->store) + 1 &&
             (!expunges || s->selected.expunged == s->selected.flags.modseq))
             return true;
-        ok = begin(s, expunges, &err);
+        ok = begin_round(s, expunges, &err);
         break;
     case IMAP_SYNC_EXPUNGE:
         ok = expunge_step(s, &err);

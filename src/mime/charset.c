@@ -302,7 +302,7 @@ void mime_process_init(void)
     }
 }
 
-static enum charset find(struct str name)
+static enum charset find_charset(struct str name)
 {
     char plain[32];
     size_t n = 0;
@@ -325,7 +325,7 @@ static enum charset find(struct str name)
 
 bool mime_charset_known(struct str charset)
 {
-    enum charset which = find(charset);
+    enum charset which = find_charset(charset);
 
     return which == UNICODE ||
            (which < CHARSETS && (charsets[which].table || charsets[which].open));
@@ -333,7 +333,7 @@ bool mime_charset_known(struct str charset)
 
 bool mime_charset_is_utf8(struct str charset)
 {
-    enum charset which = find(charset);
+    enum charset which = find_charset(charset);
 
     return which >= CHARSETS || !(charsets[which].table || charsets[which].open);
 }
@@ -393,7 +393,7 @@ static size_t cut_units(struct str bytes, bool little)
 
 size_t mime_charset_cut(struct str charset, struct str bytes, size_t from)
 {
-    enum charset which = find(charset);
+    enum charset which = find_charset(charset);
 
     switch (which) {
     case GB18030:
@@ -452,7 +452,7 @@ static void convert_iconv(struct buf *out, iconv_t cd, struct str in, size_t uni
 
 void mime_charset_convert(struct buf *out, struct str charset, struct str in)
 {
-    enum charset which = find(charset);
+    enum charset which = find_charset(charset);
 
     if (which < CHARSETS && charsets[which].table)
         convert_table(out, charsets[which].table, in);

@@ -234,7 +234,7 @@ static void check_body(struct cursor *c, bool extended)
     cursor_expect(c, ')');
 }
 
-static void finish(const struct cursor *c, struct str text)
+static void finish_grammar(const struct cursor *c, struct str text)
 {
     struct error err = {0};
 
@@ -250,7 +250,7 @@ void mime_check_envelope(struct str text)
 
     cursor_init(&c, text);
     check_envelope(&c);
-    finish(&c, text);
+    finish_grammar(&c, text);
 }
 
 void mime_check_body(struct str text, bool extended)
@@ -259,7 +259,7 @@ void mime_check_body(struct str text, bool extended)
 
     cursor_init(&c, text);
     check_body(&c, extended);
-    finish(&c, text);
+    finish_grammar(&c, text);
 }
 
 void mime_check_bytes(struct str bytes, size_t arena_max)

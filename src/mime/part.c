@@ -43,7 +43,7 @@ static struct mime_part *part_at(const struct scan *s, uint32_t i)
 }
 
 /* Which frame has this line as its boundary? Innermost first. */
-static bool match(const struct scan *s, size_t end, uint32_t *frame, bool *closes)
+static bool match_boundary(const struct scan *s, size_t end, uint32_t *frame, bool *closes)
 {
     struct str line = str_sub(s->in, s->at, end - s->at);
 
@@ -84,7 +84,7 @@ static void pass_header(struct scan *s)
         bool empty = mime_line_is_empty(s->in, s->at, end), closes;
         uint32_t frame;
 
-        if (!empty && match(s, end, &frame, &closes))
+        if (!empty && match_boundary(s, end, &frame, &closes))
             return;
         pass_line(s, end);
         if (empty)
@@ -244,7 +244,7 @@ static struct str find_boundary(const struct mime_part *part, struct arena *aren
 }
 
 /* Decides whether the part is looked into. */
-static void classify(struct scan *s, uint32_t index)
+static void classify_part(struct scan *s, uint32_t index)
 {
     bool room = room_for_part(s);
     struct mime_part *part = part_at(s, index);
@@ -299,7 +299,7 @@ static uint32_t begin_part(struct scan *s, uint32_t parent)
                         &s->fields, s->arena);
     set_default_type(s, part, parent);
     s->current = index;
-    classify(s, index);
+    classify_part(s, index);
     return index;
 }
 
@@ -357,7 +357,7 @@ static void pass_boundaries(struct scan *s, uint32_t frame)
         uint32_t found;
         bool closes;
 
-        if (!match(s, end, &found, &closes) || found != frame || closes)
+        if (!match_boundary(s, end, &found, &closes) || found != frame || closes)
             return;
         pass_line(s, end);
     }
@@ -412,7 +412,7 @@ static void scan_body(struct scan *s)
         uint32_t frame, owner;
         bool closes;
 
-        if (!match(s, end, &frame, &closes)) {
+        if (!match_boundary(s, end, &frame, &closes)) {
             pass_line(s, end);
             continue;
         }

@@ -12,7 +12,7 @@
 #define SMTP_ONLY true, false
 #define LMTP_ONLY false, true
 
-static void good(struct smtp_server *s)
+static void forgive_errors(struct smtp_server *s)
 {
     s->bad = 0;
 }
@@ -39,7 +39,7 @@ static bool take_helo(struct smtp_server *s, struct str name)
     buf_reset(&s->helo);
     buf_str(&s->helo, name);
     s->state = SMTP_STATE_READY;
-    good(s);
+    forgive_errors(s);
     return true;
 }
 
@@ -137,7 +137,7 @@ static void cmd_mail(struct smtp_server *s, struct str argument)
     s->recipients = 0;
     s->messages++;
     s->state = SMTP_STATE_MAIL;
-    good(s);
+    forgive_errors(s);
     smtp_reply(s, "250 2.1.0 Sender noted");
 }
 
@@ -167,7 +167,7 @@ static void cmd_rcpt(struct smtp_server *s, struct str argument)
         smtp_reply(s, "452 4.5.3 Too many recipients, send the rest in another transaction");
     } else {
         view = view_of(&path, &arena);
-        good(s);
+        forgive_errors(s);
         s->state = SMTP_STATE_ASKED_RCPT;
         s->ops->rcpt(s->arg, &view, s->mail.size);
     }
@@ -195,20 +195,20 @@ static void cmd_data(struct smtp_server *s, struct str argument UNUSED)
 static void cmd_rset(struct smtp_server *s, struct str argument UNUSED)
 {
     smtp_transaction_end(s);
-    good(s);
+    forgive_errors(s);
     smtp_reply(s, "250 2.0.0 OK");
 }
 
 static void cmd_noop(struct smtp_server *s, struct str argument UNUSED)
 {
-    good(s);
+    forgive_errors(s);
     smtp_reply(s, "250 2.0.0 OK");
 }
 
 /* RFC 5321 section 7.3: neither yes nor no. */
 static void cmd_vrfy(struct smtp_server *s, struct str argument UNUSED)
 {
-    good(s);
+    forgive_errors(s);
     smtp_reply(s, "252 2.0.0 Addresses are checked when mail comes for them");
 }
 
@@ -226,7 +226,7 @@ static void cmd_help(struct smtp_server *s, struct str argument)
 {
     const struct smtp_command *command = smtp_command_find(argument);
 
-    good(s);
+    forgive_errors(s);
     if (is_command(s, command)) {
         smtp_reply(s, "214 2.0.0 %s", command->syntax);
         return;

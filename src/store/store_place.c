@@ -51,7 +51,7 @@ static bool move_sums(struct store_tx *t, int64_t email, int places, int graves,
     return db_run(db, s, err);
 }
 
-static void count(struct store_counts *counts, const struct store_placement *p, int n)
+static void count_placement(struct store_counts *counts, const struct store_placement *p, int n)
 {
     counts->messages += n;
     counts->unseen += (p->flags & STORE_SEEN) ? 0 : n;
@@ -116,7 +116,7 @@ bool store_place(struct store_tx *t, const struct store_placement *p, struct sto
     db_bind_text(s, 5, p->keywords.p ? p->keywords : STR(""));
     db_bind_int(s, 6, (int64_t)store_tx_modseq(t));
     db_bind_int(s, 7, p->saved_us);
-    count(counts, p, 1);
+    count_placement(counts, p, 1);
     counts->kinds |= STORE_NEWS_ARRIVED;
     if (p->uid + 1 > counts->uidnext)
         counts->uidnext = p->uid + 1;
@@ -141,7 +141,7 @@ bool store_unplace(struct store_tx *t, const struct store_placement *p, struct s
     AUTO_STMT sqlite3_stmt *s = db_stmt(db, "DELETE FROM placement WHERE mailbox = ? AND uid = ?");
     db_bind_int(s, 1, p->mailbox);
     db_bind_int(s, 2, p->uid);
-    count(counts, p, -1);
+    count_placement(counts, p, -1);
     counts->kinds |= STORE_NEWS_EXPUNGED;
     return db_run(db, grave, err) && db_run(db, s, err) && move_sums(t, p->email, -1, 1, err);
 }

@@ -102,7 +102,7 @@ static bool is_itself(uint32_t code)
 
 /* Compatibility decomposition, case folding, both again where needed (Unicode section 3.13, D146),
  * and what is dropped left out. */
-static size_t map(uint32_t code, uint32_t to[MAPPED])
+static size_t map_character(uint32_t code, uint32_t to[MAPPED])
 {
     uint32_t plain[MAPPED], folded[MAPPED];
     size_t plain_n = MAPPED, folded_n = MAPPED, n = 0;
@@ -187,7 +187,7 @@ static void fold_add_mapped(struct text_fold *f, uint32_t code)
             fold_add(f, entry->to[i]);
         return;
     }
-    n = map(code, to);
+    n = map_character(code, to);
     if (n <= CACHED) {
         *entry = (struct text_fold_entry){.code = code, .n = (uint32_t)n};
         for (size_t i = 0; i < n; i++)
@@ -284,7 +284,7 @@ void text_fold_begin(struct text_fold *f, struct buf *out)
 }
 
 /* The length that the character beginning with this byte should have. */
-static size_t wanted(unsigned char lead)
+static size_t wanted_bytes(unsigned char lead)
 {
     return lead < 0xc2 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 1;
 }
@@ -295,7 +295,7 @@ static size_t complete_rest(struct text_fold *f, struct str in)
     size_t used = 0, at = 0;
     int32_t code;
 
-    while (f->rest_n < wanted(f->rest[0])) {
+    while (f->rest_n < wanted_bytes(f->rest[0])) {
         if (used == in.n)
             return used;
         if (((unsigned char)in.p[used] & 0xc0) != 0x80)
@@ -314,7 +314,7 @@ static size_t complete_rest(struct text_fold *f, struct str in)
 /* True when in ends within the character that begins at `at`, so far as one can see. */
 static bool is_cut(struct str in, size_t at)
 {
-    size_t n = wanted((unsigned char)in.p[at]);
+    size_t n = wanted_bytes((unsigned char)in.p[at]);
 
     if (n <= in.n - at)
         return false;

@@ -162,7 +162,7 @@ static void next_part(struct text_reader *r)
     r->place = r->part < r->source.parts_n ? TEXT_PLACE_PART : TEXT_PLACE_END;
 }
 
-static bool wants(const struct text_reader *r, unsigned kind)
+static bool wants_kind(const struct text_reader *r, unsigned kind)
 {
     return r->what & kind;
 }
@@ -172,7 +172,7 @@ static bool begin_part(struct text_reader *r, struct error *err)
     const struct text_part *part = &r->source.parts[r->part];
     uint64_t n = part->body_at - part->header_at;
 
-    if (part->multipart && !wants(r, TEXT_FIELDS)) {
+    if (part->multipart && !wants_kind(r, TEXT_FIELDS)) {
         next_part(r);
         return true;
     }
@@ -182,7 +182,7 @@ static bool begin_part(struct text_reader *r, struct error *err)
     if (!r->source.read(r->source.arg, part->header_at, (size_t)n, &r->header, err))
         return false;
     r->field_at = 0;
-    r->place = wants(r, TEXT_FIELDS) ? TEXT_PLACE_FIELDS : TEXT_PLACE_NAME;
+    r->place = wants_kind(r, TEXT_FIELDS) ? TEXT_PLACE_FIELDS : TEXT_PLACE_NAME;
     return true;
 }
 
@@ -205,7 +205,7 @@ static void step_fields(struct text_reader *r)
     while (r->field_at < to) {
         if (!mime_next_field(buf_view(&r->header), &r->field_at, &field)) {
             r->place = TEXT_PLACE_NAME;
-            if (!wants(r, TEXT_BODY) || r->source.parts[r->part].multipart)
+            if (!wants_kind(r, TEXT_BODY) || r->source.parts[r->part].multipart)
                 next_part(r);
             return;
         }
