@@ -25,9 +25,9 @@ static void print_line(const char *word, struct str s)
 
 static void dump(uint64_t seed)
 {
-    struct mime_sample s;
+    struct compose_sample s;
 
-    mime_sample_init(&s, seed);
+    compose_sample_init(&s, seed);
     printf("seed %llu\n", (unsigned long long)seed);
     print_line("subject", s.subject);
     printf("date %lld\n", (long long)(s.date_us / 1000000));
@@ -49,7 +49,7 @@ static void dump(uint64_t seed)
         printf("\n");
     }
     print_line("bytes", buf_view(&s.out));
-    mime_sample_done(&s);
+    compose_sample_done(&s);
 }
 
 int main(int argc, char **argv)

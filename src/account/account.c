@@ -142,11 +142,14 @@ bool account_open_store(struct account *a)
 static void on_changed(evutil_socket_t fd, short what, void *arg)
 {
     struct account *a = arg;
+    struct store_news news;
 
     (void)fd, (void)what;
-    a->changing = false;
-    notice_quota(a);
-    sessions_changed(a);
+    if (!store_news_take(a->store, &news))
+        return;
+    if (store_news_of(&news, 0, STORE_NEWS_QUOTA))
+        notice_quota(a);
+    sessions_changed(a, &news);
 }
 
 /* After a commit: the sessions hear of it from the loop, not from within the one that made it. */
@@ -154,9 +157,7 @@ static void note_change(void *arg)
 {
     struct account *a = arg;
 
-    if (!a->changing)
-        event_active(a->changed, EV_TIMEOUT, 0);
-    a->changing = true;
+    event_active(a->changed, EV_TIMEOUT, 0);
 }
 
 static NORETURN void account_end(struct account *a)
@@ -207,7 +208,7 @@ static void take_session(struct account *a, struct msg *m)
     store_set_quota(a->store, a->config.quota);
     if (a->quota_level < 0)
         notice_quota(a);
-    store_on_change(a->store, note_change, a);
+    store_on_news(a->store, note_change, a);
     m->fd[0] = -1;
     service->start(a, fd, &m->session_start);
 }

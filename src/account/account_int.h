@@ -31,7 +31,7 @@ struct account {
     int64_t used_us;                 /* when there was work last */
     int64_t upkeep_us;               /* when upkeep was done with last */
     uint64_t idle_s;
-    bool stopping, changing;
+    bool stopping;
     bool subaddress; /* mail to name+folder goes to that folder, where there is one */
     int quota_level; /* of notice.c, as it was seen last; -1: not yet */
     struct buf name; /* the account's address; empty before a session or delivery named it */
@@ -64,7 +64,8 @@ extern const size_t account_services_n;
 void session_start(struct account *a, int fd, const struct msg_session_start *m);
 bool session_is_busy(const struct account *a);
 void session_end_all(struct account *a, uint64_t credential, const char *words);
-void sessions_changed(struct account *a); /* the store did */
+/* The store did: those that idle where there is news tell their clients. */
+void sessions_changed(struct account *a, const struct store_news *news);
 
 /* link.c: channels from roles of ours. */
 struct role_link { /* a channel from one of them */

@@ -60,7 +60,7 @@ static bool print_notice(struct buf *out, struct str name, const struct store_us
 {
     struct str local, domain;
     struct mime_address from = {.name = STR("Mail service"), .local = STR("postmaster")}, to = {0};
-    struct mime_writer w;
+    struct compose w;
     struct buf words;
     bool ok;
 
@@ -70,18 +70,18 @@ static bool print_notice(struct buf *out, struct str name, const struct store_us
     to.local = local;
     buf_init(&words, 2000);
     print_words(&words, u, percent);
-    mime_writer_init(&w, out);
+    compose_init(&w, out);
     w.smtputf8 = true; /* it goes nowhere else */
-    mime_write_date(&w, STR("Date"), clock_wall_us());
-    mime_write_address(&w, STR("From"), &from);
-    mime_write_address(&w, STR("To"), &to);
-    mime_write_text(&w, STR("Subject"),
-                    percent == levels[0] ? STR("Your mailbox is filling up: 80 %")
-                                         : STR("Your mailbox is nearly full: 95 %"));
-    mime_write_new_id(&w, domain);
-    mime_write_text(&w, STR("Auto-Submitted"), STR("auto-generated")); /* RFC 3834 section 5 */
-    mime_body_text(&w, STR("plain"), NULL, 0, buf_view(&words));
-    ok = mime_writer_end(&w, err);
+    compose_date(&w, STR("Date"), clock_wall_us());
+    compose_address(&w, STR("From"), &from);
+    compose_address(&w, STR("To"), &to);
+    compose_text(&w, STR("Subject"),
+                 percent == levels[0] ? STR("Your mailbox is filling up: 80 %")
+                                      : STR("Your mailbox is nearly full: 95 %"));
+    compose_new_id(&w, domain);
+    compose_text(&w, STR("Auto-Submitted"), STR("auto-generated")); /* RFC 3834 section 5 */
+    compose_body_text(&w, STR("plain"), NULL, 0, buf_view(&words));
+    ok = compose_end(&w, err);
     buf_done(&words);
     return ok;
 }

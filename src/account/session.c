@@ -19,7 +19,7 @@ struct session {
     struct event *go_on;
 };
 
-static void destroy(struct session *s)
+static void session_destroy(struct session *s)
 {
     account_used(s->a); /* from now on it may be idle */
     list_remove(&s->node);
@@ -39,11 +39,11 @@ static bool write_out(struct session *s)
     if (!imap_session_done(s->imap))
         return false;
     stream_finish(s->stream);
-    destroy(s);
+    session_destroy(s);
     return true;
 }
 
-static void run(struct session *s)
+static void run_session(struct session *s)
 {
     struct account *a = s->a;
     int64_t deadline = clock_boot_us() + SLICE_US;
@@ -72,12 +72,12 @@ static void run(struct session *s)
 
 static void on_readable(void *arg)
 {
-    run(arg);
+    run_session(arg);
 }
 
 static void on_drained(void *arg)
 {
-    run(arg);
+    run_session(arg);
 }
 
 static void on_closed(void *arg, const char *why)
@@ -86,13 +86,13 @@ static void on_closed(void *arg, const char *why)
 
     (void)why;
     stream_destroy(s->stream);
-    destroy(s);
+    session_destroy(s);
 }
 
 static void on_go_on(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    run(arg);
+    run_session(arg);
 }
 
 void session_start(struct account *a, int fd, const struct msg_session_start *m)
@@ -126,12 +126,13 @@ void session_start(struct account *a, int fd, const struct msg_session_start *m)
     write_out(s);
 }
 
-void sessions_changed(struct account *a)
+void sessions_changed(struct account *a, const struct store_news *news)
 {
     struct session *s, *next;
 
     LIST_EACH_SAFE(s, next, &a->sessions, node) {
-        imap_session_changed(s->imap);
+        if (!imap_session_changed(s->imap, news))
+            continue;
         account_check_store(a);
         write_out(s);
     }

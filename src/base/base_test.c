@@ -240,6 +240,47 @@ static void log_values_can_not_break_a_line(void)
     buf_done(&b);
 }
 
+/* What a terminal obeys, and what makes one value look like another. Each code point, and how it
+ * stands in the log; NULL: as it is. */
+static void what_is_not_seen_in_a_log_is_escaped(void)
+{
+    /* clang-format off */
+    static const struct {
+        uint32_t code;
+        const char *escaped;
+    } rows[] = {
+        {0x80, "\\xc2\\x80"},          {0x85, "\\xc2\\x85"},          {0x9b, "\\xc2\\x9b"},
+        {0x9f, "\\xc2\\x9f"},          {0xa0, "\\xc2\\xa0"},          {0xad, "\\xc2\\xad"},
+        {0x61c, "\\xd8\\x9c"},         {0x200b, "\\xe2\\x80\\x8b"},  {0x200d, "\\xe2\\x80\\x8d"},
+        {0x200e, "\\xe2\\x80\\x8e"},  {0x200f, "\\xe2\\x80\\x8f"},  {0x2028, "\\xe2\\x80\\xa8"},
+        {0x2029, "\\xe2\\x80\\xa9"},  {0x202a, "\\xe2\\x80\\xaa"},  {0x202e, "\\xe2\\x80\\xae"},
+        {0x2060, "\\xe2\\x81\\xa0"},  {0x2066, "\\xe2\\x81\\xa6"},  {0x2069, "\\xe2\\x81\\xa9"},
+        {0x3000, "\\xe3\\x80\\x80"},  {0x3164, "\\xe3\\x85\\xa4"},  {0xfe0f, "\\xef\\xb8\\x8f"},
+        {0xfeff, "\\xef\\xbb\\xbf"},  {0xfffb, "\\xef\\xbf\\xbb"},
+        {0xe0041, "\\xf3\\xa0\\x81\\x81"},
+        {0xa1, NULL},     {0xe9, NULL},    {0x300, NULL},    {0x61b, NULL},   {0x5d0, NULL},
+        {0x2010, NULL},   {0x2027, NULL},  {0x3001, NULL},   {0x4e2d, NULL},  {0x1f600, NULL},
+    };
+    /* clang-format on */
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf in, got, want;
+
+        buf_init(&in, 100);
+        buf_init(&got, 100);
+        buf_init(&want, 100);
+        buf_char(&in, 'a');
+        utf8_print(&in, rows[i].code);
+        buf_char(&in, 'b');
+        log_escape(&got, buf_view(&in));
+        buf_printf(&want, "a%sb", rows[i].escaped);
+        CHECK_STR(buf_view(&got), rows[i].escaped ? buf_view(&want) : buf_view(&in));
+        buf_done(&in);
+        buf_done(&got);
+        buf_done(&want);
+    }
+}
+
 static void times_print_as_their_rfcs_say(void)
 {
     struct buf b;
@@ -278,6 +319,7 @@ int main(void)
     RUN(hexadecimal_round_trips);
     RUN(utf8_is_that_of_rfc_3629);
     RUN(log_values_can_not_break_a_line);
+    RUN(what_is_not_seen_in_a_log_is_escaped);
     RUN(times_print_as_their_rfcs_say);
     RUN(a_vector_grows_and_shrinks);
     return test_end();

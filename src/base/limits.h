@@ -50,17 +50,23 @@
 #define LIMIT_WRITE_DEPTH 8    /* multiparts in one another */
 
 /* Searching (text/text.h). */
-#define LIMIT_SEARCH_TEXT (1 << 20)    /* bytes of folded text of one message */
-#define LIMIT_SEARCH_PENDING (4 << 20) /* decoded bytes that wait for their charset: memory */
-#define LIMIT_SEARCH_TNEF (16 << 20)   /* bytes of one winmail.dat that are looked at: memory */
+#define LIMIT_SEARCH_HEADER (1 << 20) /* bytes of one header that are looked at */
+#define LIMIT_SEARCH_PENDING                                                                       \
+    (1 << 20) /* decoded bytes that wait for their charset: memory, and time */
+#define LIMIT_SEARCH_TNEF (16 << 20) /* bytes of one winmail.dat that are looked at: memory */
 
 /* IMAP: one budget a command (CVE-2025-61600, CVE-2026-42006). */
-#define LIMIT_IMAP_LINE 65536     /* a command without its literals */
-#define LIMIT_IMAP_COMMAND 131072 /* a command with its literals, APPEND's message aside */
-#define LIMIT_IMAP_PRELOGIN 8192  /* the same before login, in the edge */
-#define LIMIT_IMAP_LITERALS 64    /* of one command */
-#define LIMIT_IMAP_DEPTH 32       /* parentheses */
-#define LIMIT_IMAP_ITEMS 10000    /* list items and ranges of one command */
+#define LIMIT_IMAP_LINE 65536             /* a command without its literals */
+#define LIMIT_IMAP_COMMAND 131072         /* a command with its literals, APPEND's message aside */
+#define LIMIT_IMAP_PRELOGIN 8192          /* the same before login, in the edge */
+#define LIMIT_IMAP_PRELOGIN_SKIPPED 65536 /* octets of commands that are too long, then BYE */
+#define LIMIT_IMAP_PRELOGIN_COMMANDS 50   /* lines before login, then BYE; a client needs six */
+#define LIMIT_IMAP_LITERALS 64            /* of one command */
+#define LIMIT_IMAP_DEPTH 32               /* parentheses */
+#define LIMIT_IMAP_ID_FIELDS 30           /* RFC 2971 section 3.3, as the next two */
+#define LIMIT_IMAP_ID_NAME 30
+#define LIMIT_IMAP_ID_VALUE 1024
+#define LIMIT_IMAP_ITEMS 10000 /* list items and ranges of one command */
 #define LIMIT_IMAP_ARENA 4194304
 #define LIMIT_IMAP_BAD_COMMANDS 20  /* in a row, then BYE */
 #define LIMIT_IMAP_OUTPUT (1 << 20) /* bytes of answers that may wait; then the command pauses */

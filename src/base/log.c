@@ -62,6 +62,30 @@ bool log_event_is_theirs(struct str name)
     return false;
 }
 
+/* What is not seen where a line is shown, or changes how the rest of it is: controls (C1 as well,
+ * which some terminals obey), spaces that are none of ours and would make one value look like two,
+ * the marks and overrides of writing direction, and what Unicode calls default ignorable: joiners,
+ * fillers, variation selectors, tags. Words of some languages need joiners; but what stands here are
+ * addresses and names that an operator compares, and two that differ must look so. */
+static bool is_unseen(uint32_t code)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {
+        {0x0, 0x1f},        {0x7f, 0xa0},     {0xad, 0xad},       {0x34f, 0x34f},
+        {0x61c, 0x61c},     {0x115f, 0x1160}, {0x1680, 0x1680},   {0x17b4, 0x17b5},
+        {0x180b, 0x180f},   {0x2000, 0x200f}, {0x2028, 0x202f},   {0x205f, 0x206f},
+        {0x3000, 0x3000},   {0x3164, 0x3164}, {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},
+        {0xffa0, 0xffa0},   {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a},
+        {0xe0000, 0xe0fff},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
+        if (code >= ranges[i].first && code <= ranges[i].last)
+            return true;
+    return false;
+}
+
 void log_escape(struct buf *out, struct str value)
 {
     bool quote = value.n == 0 || str_find_char(value, ' ') != SIZE_MAX;
@@ -72,10 +96,12 @@ void log_escape(struct buf *out, struct str value)
         size_t from = at;
         int32_t code = utf8_next(value, &at);
 
-        if (code < ' ' || code == 127 || code == '"' || code == '\\')
-            buf_printf(out, "\\x%02x", (unsigned char)value.p[from]);
-        else
+        if (code >= 0 && code != '"' && code != '\\' && !is_unseen((uint32_t)code)) {
             buf_add(out, value.p + from, at - from);
+            continue;
+        }
+        for (; from < at; from++)
+            buf_printf(out, "\\x%02x", (unsigned char)value.p[from]);
     }
     if (quote)
         buf_char(out, '"');

@@ -2,9 +2,10 @@
  *
  *     2026-11-24T13:17:26.123Z edge-smtp s5ux2k mail-accepted from=<a@b.test> size=1234
  *
- * time, role, session or message id ("-" where there is none), event name, key=value; values are escaped (space, '"',
- * '\', controls and bytes that are not UTF-8 as \xNN; values with a space stand in quotes). A line is at most
- * LOG_LINE_MAX bytes; what does not fit is cut. Never holds passwords, bodies or tokens. Library folders never log.
+ * time, role, session or message id ("-" where there is none), event name, key=value. Values are escaped: '"', '\',
+ * controls, whatever is not seen or turns the writing round, and bytes that are not UTF-8 stand as \xNN for each byte;
+ * a value with a space stands in quotes. A line is at most LOG_LINE_MAX bytes; what does not fit is cut. Never holds
+ * passwords, bodies or tokens. Library folders never log.
  *
  * Lines go out by send() on a socket to the supervisor (log_to_socket), else to stderr. On the socket
  * they begin with the id: the supervisor, who knows whose socket it is, stamps time, role and pid

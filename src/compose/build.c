@@ -23,7 +23,7 @@
 #define WORD_LEAST 12 /* bytes of encoded text: room for one character of four bytes */
 
 struct field {
-    struct mime_writer *w;
+    struct compose *w;
     struct buf *out;
     size_t begin; /* in out */
     size_t col;
@@ -32,7 +32,7 @@ struct field {
         first; /* nothing stands behind the colon: no fold here, which some readers do not expect */
 };
 
-void mime_writer_fail(struct mime_writer *w, enum error_kind kind, const char *fmt, ...)
+void compose_fail(struct compose *w, enum error_kind kind, const char *fmt, ...)
 {
     char words[ERROR_TEXT_MAX];
     va_list ap;
@@ -62,7 +62,7 @@ static bool is_field_name(struct str name)
     return name.n > 0 && name.n <= LIMIT_WRITE_NAME;
 }
 
-bool mime_is_token(struct str s)
+bool compose_is_token(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
         if (!is_visible(s.p[i]) || strchr("()<>@,;:\\\"/[]?=", s.p[i]))
@@ -91,28 +91,28 @@ static bool is_blank(char ch)
 }
 
 /* A value of text: no control character but tab, UTF-8, not too long. */
-static bool check_text(struct mime_writer *w, struct str s, size_t max, const char *what)
+static bool check_text(struct compose *w, struct str s, size_t max, const char *what)
 {
     if (s.n > max)
-        mime_writer_fail(w, ERROR_LIMIT, "%s has more than %zu bytes", what, max);
+        compose_fail(w, ERROR_LIMIT, "%s has more than %zu bytes", what, max);
     for (size_t i = 0; i < s.n; i++)
         if (((unsigned char)s.p[i] < ' ' && s.p[i] != '\t') || s.p[i] == 127)
-            mime_writer_fail(w, ERROR_SYNTAX, "%s holds a control character", what);
+            compose_fail(w, ERROR_SYNTAX, "%s holds a control character", what);
     if (!utf8_valid(s))
-        mime_writer_fail(w, ERROR_SYNTAX, "%s is not UTF-8", what);
+        compose_fail(w, ERROR_SYNTAX, "%s is not UTF-8", what);
     return w->err.kind == ERROR_NONE;
 }
 
 /* ---- atoms ---- */
 
 /* False when nothing is to be written, because something went wrong before. */
-static bool field_begin(struct field *f, struct mime_writer *w, struct str name)
+static bool field_begin(struct field *f, struct compose *w, struct str name)
 {
     *f = (struct field){.w = w, .out = w->out, .begin = w->out->n, .blanks = 1, .first = true};
-    if (w->state != MIME_WRITER_HEADER && w->state != MIME_WRITER_STATUS)
+    if (w->state != COMPOSE_HEADER && w->state != COMPOSE_STATUS)
         panic("a field behind the header");
     if (!is_field_name(name))
-        mime_writer_fail(w, ERROR_SYNTAX, "no name of a header field");
+        compose_fail(w, ERROR_SYNTAX, "no name of a header field");
     if (w->err.kind != ERROR_NONE)
         return false;
     buf_str(w->out, name);
@@ -125,10 +125,9 @@ static void field_end(struct field *f)
 {
     buf_add(f->out, "\r\n", 2);
     if (f->out->n - f->begin > LIMIT_MIME_FIELD)
-        mime_writer_fail(f->w, ERROR_LIMIT, "a header field has more than %d bytes",
-                         LIMIT_MIME_FIELD);
+        compose_fail(f->w, ERROR_LIMIT, "a header field has more than %d bytes", LIMIT_MIME_FIELD);
     if (f->out->overflow)
-        mime_writer_fail(f->w, ERROR_LIMIT, "the message is too large");
+        compose_fail(f->w, ERROR_LIMIT, "the message is too large");
     if (f->w->err.kind != ERROR_NONE)
         f->out->n = f->begin;
 }
@@ -304,7 +303,7 @@ static void put_text(struct field *f, struct str text)
     }
 }
 
-void mime_write_text(struct mime_writer *w, struct str name, struct str text)
+void compose_text(struct compose *w, struct str name, struct str text)
 {
     struct field f;
 
@@ -396,19 +395,19 @@ static bool is_literal(struct str s)
     return true;
 }
 
-static bool check_address(struct mime_writer *w, const struct mime_address *a)
+static bool check_address(struct compose *w, const struct mime_address *a)
 {
     if (a->local.n == 0 || a->local.n > LIMIT_SMTP_PATH || a->domain.n > LIMIT_SMTP_DOMAIN)
-        mime_writer_fail(w, ERROR_LIMIT, "an address is too long, or has nothing before its @");
+        compose_fail(w, ERROR_LIMIT, "an address is too long, or has nothing before its @");
     for (size_t i = 0; i < a->local.n; i++)
         if ((unsigned char)a->local.p[i] < ' ' || a->local.p[i] == 127)
-            mime_writer_fail(w, ERROR_SYNTAX, "an address holds a control character");
+            compose_fail(w, ERROR_SYNTAX, "an address holds a control character");
     if (!utf8_valid(a->local) || !utf8_valid(a->domain))
-        mime_writer_fail(w, ERROR_SYNTAX, "an address is not UTF-8");
+        compose_fail(w, ERROR_SYNTAX, "an address is not UTF-8");
     if (!is_dot_atom(a->domain) && !is_literal(a->domain))
-        mime_writer_fail(w, ERROR_SYNTAX, "what stands behind the @ of an address is no domain");
+        compose_fail(w, ERROR_SYNTAX, "what stands behind the @ of an address is no domain");
     if (!w->smtputf8 && (!is_ascii(a->local) || !is_ascii(a->domain))) /* RFC 6532 section 3.2 */
-        mime_writer_fail(w, ERROR_UNSUPPORTED, "an address in UTF-8, and no SMTPUTF8");
+        compose_fail(w, ERROR_UNSUPPORTED, "an address in UTF-8, and no SMTPUTF8");
     return w->err.kind == ERROR_NONE;
 }
 
@@ -471,13 +470,13 @@ static void put_group(struct field *f, struct str name)
         return;
     name = str_trim(name);
     if (name.n == 0)
-        mime_writer_fail(f->w, ERROR_SYNTAX, "a group without a name");
+        compose_fail(f->w, ERROR_SYNTAX, "a group without a name");
     else
         put_atom(f, put_phrase(f, name) ? STR(" :") : STR(":"));
 }
 
-void mime_write_addresses(struct mime_writer *w, struct str name, const struct mime_address *list,
-                          size_t n)
+void compose_addresses(struct compose *w, struct str name, const struct mime_address *list,
+                       size_t n)
 {
     bool in_group = false;
     struct field f;
@@ -485,16 +484,16 @@ void mime_write_addresses(struct mime_writer *w, struct str name, const struct m
     if (!field_begin(&f, w, name))
         return;
     if (n == 0)
-        mime_writer_fail(w, ERROR_SYNTAX, "an address list without an address");
+        compose_fail(w, ERROR_SYNTAX, "an address list without an address");
     if (n > LIMIT_MIME_ADDRESSES)
-        mime_writer_fail(w, ERROR_LIMIT, "more than %d addresses in a field", LIMIT_MIME_ADDRESSES);
+        compose_fail(w, ERROR_LIMIT, "more than %d addresses in a field", LIMIT_MIME_ADDRESSES);
     for (size_t i = 0; i < n && w->err.kind == ERROR_NONE; i++) {
         bool more = i + 1 < n, closes = more && list[i + 1].kind == MIME_ADDRESS_GROUP_END;
 
         if (list[i].kind == MIME_ADDRESS_MAILBOX) {
             put_mailbox(&f, &list[i], more && !closes);
         } else if ((list[i].kind == MIME_ADDRESS_GROUP) == in_group) {
-            mime_writer_fail(w, ERROR_SYNTAX, "groups that do not begin and end in turns");
+            compose_fail(w, ERROR_SYNTAX, "groups that do not begin and end in turns");
         } else if (in_group) {
             in_group = false;
             put_char(&f, ';');
@@ -507,18 +506,18 @@ void mime_write_addresses(struct mime_writer *w, struct str name, const struct m
         f.blanks = 1;
     }
     if (in_group)
-        mime_writer_fail(w, ERROR_SYNTAX, "a group that does not end");
+        compose_fail(w, ERROR_SYNTAX, "a group that does not end");
     field_end(&f);
 }
 
-void mime_write_address(struct mime_writer *w, struct str name, const struct mime_address *one)
+void compose_address(struct compose *w, struct str name, const struct mime_address *one)
 {
-    mime_write_addresses(w, name, one, 1);
+    compose_addresses(w, name, one, 1);
 }
 
 /* ---- dates and ids ---- */
 
-void mime_write_date(struct mime_writer *w, struct str name, int64_t us)
+void compose_date(struct compose *w, struct str name, int64_t us)
 {
     char text[64];
     struct buf date;
@@ -527,7 +526,7 @@ void mime_write_date(struct mime_writer *w, struct str name, int64_t us)
     if (!field_begin(&f, w, name))
         return;
     if (us < DATE_FIRST || us > DATE_LAST) {
-        mime_writer_fail(w, ERROR_SYNTAX, "a date before 1900 or behind 9999");
+        compose_fail(w, ERROR_SYNTAX, "a date before 1900 or behind 9999");
     } else {
         buf_init(&date, sizeof text);
         clock_print_rfc5322(&date, us);
@@ -537,7 +536,7 @@ void mime_write_date(struct mime_writer *w, struct str name, int64_t us)
     field_end(&f);
 }
 
-bool mime_id_writable(struct str id, bool smtputf8)
+bool compose_id_writable(struct str id, bool smtputf8)
 {
     for (size_t i = 0; i < id.n; i++)
         if ((unsigned char)id.p[i] <= ' ' || id.p[i] == 127 || id.p[i] == '<' || id.p[i] == '>')
@@ -565,8 +564,8 @@ static void put_id(struct field *f, struct str id)
 {
     char text[LIMIT_WRITE_ID + 2];
 
-    if (!mime_id_writable(id, f->w->smtputf8)) {
-        mime_writer_fail(f->w, ERROR_SYNTAX, "this can not stand in a header as a message id");
+    if (!compose_id_writable(id, f->w->smtputf8)) {
+        compose_fail(f->w, ERROR_SYNTAX, "this can not stand in a header as a message id");
         return;
     }
     text[0] = '<';
@@ -576,14 +575,14 @@ static void put_id(struct field *f, struct str id)
     f->blanks = 1;
 }
 
-void mime_write_ids(struct mime_writer *w, struct str name, const struct str *ids, size_t n)
+void compose_ids(struct compose *w, struct str name, const struct str *ids, size_t n)
 {
     struct field f;
 
     if (!field_begin(&f, w, name))
         return;
     if (n == 0) {
-        mime_writer_fail(w, ERROR_SYNTAX, "a list of message ids without one");
+        compose_fail(w, ERROR_SYNTAX, "a list of message ids without one");
     } else {
         put_id(&f, ids[0]);
         for (size_t i = n - last_ids(ids, n); i < n; i++)
@@ -592,20 +591,20 @@ void mime_write_ids(struct mime_writer *w, struct str name, const struct str *id
     field_end(&f);
 }
 
-void mime_write_new_id(struct mime_writer *w, struct str domain)
+void compose_new_id(struct compose *w, struct str domain)
 {
     char text[26 + 1 + LIMIT_SMTP_DOMAIN];
     struct str id;
 
     if (!is_dot_atom(domain) || domain.n > LIMIT_SMTP_DOMAIN) {
-        mime_writer_fail(w, ERROR_SYNTAX, "a message id needs a domain");
+        compose_fail(w, ERROR_SYNTAX, "a message id needs a domain");
         return;
     }
     random_text(text, 26);
     text[26] = '@';
     memcpy(text + 27, domain.p, domain.n);
     id = str_of(text, 27 + domain.n);
-    mime_write_ids(w, STR("Message-ID"), &id, 1);
+    compose_ids(w, STR("Message-ID"), &id, 1);
 }
 
 /* ---- parameters ---- */
@@ -616,7 +615,7 @@ static bool is_attribute(struct str name)
     for (size_t i = 0; i < name.n; i++)
         if (name.p[i] == '*' || name.p[i] == '\'' || name.p[i] == '%')
             return false;
-    return mime_is_token(name) && name.n <= LIMIT_WRITE_NAME;
+    return compose_is_token(name) && name.n <= LIMIT_WRITE_NAME;
 }
 
 /* attribute-char (RFC 2231 section 7), and fewer */
@@ -641,7 +640,7 @@ static bool put_plain(struct field *f, const struct mime_param *param, bool more
     char text[LINE];
     size_t n = 0;
     /* A token may hold an apostrophe, but some readers take it for a quote. */
-    bool quoted = !mime_is_token(param->value) || str_find_char(param->value, '\'') != SIZE_MAX;
+    bool quoted = !compose_is_token(param->value) || str_find_char(param->value, '\'') != SIZE_MAX;
 
     if (param->name.n + 2 * param->value.n + 5 > sizeof text || !is_quotable(param->value))
         return false;
@@ -723,10 +722,10 @@ static void put_params(struct field *f, const struct mime_param *params, size_t 
 
     for (size_t i = 0; i < n; i++) {
         if (!is_attribute(params[i].name))
-            mime_writer_fail(f->w, ERROR_SYNTAX, "no name of a parameter");
+            compose_fail(f->w, ERROR_SYNTAX, "no name of a parameter");
         for (size_t k = 0; k < i; k++)
             if (str_equal_nocase(params[k].name, params[i].name))
-                mime_writer_fail(f->w, ERROR_SYNTAX, "two parameters of one name");
+                compose_fail(f->w, ERROR_SYNTAX, "two parameters of one name");
         if (!check_text(f->w, params[i].value, LIMIT_WRITE_PARAM, "a parameter"))
             return;
         f->blanks = 1;
@@ -735,12 +734,12 @@ static void put_params(struct field *f, const struct mime_param *params, size_t 
         else
             pieces += put_extended(f, &params[i], i + 1 < n);
         if (pieces > LIMIT_MIME_PARAMETERS)
-            mime_writer_fail(f->w, ERROR_LIMIT, "more than %d parameters", LIMIT_MIME_PARAMETERS);
+            compose_fail(f->w, ERROR_LIMIT, "more than %d parameters", LIMIT_MIME_PARAMETERS);
     }
 }
 
-void mime_write_params(struct mime_writer *w, struct str name, struct str value,
-                       const struct mime_param *params, size_t n)
+void compose_params(struct compose *w, struct str name, struct str value,
+                    const struct mime_param *params, size_t n)
 {
     struct str type = value, subtype = STR("x");
     char text[2 * LIMIT_WRITE_NAME + 2];
@@ -749,10 +748,10 @@ void mime_write_params(struct mime_writer *w, struct str name, struct str value,
     if (!field_begin(&f, w, name))
         return;
     str_cut(value, '/', &type, &subtype);
-    if (!mime_is_token(type) || !mime_is_token(subtype) || value.n >= sizeof text) {
-        mime_writer_fail(w, ERROR_SYNTAX, "no media type and no disposition");
+    if (!compose_is_token(type) || !compose_is_token(subtype) || value.n >= sizeof text) {
+        compose_fail(w, ERROR_SYNTAX, "no media type and no disposition");
     } else if (n > LIMIT_MIME_PARAMETERS) {
-        mime_writer_fail(w, ERROR_LIMIT, "more than %d parameters", LIMIT_MIME_PARAMETERS);
+        compose_fail(w, ERROR_LIMIT, "more than %d parameters", LIMIT_MIME_PARAMETERS);
     } else {
         memcpy(text, value.p, value.n);
         text[value.n] = ';';

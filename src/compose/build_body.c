@@ -16,32 +16,32 @@
 #define ENCODED_LINE 76    /* RFC 2045 sections 6.7 and 6.8 */
 #define BOUNDARY_TRIES 100
 
-static bool failed(const struct mime_writer *w)
+static bool has_failed(const struct compose *w)
 {
     return w->err.kind != ERROR_NONE;
 }
 
-static void check_room(struct mime_writer *w)
+static void check_room(struct compose *w)
 {
     if (w->out->overflow)
-        mime_writer_fail(w, ERROR_LIMIT, "the message is too large");
+        compose_fail(w, ERROR_LIMIT, "the message is too large");
 }
 
-void mime_writer_init(struct mime_writer *w, struct buf *out)
+void compose_init(struct compose *w, struct buf *out)
 {
-    *w = (struct mime_writer){.out = out, .begin = out->n};
+    *w = (struct compose){.out = out, .begin = out->n};
 }
 
-bool mime_writer_end(struct mime_writer *w, struct error *err)
+bool compose_end(struct compose *w, struct error *err)
 {
     if (w->depth)
         panic("a message ends within a multipart");
-    if (!failed(w) && w->state == MIME_WRITER_HEADER)
+    if (!has_failed(w) && w->state == COMPOSE_HEADER)
         buf_add(w->out, "\r\n", 2);
-    else if (!failed(w) && w->state != MIME_WRITER_DONE)
+    else if (!has_failed(w) && w->state != COMPOSE_DONE)
         panic("a message ends within a part");
     check_room(w);
-    if (!failed(w))
+    if (!has_failed(w))
         return true;
     w->out->n = w->begin;
     if (err)
@@ -53,37 +53,37 @@ bool mime_writer_end(struct mime_writer *w, struct error *err)
 
 /* Content-Type with a parameter more, and before it the MIME-Version of the message (RFC 2045
  * section 4). */
-static void body_begin(struct mime_writer *w, struct str type, const struct mime_param *params,
+static void body_begin(struct compose *w, struct str type, const struct mime_param *params,
                        size_t n, const struct mime_param *more)
 {
     struct mime_param all[LIMIT_MIME_PARAMETERS + 1];
 
-    if (w->state != MIME_WRITER_HEADER)
+    if (w->state != COMPOSE_HEADER)
         panic("a body without a header");
     if (n > LIMIT_MIME_PARAMETERS) {
-        mime_writer_fail(w, ERROR_LIMIT, "more than %d parameters", LIMIT_MIME_PARAMETERS);
+        compose_fail(w, ERROR_LIMIT, "more than %d parameters", LIMIT_MIME_PARAMETERS);
         return;
     }
     if (!w->versioned)
-        mime_write_text(w, STR("MIME-Version"), STR("1.0"));
+        compose_text(w, STR("MIME-Version"), STR("1.0"));
     w->versioned = true;
     for (size_t i = 0; i < n; i++)
         all[i] = params[i];
     if (more)
         all[n] = *more;
-    mime_write_params(w, STR("Content-Type"), type, all, n + (more != NULL));
+    compose_params(w, STR("Content-Type"), type, all, n + (more != NULL));
 }
 
-static void header_end(struct mime_writer *w)
+static void header_end(struct compose *w)
 {
-    if (!failed(w))
+    if (!has_failed(w))
         buf_add(w->out, "\r\n", 2);
 }
 
 /* "type/subtype" from a subtype. The words that are too long for text are no token either. */
 static struct str full_type(char text[], size_t max, struct str type, struct str subtype)
 {
-    if (!mime_is_token(subtype) || type.n + subtype.n > max)
+    if (!compose_is_token(subtype) || type.n + subtype.n > max)
         return STR_NULL;
     memcpy(text, type.p, type.n);
     memcpy(text + type.n, subtype.p, subtype.n);
@@ -154,7 +154,7 @@ static void print_quoted(struct buf *out, struct str in)
 }
 
 /* Line ends as CRLF, one at the end. */
-static void normalise(struct buf *out, struct str in)
+static void normalise_lines(struct buf *out, struct str in)
 {
     for (size_t at = 0; at < in.n;) {
         size_t from = at, end = 0;
@@ -171,7 +171,7 @@ enum encoding { SEVENBIT, QUOTED, BASE64 };
 
 /* text has CRLF line ends. 7bit when every line can stand as it is; else what is shorter, so that
  * what is mostly ASCII stays readable. */
-static enum encoding choose(struct str text)
+static enum encoding choose_encoding(struct str text)
 {
     size_t line = 0, longest = 0, coded = 0;
     bool from = false;
@@ -190,8 +190,8 @@ static enum encoding choose(struct str text)
     return coded * 6 <= text.n ? QUOTED : BASE64;
 }
 
-void mime_body_text(struct mime_writer *w, struct str subtype, const struct mime_param *params,
-                    size_t n, struct str text)
+void compose_body_text(struct compose *w, struct str subtype, const struct mime_param *params,
+                       size_t n, struct str text)
 {
     static const char *const names[] = {"7bit", "quoted-printable", "base64"};
     struct mime_param charset = {STR("charset"), STR("utf-8")};
@@ -201,12 +201,12 @@ void mime_body_text(struct mime_writer *w, struct str subtype, const struct mime
 
     body_begin(w, full_type(type, sizeof type, STR("text/"), subtype), params, n, &charset);
     if (str_find_char(text, '\0') != SIZE_MAX || !utf8_valid(text))
-        mime_writer_fail(w, ERROR_SYNTAX, "a text is not UTF-8, or holds NUL");
+        compose_fail(w, ERROR_SYNTAX, "a text is not UTF-8, or holds NUL");
     buf_init(&lines, 2 * text.n + 2);
-    if (!failed(w)) {
-        normalise(&lines, text);
-        encoding = choose(buf_view(&lines));
-        mime_write_text(w, STR("Content-Transfer-Encoding"), str_c(names[encoding]));
+    if (!has_failed(w)) {
+        normalise_lines(&lines, text);
+        encoding = choose_encoding(buf_view(&lines));
+        compose_text(w, STR("Content-Transfer-Encoding"), str_c(names[encoding]));
         header_end(w);
         if (encoding == SEVENBIT)
             buf_str(w->out, buf_view(&lines));
@@ -215,28 +215,28 @@ void mime_body_text(struct mime_writer *w, struct str subtype, const struct mime
         check_room(w);
     }
     buf_done(&lines);
-    w->state = MIME_WRITER_DONE;
+    w->state = COMPOSE_DONE;
 }
 
-void mime_body_bytes(struct mime_writer *w, struct str type, const struct mime_param *params,
-                     size_t n, struct str bytes)
+void compose_body_bytes(struct compose *w, struct str type, const struct mime_param *params,
+                        size_t n, struct str bytes)
 {
     if (str_find_char(type, '/') == SIZE_MAX || str_starts_nocase(type, STR("multipart/")) ||
         str_starts_nocase(type, STR("message/")))
-        mime_writer_fail(w, ERROR_SYNTAX, "bytes are neither a multipart nor a message");
+        compose_fail(w, ERROR_SYNTAX, "bytes are neither a multipart nor a message");
     body_begin(w, type, params, n, NULL);
-    if (!failed(w)) {
-        mime_write_text(w, STR("Content-Transfer-Encoding"), STR("base64"));
+    if (!has_failed(w)) {
+        compose_text(w, STR("Content-Transfer-Encoding"), STR("base64"));
         header_end(w);
         print_base64(w->out, bytes);
         check_room(w);
     }
-    w->state = MIME_WRITER_DONE;
+    w->state = COMPOSE_DONE;
 }
 
 /* ---- messages in messages ---- */
 
-bool mime_message_embeddable(struct str bytes)
+bool compose_embeddable(struct str bytes)
 {
     size_t line = 0;
 
@@ -260,43 +260,43 @@ static bool has_eightbit(struct str bytes)
     return false;
 }
 
-void mime_body_message(struct mime_writer *w, struct str bytes)
+void compose_body_message(struct compose *w, struct str bytes)
 {
     bool eightbit = has_eightbit(bytes);
 
     body_begin(w, STR("message/rfc822"), NULL, 0, NULL);
-    if (!mime_message_embeddable(bytes))
-        mime_writer_fail(w, ERROR_UNSUPPORTED, "a message that can not be sent within another one");
-    if (!failed(w)) {
-        mime_write_text(w, STR("Content-Transfer-Encoding"), eightbit ? STR("8bit") : STR("7bit"));
+    if (!compose_embeddable(bytes))
+        compose_fail(w, ERROR_UNSUPPORTED, "a message that can not be sent within another one");
+    if (!has_failed(w)) {
+        compose_text(w, STR("Content-Transfer-Encoding"), eightbit ? STR("8bit") : STR("7bit"));
         header_end(w);
         buf_str(w->out, bytes);
         check_room(w);
         if (w->depth)
             w->levels[w->depth - 1].eightbit |= eightbit;
     }
-    w->state = MIME_WRITER_DONE;
+    w->state = COMPOSE_DONE;
 }
 
-void mime_status_begin(struct mime_writer *w)
+void compose_status_begin(struct compose *w)
 {
     body_begin(w, STR("message/delivery-status"), NULL, 0, NULL);
     header_end(w);
-    w->state = MIME_WRITER_STATUS;
+    w->state = COMPOSE_STATUS;
 }
 
-void mime_status_next(struct mime_writer *w)
+void compose_status_next(struct compose *w)
 {
-    if (w->state != MIME_WRITER_STATUS)
+    if (w->state != COMPOSE_STATUS)
         panic("recipients without a delivery-status");
     header_end(w); /* RFC 3464 section 2.1: an empty line before each group of fields */
 }
 
-void mime_status_end(struct mime_writer *w)
+void compose_status_end(struct compose *w)
 {
-    if (w->state != MIME_WRITER_STATUS)
+    if (w->state != COMPOSE_STATUS)
         panic("no delivery-status to end");
-    w->state = MIME_WRITER_DONE;
+    w->state = COMPOSE_DONE;
 }
 
 /* ---- multiparts ---- */
@@ -306,19 +306,19 @@ static void choose_boundary(char *boundary)
 {
     boundary[0] = '=';
     boundary[1] = '_';
-    random_text(boundary + 2, MIME_BOUNDARY_LEN - 2);
+    random_text(boundary + 2, COMPOSE_BOUNDARY_LEN - 2);
 }
 
-static struct str written_since(const struct mime_writer *w, size_t at)
+static struct str written_since(const struct compose *w, size_t at)
 {
     return str_of(w->out->p + at, w->out->n - at);
 }
 
 /* Puts another boundary where the old one stands between the header and the last delimiter. */
-static void replace_boundary(struct mime_writer *w, struct mime_writer_level *level)
+static void replace_boundary(struct compose *w, struct compose_level *level)
 {
-    struct str old = str_of(level->boundary, MIME_BOUNDARY_LEN);
-    char other[MIME_BOUNDARY_LEN + 1];
+    struct str old = str_of(level->boundary, COMPOSE_BOUNDARY_LEN);
+    char other[COMPOSE_BOUNDARY_LEN + 1];
     size_t at = level->header_at, tries = 0, next;
 
     do
@@ -327,19 +327,19 @@ static void replace_boundary(struct mime_writer *w, struct mime_writer_level *le
     if (tries == BOUNDARY_TRIES)
         panic("the source of randomness gives no boundary");
     while ((next = str_find(str_of(w->out->p + at, level->checked - at), old)) != SIZE_MAX) {
-        memcpy(w->out->p + at + next, other, MIME_BOUNDARY_LEN);
-        at += next + MIME_BOUNDARY_LEN;
+        memcpy(w->out->p + at + next, other, COMPOSE_BOUNDARY_LEN);
+        at += next + COMPOSE_BOUNDARY_LEN;
     }
     memcpy(level->boundary, other, sizeof other);
 }
 
 /* RFC 2046 section 5.1.1: the boundary must not appear in what the parts hold. */
-static void delimiter(struct mime_writer *w, const char *end)
+static void put_delimiter(struct compose *w, const char *end)
 {
-    struct mime_writer_level *level = &w->levels[w->depth - 1];
-    struct str boundary = str_of(level->boundary, MIME_BOUNDARY_LEN);
+    struct compose_level *level = &w->levels[w->depth - 1];
+    struct str boundary = str_of(level->boundary, COMPOSE_BOUNDARY_LEN);
 
-    if (failed(w))
+    if (has_failed(w))
         return;
     if (str_find(written_since(w, level->checked), boundary) != SIZE_MAX)
         replace_boundary(w, level);
@@ -350,40 +350,40 @@ static void delimiter(struct mime_writer *w, const char *end)
     level->checked = w->out->n;
 }
 
-void mime_multipart_begin(struct mime_writer *w, struct str subtype,
-                          const struct mime_param *params, size_t n)
+void compose_multipart_begin(struct compose *w, struct str subtype, const struct mime_param *params,
+                             size_t n)
 {
-    struct mime_writer_level *level = &w->levels[w->depth];
+    struct compose_level *level = &w->levels[w->depth];
     struct mime_param boundary = {STR("boundary"), STR_NULL};
     char type[LIMIT_WRITE_NAME];
 
     if (w->depth == LIMIT_WRITE_DEPTH)
         panic("too many multiparts in one another");
-    *level = (struct mime_writer_level){0};
+    *level = (struct compose_level){0};
     choose_boundary(level->boundary);
     boundary.value = str_c(level->boundary);
-    if (!w->versioned && w->state == MIME_WRITER_HEADER)
-        mime_write_text(w, STR("MIME-Version"), STR("1.0"));
+    if (!w->versioned && w->state == COMPOSE_HEADER)
+        compose_text(w, STR("MIME-Version"), STR("1.0"));
     w->versioned = true;
     level->header_at = w->out->n;
     body_begin(w, full_type(type, sizeof type, STR("multipart/"), subtype), params, n, &boundary);
     header_end(w);
     level->checked = w->out->n;
     w->depth++;
-    w->state = MIME_WRITER_PARTS;
+    w->state = COMPOSE_PARTS;
 }
 
-void mime_part_begin(struct mime_writer *w)
+void compose_part_begin(struct compose *w)
 {
-    if (w->depth == 0 || (w->state != MIME_WRITER_PARTS && w->state != MIME_WRITER_DONE))
+    if (w->depth == 0 || (w->state != COMPOSE_PARTS && w->state != COMPOSE_DONE))
         panic("a part outside of a multipart");
-    delimiter(w, "\r\n");
-    w->state = MIME_WRITER_HEADER;
+    put_delimiter(w, "\r\n");
+    w->state = COMPOSE_HEADER;
 }
 
 /* RFC 2045 section 6.4: a multipart is 8bit when something in it is; that is known at its end only.
  */
-static void mark_eightbit(struct mime_writer *w, struct mime_writer_level *level)
+static void mark_eightbit(struct compose *w, struct compose_level *level)
 {
     struct str field = STR("Content-Transfer-Encoding: 8bit\r\n");
     size_t at = level->header_at, n = w->out->n - at;
@@ -398,18 +398,18 @@ static void mark_eightbit(struct mime_writer *w, struct mime_writer_level *level
     buf_commit(w->out, field.n);
 }
 
-void mime_multipart_end(struct mime_writer *w)
+void compose_multipart_end(struct compose *w)
 {
-    struct mime_writer_level *level;
+    struct compose_level *level;
 
-    if (w->depth == 0 || w->state != MIME_WRITER_DONE)
+    if (w->depth == 0 || w->state != COMPOSE_DONE)
         panic("a multipart ends that has no part");
     level = &w->levels[w->depth - 1];
-    delimiter(w, "--\r\n");
-    if (level->eightbit && !failed(w))
+    put_delimiter(w, "--\r\n");
+    if (level->eightbit && !has_failed(w))
         mark_eightbit(w, level);
     w->depth--;
     if (w->depth)
         w->levels[w->depth - 1].eightbit |= level->eightbit;
-    w->state = MIME_WRITER_DONE;
+    w->state = COMPOSE_DONE;
 }

@@ -15,7 +15,7 @@
 /* The generator that base/random.h is given, so that boundaries and ids are the same each time. */
 static uint64_t *source;
 
-static uint64_t next(uint64_t *state)
+static uint64_t next_random(uint64_t *state)
 {
     uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
 
@@ -24,29 +24,29 @@ static uint64_t next(uint64_t *state)
     return z ^ z >> 31;
 }
 
-static void fill(void *p, size_t n)
+static void fill_random(void *p, size_t n)
 {
     unsigned char *bytes = p;
 
     for (size_t i = 0; i < n; i++)
-        bytes[i] = (unsigned char)next(source);
+        bytes[i] = (unsigned char)next_random(source);
 }
 
-static size_t below(struct mime_sample *s, size_t n)
+static size_t below(struct compose_sample *s, size_t n)
 {
-    return (size_t)(next(&s->random) % n);
+    return (size_t)(next_random(&s->random) % n);
 }
 
-static void seed_sample(struct mime_sample *s, uint64_t seed)
+static void seed_sample(struct compose_sample *s, uint64_t seed)
 {
-    *s = (struct mime_sample){.random = seed};
+    *s = (struct compose_sample){.random = seed};
     source = &s->random;
-    random_set_source(fill);
+    random_set_source(fill_random);
     arena_init(&s->arena, 64 << 20);
     buf_init(&s->out, 64 << 20);
 }
 
-void mime_sample_done(struct mime_sample *s)
+void compose_sample_done(struct compose_sample *s)
 {
     random_set_source(NULL);
     arena_done(&s->arena);
@@ -109,7 +109,7 @@ static const char *const odd[] = {"=?utf-8?q?x?=",
                                   "\xef\xbf\xbd",
                                   "\xc2\x80"};
 
-static void add_word(struct mime_sample *s, struct buf *b, bool ascii)
+static void add_word(struct compose_sample *s, struct buf *b, bool ascii)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
     size_t kind = below(s, 100), n = 1 + below(s, 9);
@@ -136,7 +136,7 @@ static void add_word(struct mime_sample *s, struct buf *b, bool ascii)
 }
 
 /* Words and blanks; at times very long ones. */
-static struct str text(struct mime_sample *s, size_t words, bool ascii)
+static struct str text(struct compose_sample *s, size_t words, bool ascii)
 {
     struct buf b;
     struct str result;
@@ -160,7 +160,7 @@ static struct str text(struct mime_sample *s, size_t words, bool ascii)
 }
 
 /* As it is read again: trimmed, tabs as spaces. */
-static struct str as_read(struct mime_sample *s, struct str value)
+static struct str as_read(struct compose_sample *s, struct str value)
 {
     struct str copy = arena_str(&s->arena, str_trim(value));
     char *p = (char *)(uintptr_t)copy.p; /* our own */
@@ -171,7 +171,8 @@ static struct str as_read(struct mime_sample *s, struct str value)
     return copy;
 }
 
-static struct str without(struct mime_sample *s, struct str value, const char *unwanted, size_t max)
+static struct str remove_chars(struct compose_sample *s, struct str value, const char *unwanted,
+                               size_t max)
 {
     struct buf b;
     struct str result;
@@ -185,7 +186,7 @@ static struct str without(struct mime_sample *s, struct str value, const char *u
     return result.n ? result : STR("x");
 }
 
-static struct str domain(struct mime_sample *s)
+static struct str domain(struct compose_sample *s)
 {
     static const char *const domains[] = {"example.test",       "a.b.c.example",
                                           "[192.0.2.1]",        "x",
@@ -197,18 +198,18 @@ static struct str domain(struct mime_sample *s)
     return str_c(domains[below(s, ARRAY_LEN(domains))]);
 }
 
-static struct mime_address mailbox(struct mime_sample *s)
+static struct mime_address mailbox(struct compose_sample *s)
 {
     struct mime_address a = {.kind = MIME_ADDRESS_MAILBOX};
 
     if (below(s, 5))
         a.name = as_read(s, text(s, 6, below(s, 2)));
-    a.local = without(s, text(s, 2, !s->smtputf8), "\t", 200);
+    a.local = remove_chars(s, text(s, 2, !s->smtputf8), "\t", 200);
     a.domain = domain(s);
     return a;
 }
 
-static size_t addresses(struct mime_sample *s, struct mime_address *list, size_t max)
+static size_t addresses(struct compose_sample *s, struct mime_address *list, size_t max)
 {
     size_t n = 0;
     bool group = false;
@@ -231,14 +232,15 @@ static size_t addresses(struct mime_sample *s, struct mime_address *list, size_t
     return n;
 }
 
-static struct str message_id(struct mime_sample *s)
+static struct str message_id(struct compose_sample *s)
 {
-    return without(s, text(s, 4, !s->smtputf8), " \t<>=", LIMIT_WRITE_ID);
+    return remove_chars(s, text(s, 4, !s->smtputf8), " \t<>=", LIMIT_WRITE_ID);
 }
 
-static int64_t date(struct mime_sample *s)
+static int64_t date(struct compose_sample *s)
 {
-    return ((int64_t)(next(&s->random) % UINT64_C(255611289600)) - INT64_C(2208988800)) * 1000000;
+    return ((int64_t)(next_random(&s->random) % UINT64_C(255611289600)) - INT64_C(2208988800)) *
+           1000000;
 }
 
 /* ---- what is written ---- */
@@ -251,11 +253,11 @@ static NORETURN void differs(const char *what, struct str written)
 /* Lines end with CRLF and have at most 998 bytes; nothing else is a CR, LF or NUL. */
 static void check_lines(struct str out)
 {
-    if (!mime_message_embeddable(out))
+    if (!compose_embeddable(out))
         differs("a line", out);
 }
 
-static struct str value_of(struct mime_sample *s, struct str name)
+static struct str value_of(struct compose_sample *s, struct str name)
 {
     struct mime_field field;
     size_t at = 0;
@@ -270,7 +272,7 @@ static struct str value_of(struct mime_sample *s, struct str name)
     return field.value;
 }
 
-static void ended(struct mime_sample *s, const struct mime_writer *w)
+static void check_ended(struct compose_sample *s, const struct compose *w)
 {
     if (w->err.kind != ERROR_NONE)
         panic("a good value was refused: %s", w->err.text);
@@ -278,18 +280,18 @@ static void ended(struct mime_sample *s, const struct mime_writer *w)
         panic("nothing was written");
 }
 
-static void check_text(struct mime_sample *s, struct mime_writer *w)
+static void check_text(struct compose_sample *s, struct compose *w)
 {
     struct str subject = text(s, 40, below(s, 4) == 0), got;
 
-    mime_write_text(w, STR("Subject"), subject);
-    ended(s, w);
+    compose_text(w, STR("Subject"), subject);
+    check_ended(s, w);
     got = mime_decode_words(value_of(s, STR("Subject")), &s->arena);
     if (!str_equal(got, as_read(s, subject)))
         differs("a text", buf_view(&s->out));
 }
 
-static void compare_addresses(struct mime_sample *s, struct str value,
+static void compare_addresses(struct compose_sample *s, struct str value,
                               const struct mime_address *want, size_t n)
 {
     struct mime_addresses list;
@@ -306,19 +308,19 @@ static void compare_addresses(struct mime_sample *s, struct str value,
         differs("an address list", value);
 }
 
-static void check_addresses(struct mime_sample *s, struct mime_writer *w)
+static void check_addresses(struct compose_sample *s, struct compose *w)
 {
     struct mime_address list[SAMPLE_LIST];
     size_t n;
 
     w->smtputf8 = s->smtputf8 = below(s, 3) == 0;
     n = addresses(s, list, below(s, SAMPLE_LIST) + 1);
-    mime_write_addresses(w, STR("Cc"), list, n);
-    ended(s, w);
+    compose_addresses(w, STR("Cc"), list, n);
+    check_ended(s, w);
     compare_addresses(s, value_of(s, STR("Cc")), list, n);
 }
 
-static void check_ids(struct mime_sample *s, struct mime_writer *w)
+static void check_ids(struct compose_sample *s, struct compose *w)
 {
     struct str ids[SAMPLE_LIST], *got = NULL;
     size_t n = 1 + below(s, SAMPLE_LIST);
@@ -327,8 +329,8 @@ static void check_ids(struct mime_sample *s, struct mime_writer *w)
     w->smtputf8 = s->smtputf8 = below(s, 3) == 0;
     for (size_t i = 0; i < n; i++)
         ids[i] = message_id(s);
-    mime_write_ids(w, STR("References"), ids, n);
-    ended(s, w);
+    compose_ids(w, STR("References"), ids, n);
+    check_ended(s, w);
     mime_references(value_of(s, STR("References")), STR_NULL, &s->arena, &got, &got_n);
     for (size_t i = 0; i < n; i++)
         if (got_n != n || !str_equal(got[i], ids[i]))
@@ -337,17 +339,17 @@ static void check_ids(struct mime_sample *s, struct mime_writer *w)
         differs("a first id", buf_view(&s->out));
 }
 
-static void check_date(struct mime_sample *s, struct mime_writer *w)
+static void check_date(struct compose_sample *s, struct compose *w)
 {
     int64_t us = date(s), got;
 
-    mime_write_date(w, STR("Date"), us + (int64_t)below(s, 1000000));
-    ended(s, w);
+    compose_date(w, STR("Date"), us + (int64_t)below(s, 1000000));
+    check_ended(s, w);
     if (!mime_date_parse(value_of(s, STR("Date")), &got) || got != us)
         differs("a date", buf_view(&s->out));
 }
 
-static void check_params(struct mime_sample *s, struct mime_writer *w)
+static void check_params(struct compose_sample *s, struct compose *w)
 {
     static const char *const names[] = {"filename", "x", "a-rather-long-name-of-a-parameter",
                                         "name"};
@@ -360,8 +362,8 @@ static void check_params(struct mime_sample *s, struct mime_writer *w)
         params[i] = (struct mime_param){
             str_c(names[i]),
             utf8_cut(text(s, below(s, 20) ? 4 : 60, below(s, 2)), n > 2 ? 400 : LIMIT_WRITE_PARAM)};
-    mime_write_params(w, STR("Content-Type"), STR("text/x"), params, n);
-    ended(s, w);
+    compose_params(w, STR("Content-Type"), STR("text/x"), params, n);
+    check_ended(s, w);
     if (!mime_content_type(value_of(s, STR("Content-Type")), &type, &subtype, &rest))
         differs("a type", buf_view(&s->out));
     got = mime_params_parse(rest, &s->arena);
@@ -376,7 +378,7 @@ static void check_params(struct mime_sample *s, struct mime_writer *w)
 /* ---- whole messages ---- */
 
 /* The text of a body: lines of any length and kind. */
-static struct str body(struct mime_sample *s)
+static struct str body(struct compose_sample *s)
 {
     struct str result;
     size_t lines = below(s, 12);
@@ -396,7 +398,7 @@ static struct str body(struct mime_sample *s)
 }
 
 /* As it is read again: CRLF, and at the end as well. */
-static struct str body_as_read(struct mime_sample *s, struct str in)
+static struct str body_as_read(struct compose_sample *s, struct str in)
 {
     struct str result;
     struct buf b;
@@ -414,7 +416,7 @@ static struct str body_as_read(struct mime_sample *s, struct str in)
     return result;
 }
 
-static struct sample_part *note(struct mime_sample *s, uint32_t depth, const char *type)
+static struct sample_part *note_part(struct compose_sample *s, uint32_t depth, const char *type)
 {
     struct sample_part *part = &s->parts[s->parts_n++];
 
@@ -423,59 +425,60 @@ static struct sample_part *note(struct mime_sample *s, uint32_t depth, const cha
     return part;
 }
 
-static void leaf(struct mime_sample *s, struct mime_writer *w, uint32_t depth)
+static void leaf(struct compose_sample *s, struct compose *w, uint32_t depth)
 {
     size_t kind = below(s, 4);
-    struct sample_part *part = note(s, depth, kind == 0 ? "application/x-bytes" : "text/plain");
+    struct sample_part *part =
+        note_part(s, depth, kind == 0 ? "application/x-bytes" : "text/plain");
     struct mime_param filename = {STR("filename"), STR_NULL};
 
     if (depth && below(s, 2)) {
-        part->filename = without(s, text(s, 6, below(s, 2)), "\t", 400);
+        part->filename = remove_chars(s, text(s, 6, below(s, 2)), "\t", 400);
         filename.value = part->filename;
-        mime_write_params(w, STR("Content-Disposition"), STR("attachment"), &filename, 1);
+        compose_params(w, STR("Content-Disposition"), STR("attachment"), &filename, 1);
     }
     if (kind == 0) {
         size_t n = below(s, 400);
         char *p = arena_alloc(&s->arena, n + 1);
 
-        fill(p, n);
+        fill_random(p, n);
         part->content = str_of(p, n);
-        mime_body_bytes(w, part->type, NULL, 0, part->content);
+        compose_body_bytes(w, part->type, NULL, 0, part->content);
     } else {
         struct str in = body(s);
 
         part->content = body_as_read(s, in);
-        mime_body_text(w, STR("plain"), NULL, 0, in);
+        compose_body_text(w, STR("plain"), NULL, 0, in);
     }
 }
 
-static void part_of(struct mime_sample *s, struct mime_writer *w, uint32_t depth);
+static void part_of(struct compose_sample *s, struct compose *w, uint32_t depth);
 
-static void inner_message(struct mime_sample *s, struct mime_writer *w, uint32_t depth)
+static void inner_message(struct compose_sample *s, struct compose *w, uint32_t depth)
 {
     struct str bytes = STR("Subject: =?utf-8?q?in?=\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
                            "caf\xc3\xa9 --=_\r\n");
-    struct sample_part *part = note(s, depth, "message/rfc822");
+    struct sample_part *part = note_part(s, depth, "message/rfc822");
 
     part->container = true;
-    note(s, depth + 1, "text/plain")->content = STR("caf\xc3\xa9 --=_\r\n");
-    mime_body_message(w, bytes);
+    note_part(s, depth + 1, "text/plain")->content = STR("caf\xc3\xa9 --=_\r\n");
+    compose_body_message(w, bytes);
 }
 
-static void multipart(struct mime_sample *s, struct mime_writer *w, uint32_t depth)
+static void multipart(struct compose_sample *s, struct compose *w, uint32_t depth)
 {
     size_t n = 1 + below(s, 4);
 
-    note(s, depth, "multipart/mixed")->container = true;
-    mime_multipart_begin(w, STR("mixed"), NULL, 0);
+    note_part(s, depth, "multipart/mixed")->container = true;
+    compose_multipart_begin(w, STR("mixed"), NULL, 0);
     while (n--) {
-        mime_part_begin(w);
+        compose_part_begin(w);
         part_of(s, w, depth + 1);
     }
-    mime_multipart_end(w);
+    compose_multipart_end(w);
 }
 
-static void part_of(struct mime_sample *s, struct mime_writer *w, uint32_t depth)
+static void part_of(struct compose_sample *s, struct compose *w, uint32_t depth)
 {
     size_t kind = below(s, 10);
 
@@ -487,9 +490,9 @@ static void part_of(struct mime_sample *s, struct mime_writer *w, uint32_t depth
         leaf(s, w, depth);
 }
 
-static void sample_fill(struct mime_sample *s)
+static void sample_fill(struct compose_sample *s)
 {
-    struct mime_writer w;
+    struct compose w;
     struct str subject = text(s, 30, below(s, 3) == 0);
     struct mime_address from = {.name = STR("Ada"), .local = STR("ada"), .domain = STR("x.test")};
     struct error err;
@@ -502,26 +505,26 @@ static void sample_fill(struct mime_sample *s)
     s->references_n = 1 + below(s, SAMPLE_LIST);
     for (size_t i = 0; i < s->references_n; i++)
         s->references[i] = message_id(s);
-    mime_writer_init(&w, &s->out);
+    compose_init(&w, &s->out);
     w.smtputf8 = s->smtputf8;
-    mime_write_address(&w, STR("From"), &from);
-    mime_write_addresses(&w, STR("To"), s->to, s->to_n);
-    mime_write_text(&w, STR("Subject"), subject);
-    mime_write_date(&w, STR("Date"), s->date_us);
-    mime_write_ids(&w, STR("Message-ID"), &s->id, 1);
-    mime_write_ids(&w, STR("References"), s->references, s->references_n);
+    compose_address(&w, STR("From"), &from);
+    compose_addresses(&w, STR("To"), s->to, s->to_n);
+    compose_text(&w, STR("Subject"), subject);
+    compose_date(&w, STR("Date"), s->date_us);
+    compose_ids(&w, STR("Message-ID"), &s->id, 1);
+    compose_ids(&w, STR("References"), s->references, s->references_n);
     part_of(s, &w, 0);
-    if (!mime_writer_end(&w, &err))
+    if (!compose_end(&w, &err))
         panic("a good message was refused: %s", err.text);
 }
 
-void mime_sample_init(struct mime_sample *s, uint64_t seed)
+void compose_sample_init(struct compose_sample *s, uint64_t seed)
 {
     seed_sample(s, seed);
     sample_fill(s);
 }
 
-static void compare_part(const struct mime_sample *s, const struct mime_message *m, uint32_t i,
+static void compare_part(const struct compose_sample *s, const struct mime_message *m, uint32_t i,
                          struct arena *arena)
 {
     const struct mime_part *got = &m->parts[i];
@@ -550,9 +553,9 @@ static void compare_part(const struct mime_sample *s, const struct mime_message 
     buf_done(&content);
 }
 
-void mime_sample_check(const struct mime_sample *sample)
+void compose_sample_check(const struct compose_sample *sample)
 {
-    struct mime_sample s = *sample;
+    struct compose_sample s = *sample;
     struct mime_message m;
     struct mime_field field;
     struct arena arena;
@@ -578,24 +581,24 @@ void mime_sample_check(const struct mime_sample *sample)
     arena_done(&arena);
 }
 
-size_t mime_build_check(uint64_t seed, size_t count)
+size_t compose_check(uint64_t seed, size_t count)
 {
-    static void (*const checks[])(struct mime_sample *, struct mime_writer *) = {
+    static void (*const checks[])(struct compose_sample *, struct compose *) = {
         check_text, check_addresses, check_ids, check_date, check_params};
 
     for (size_t i = 0; i < count; i++) {
-        struct mime_sample s;
-        struct mime_writer w;
+        struct compose_sample s;
+        struct compose w;
 
         seed_sample(&s, seed + i);
         if (i % 20 == 0) {
             sample_fill(&s);
-            mime_sample_check(&s);
+            compose_sample_check(&s);
         } else {
-            mime_writer_init(&w, &s.out);
+            compose_init(&w, &s.out);
             checks[i % ARRAY_LEN(checks)](&s, &w);
         }
-        mime_sample_done(&s);
+        compose_sample_done(&s);
     }
     return count;
 }

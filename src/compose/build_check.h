@@ -17,7 +17,7 @@ struct sample_part {
 };
 
 /* A message and what it was made of. Memory is in the arena and in out. */
-struct mime_sample {
+struct compose_sample {
     uint64_t random; /* state of the generator */
     struct arena arena;
     struct buf out; /* the message */
@@ -33,12 +33,12 @@ struct mime_sample {
 };
 
 /* Makes the message of this seed; the same seed makes the same one. */
-void mime_sample_init(struct mime_sample *s, uint64_t seed);
-void mime_sample_done(struct mime_sample *s);
+void compose_sample_init(struct compose_sample *s, uint64_t seed);
+void compose_sample_done(struct compose_sample *s);
 /* Reads the message again and panics where it is not what it was made of. */
-void mime_sample_check(const struct mime_sample *s);
+void compose_sample_check(const struct compose_sample *s);
 /* Checks one random thing after another, of all kinds, each twentieth a whole message; panics at
  * the first that does not come back. Returns how many. */
-size_t mime_build_check(uint64_t seed, size_t count);
+size_t compose_check(uint64_t seed, size_t count);
 
 #endif

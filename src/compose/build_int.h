@@ -6,8 +6,8 @@
 
 /* Keeps the first error. */
 PRINTF_LIKE(3, 4)
-void mime_writer_fail(struct mime_writer *w, enum error_kind kind, const char *fmt, ...);
+void compose_fail(struct compose *w, enum error_kind kind, const char *fmt, ...);
 /* A run of MIME token characters (RFC 2045 section 5.1), ASCII only, not empty. */
-bool mime_is_token(struct str s);
+bool compose_is_token(struct str s);
 
 #endif

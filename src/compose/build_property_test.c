@@ -13,7 +13,7 @@ static void what_is_written_is_read_again(void)
 
     if (given && !str_to_u64(str_c(given), UINT64_MAX, &seed))
         fatal("POSTHUS_BUILD_SEED is a number");
-    CHECK_U64(mime_build_check(seed * UINT64_C(1000000007), 1000000), 1000000);
+    CHECK_U64(compose_check(seed * UINT64_C(1000000007), 1000000), 1000000);
 }
 
 int main(void)

@@ -34,32 +34,25 @@ static void take_head(struct imap_parse *p, struct append_job *job)
     job->in_utf8 = cursor_accept_word(&p->c, STR("UTF8 (~"));
 }
 
-bool imap_check_append(struct imap_session *s, struct imap_parse *p)
+const struct imap_job imap_job_append = {.size = sizeof(struct append_job)};
+
+void imap_check_append(struct imap_session *s, struct imap_parse *p)
 {
-    struct append_job *job = arena_alloc(&s->arena, sizeof(*job));
+    struct append_job *job = s->job;
     struct error err = {0};
-    if (!job)
-        return false;
     take_head(p, job);
     if (cursor_peek(&p->c) != '{')
         cursor_fail(&p->c, ERROR_SYNTAX, "the message is a literal");
     job->message = imap_take_string(p);
     if (job->in_utf8)
         cursor_expect(&p->c, ')');
-    imap_take_end(p);
     if (p->c.failed)
-        return false;
-    if (job->message.n == 0) { /* RFC 3502: what a client sends that gave up */
+        return;
+    if (job->message.n == 0) /* RFC 3502: what a client sends that gave up */
         imap_no(s, "CANNOT", "An empty message is not kept");
-        return false;
-    }
-    if (!store_keywords_join(job->flags.words, job->flags.words_n, &s->arena, &job->keywords,
-                             &err)) {
-        (void)imap_failed(s, &err, NULL);
-        return false;
-    }
-    s->job = job;
-    return true;
+    else if (!store_keywords_join(job->flags.words, job->flags.words_n, &s->arena, &job->keywords,
+                                  &err))
+        imap_failed(s, &err, NULL);
 }
 
 enum imap_step imap_run_append(struct imap_session *s)
@@ -89,8 +82,8 @@ enum imap_step imap_run_append(struct imap_session *s)
 
 /* Whether what is read so far is an APPEND up to its message, and if so whether it can be taken:
  * mailbox and quota. */
-static bool judge(struct imap_session *s, struct imap_parse *p, struct error *err,
-                  const char **not_found)
+static bool judge_append(struct imap_session *s, struct imap_parse *p, struct error *err,
+                         const char **not_found)
 {
     struct append_job job = {0};
     struct store_mailbox m;
@@ -118,7 +111,7 @@ bool imap_append_announced(struct imap_session *s)
     struct str word = imap_take_command(&p);
     bool ok;
     if (str_equal_nocase(word, STR("APPEND")))
-        ok = judge(s, &p, &err, &not_found);
+        ok = judge_append(s, &p, &err, &not_found);
     else
         ok = imap_reader_fits(&s->reader) ||
              error_set(&err, ERROR_LIMIT, "the command is too large");

@@ -230,11 +230,11 @@ static void take_modifiers(struct imap_parse *p, struct fetch_job *job)
     cursor_expect(&p->c, ')');
 }
 
-bool imap_check_fetch(struct imap_session *s, struct imap_parse *p)
+const struct imap_job imap_job_fetch = {.size = sizeof(struct fetch_job)};
+
+void imap_check_fetch(struct imap_session *s, struct imap_parse *p)
 {
-    struct fetch_job *job = arena_alloc(&s->arena, sizeof(*job));
-    if (!job)
-        return false;
+    struct fetch_job *job = s->job;
     imap_take_sp(p);
     job->set = imap_take_set(p);
     imap_take_sp(p);
@@ -248,9 +248,6 @@ bool imap_check_fetch(struct imap_session *s, struct imap_parse *p)
     }
     if (imap_accept_sp(p))
         take_modifiers(p, job);
-    imap_take_end(p);
-    s->job = job;
-    return true;
 }
 
 /* ---- \Seen ---- */
@@ -519,10 +516,8 @@ static bool next_message(struct imap_session *s, struct fetch_job *job, enum ima
             return false; /* a transaction was enough for a step */
     }
     if (!imap_walk_next(s, &job->walk)) {
-        *step = IMAP_DONE;
-        imap_ok(s, "Fetched");
-        if (job->gone)
-            imap_no(s, "EXPUNGEISSUED", "Some of the messages are gone");
+        *step = job->gone ? imap_no(s, "EXPUNGEISSUED", "Some of the messages are gone")
+                          : imap_ok(s, "Fetched");
         return false;
     }
     if (job->seen_ahead > 0)
@@ -544,7 +539,7 @@ enum imap_step imap_run_fetch(struct imap_session *s)
         job->resolved = true;
         if (job->only_changed || job->has_modseq)
             s->condstore = true; /* RFC 7162 section 3.1 */
-        if (!imap_resolve(s, &job->set))
+        if (!imap_resolve(s, &job->set, s->command->flags & IMAP_UID))
             return IMAP_DONE;
     }
     if (!job->inside && !next_message(s, job, &step))

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define LIST_STEP 50
+#define LIST_PATTERNS 64 /* of one command */
 
 struct list_job {
     bool lsub;
@@ -15,7 +16,7 @@ struct list_job {
     bool status;
     unsigned status_items;
     bool hierarchy_only; /* LIST "" "" asks for the separator */
-    struct str *patterns;
+    struct str patterns[LIST_PATTERNS];
     size_t patterns_n;
 };
 
@@ -75,8 +76,8 @@ static void add_pattern(struct imap_parse *p, struct list_job *job, struct str r
     struct str pattern = imap_take_list_mailbox(p);
     if (p->c.failed || !imap_count_item(p))
         return;
-    if (job->patterns_n == LIMIT_IMAP_LITERALS) {
-        cursor_fail(&p->c, ERROR_LIMIT, "LIST takes at most %d patterns", LIMIT_IMAP_LITERALS);
+    if (job->patterns_n == LIST_PATTERNS) {
+        cursor_fail(&p->c, ERROR_LIMIT, "LIST takes at most %d patterns", LIST_PATTERNS);
         return;
     }
     struct str whole = arena_printf(p->arena, "%.*s%.*s", STR_ARG(reference), STR_ARG(pattern));
@@ -100,24 +101,11 @@ static void take_patterns(struct imap_parse *p, struct list_job *job, struct str
     cursor_expect(&p->c, ')');
 }
 
-static struct list_job *new_job(struct imap_session *s, struct imap_parse *p)
-{
-    struct list_job *job = arena_alloc(&s->arena, sizeof(*job));
-    if (job)
-        job->patterns = arena_array(&s->arena, LIMIT_IMAP_LITERALS, sizeof(*job->patterns));
-    if (!job || !job->patterns) {
-        cursor_fail(&p->c, ERROR_LIMIT, "the command is too large");
-        return NULL;
-    }
-    s->job = job;
-    return job;
-}
+const struct imap_job imap_job_list = {.size = sizeof(struct list_job)};
 
-bool imap_check_list(struct imap_session *s, struct imap_parse *p)
+void imap_check_list(struct imap_session *s, struct imap_parse *p)
 {
-    struct list_job *job = new_job(s, p);
-    if (!job)
-        return false;
+    struct list_job *job = s->job;
     imap_take_sp(p);
     if (cursor_peek(&p->c) == '(') {
         take_selection(p, job);
@@ -128,29 +116,23 @@ bool imap_check_list(struct imap_session *s, struct imap_parse *p)
     take_patterns(p, job, reference);
     if (imap_accept_sp(p))
         take_return(p, job);
-    imap_take_end(p);
-    return true;
 }
 
-bool imap_check_lsub(struct imap_session *s, struct imap_parse *p)
+void imap_check_lsub(struct imap_session *s, struct imap_parse *p)
 {
-    struct list_job *job = new_job(s, p);
-    if (!job)
-        return false;
+    struct list_job *job = s->job;
     job->lsub = job->select_subscribed = true;
     imap_take_sp(p);
     struct str reference = imap_take_mailbox(p);
     imap_take_sp(p);
     add_pattern(p, job, reference);
-    imap_take_end(p);
-    return true;
 }
 
 /* ---- matching ---- */
 
 /* "*" is anything, "%" anything but the separator. Which positions of the name can be reached is
  * kept as a row of flags, so the work is at most pattern times name, whatever the pattern. */
-static bool matches(struct str pattern, struct str name)
+static bool matches_pattern(struct str pattern, struct str name)
 {
     unsigned char reach[LIMIT_MAILBOX_NAME + 1];
     if (name.n > LIMIT_MAILBOX_NAME)
@@ -176,7 +158,7 @@ static bool matches_any(const struct list_job *job, struct str name)
 {
     for (size_t i = 0; i < job->patterns_n; i++) {
         struct str pattern = job->patterns[i];
-        if (matches(pattern, name))
+        if (matches_pattern(pattern, name))
             return true;
         if (str_equal(name, STR("INBOX")) && str_equal_nocase(pattern, name))
             return true;
@@ -276,8 +258,7 @@ enum imap_step imap_run_list(struct imap_session *s)
     struct error err = {0};
     if (job->hierarchy_only && !job->lsub) {
         buf_c(s->out, "* LIST (\\Noselect) \"/\" \"\"\r\n");
-        imap_ok(s, "Done");
-        return IMAP_DONE;
+        return imap_ok(s, "Done");
     }
     for (int i = 0; i < LIST_STEP; i++) {
         struct arena arena;
@@ -294,8 +275,7 @@ enum imap_step imap_run_list(struct imap_session *s)
         if (!ok)
             return imap_failed(s, &err, NULL);
         if (!found) {
-            imap_ok(s, "Done");
-            return IMAP_DONE;
+            return imap_ok(s, "Done");
         }
     }
     return IMAP_MORE;

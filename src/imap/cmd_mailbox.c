@@ -7,35 +7,21 @@ struct mailbox_job {
     unsigned items; /* of STATUS */
 };
 
-static struct mailbox_job *new_job(struct imap_session *s, struct imap_parse *p)
+const struct imap_job imap_job_mailbox = {.size = sizeof(struct mailbox_job)};
+
+void imap_check_mailbox(struct imap_session *s, struct imap_parse *p)
 {
-    struct mailbox_job *job = arena_alloc(&s->arena, sizeof(*job));
-    s->job = job;
-    if (!job) {
-        cursor_fail(&p->c, ERROR_LIMIT, "the command is too large");
-        return NULL;
-    }
+    struct mailbox_job *job = s->job;
     imap_take_sp(p);
     job->name = imap_take_mailbox(p);
-    return job;
 }
 
-bool imap_check_mailbox(struct imap_session *s, struct imap_parse *p)
+void imap_check_rename(struct imap_session *s, struct imap_parse *p)
 {
-    bool ok = new_job(s, p) != NULL;
-    imap_take_end(p);
-    return ok;
-}
-
-bool imap_check_rename(struct imap_session *s, struct imap_parse *p)
-{
-    struct mailbox_job *job = new_job(s, p);
+    struct mailbox_job *job = s->job;
+    imap_check_mailbox(s, p);
     imap_take_sp(p);
-    struct str to = imap_take_mailbox(p);
-    imap_take_end(p);
-    if (job)
-        job->to = to;
-    return job != NULL;
+    job->to = imap_take_mailbox(p);
 }
 
 /* ---- CREATE ---- */
@@ -70,16 +56,12 @@ static enum store_role take_use(struct imap_parse *p)
     return p->c.failed ? STORE_ROLE_NONE : role == STORE_ROLE_NONE ? STORE_ROLES : role;
 }
 
-bool imap_check_create(struct imap_session *s, struct imap_parse *p)
+void imap_check_create(struct imap_session *s, struct imap_parse *p)
 {
-    struct mailbox_job *job = new_job(s, p);
-    enum store_role role = STORE_ROLE_NONE;
+    struct mailbox_job *job = s->job;
+    imap_check_mailbox(s, p);
     if (imap_accept_sp(p))
-        role = take_use(p);
-    imap_take_end(p);
-    if (job)
-        job->role = role;
-    return job != NULL;
+        job->role = take_use(p);
 }
 
 /* A name that can not be is no error of the command's syntax: NO, with a code that stops retries.
@@ -88,43 +70,32 @@ static enum imap_step name_failed(struct imap_session *s, const struct error *er
 {
     if (err->kind != ERROR_SYNTAX)
         return imap_failed(s, err, NULL);
-    imap_no(s, "CANNOT", "%s", err->text);
-    return IMAP_DONE;
+    return imap_no(s, "CANNOT", "%s", err->text);
 }
 
 enum imap_step imap_run_create(struct imap_session *s)
 {
     struct mailbox_job *job = s->job;
     struct error err = {0};
-    if (job->role == STORE_ROLES) {
-        imap_no(s, "USEATTR", "This special use is not known here");
-        return IMAP_DONE;
-    }
-    if (!store_mailbox_create(s->store, job->name, job->role, s->actor, NULL, &err)) {
-        if (err.kind != ERROR_CONFLICT)
-            return name_failed(s, &err);
-        imap_no(s, "USEATTR", "%s", err.text);
-        return IMAP_DONE;
-    }
-    imap_ok(s, "Created");
-    return IMAP_DONE;
+    if (job->role == STORE_ROLES)
+        return imap_no(s, "USEATTR", "This special use is not known here");
+    if (store_mailbox_create(s->store, job->name, job->role, s->actor, NULL, &err))
+        return imap_ok(s, "Created");
+    return err.kind == ERROR_CONFLICT ? imap_no(s, "USEATTR", "%s", err.text)
+                                      : name_failed(s, &err);
 }
 
 enum imap_step imap_run_delete(struct imap_session *s)
 {
     struct mailbox_job *job = s->job;
     struct error err = {0};
-    if (!store_mailbox_delete(s->store, job->name, s->actor, &err)) {
-        if (err.kind == ERROR_CONFLICT) /* RFC 9051 section 7.1, HASCHILDREN */
-            imap_no(s, "HASCHILDREN", "%s", err.text);
-        else if (err.kind == ERROR_DENIED)
-            imap_no(s, "CANNOT", "%s", err.text);
-        else
-            return imap_failed(s, &err, NULL);
-        return IMAP_DONE;
-    }
-    imap_ok(s, "Deleted");
-    return IMAP_DONE;
+    if (store_mailbox_delete(s->store, job->name, s->actor, &err))
+        return imap_ok(s, "Deleted");
+    if (err.kind == ERROR_CONFLICT) /* RFC 9051 section 7.1, HASCHILDREN */
+        return imap_no(s, "HASCHILDREN", "%s", err.text);
+    if (err.kind == ERROR_DENIED)
+        return imap_no(s, "CANNOT", "%s", err.text);
+    return imap_failed(s, &err, NULL);
 }
 
 enum imap_step imap_run_rename(struct imap_session *s)
@@ -133,28 +104,26 @@ enum imap_step imap_run_rename(struct imap_session *s)
     struct error err = {0};
     if (!store_mailbox_rename(s->store, job->name, job->to, s->actor, &err))
         return name_failed(s, &err);
-    imap_ok(s, "Renamed");
-    return IMAP_DONE;
+    return imap_ok(s, "Renamed");
 }
 
-static enum imap_step subscribe(struct imap_session *s, bool yes)
+static enum imap_step subscribe_name(struct imap_session *s, bool yes)
 {
     struct mailbox_job *job = s->job;
     struct error err = {0};
     if (!store_subscribe(s->store, job->name, yes, s->actor, &err))
         return name_failed(s, &err);
-    imap_ok(s, yes ? "Subscribed" : "Unsubscribed");
-    return IMAP_DONE;
+    return imap_ok(s, yes ? "Subscribed" : "Unsubscribed");
 }
 
 enum imap_step imap_run_subscribe(struct imap_session *s)
 {
-    return subscribe(s, true);
+    return subscribe_name(s, true);
 }
 
 enum imap_step imap_run_unsubscribe(struct imap_session *s)
 {
-    return subscribe(s, false);
+    return subscribe_name(s, false);
 }
 
 /* ---- STATUS ---- */
@@ -248,15 +217,12 @@ void imap_write_mailbox_status(struct imap_session *s, const struct store_mailbo
     buf_c(s->out, ")\r\n");
 }
 
-bool imap_check_status(struct imap_session *s, struct imap_parse *p)
+void imap_check_status(struct imap_session *s, struct imap_parse *p)
 {
-    struct mailbox_job *job = new_job(s, p);
+    struct mailbox_job *job = s->job;
+    imap_check_mailbox(s, p);
     imap_take_sp(p);
-    unsigned items = imap_take_status_items(p);
-    imap_take_end(p);
-    if (job)
-        job->items = items;
-    return job != NULL;
+    job->items = imap_take_status_items(p);
 }
 
 enum imap_step imap_run_status(struct imap_session *s)
@@ -269,6 +235,5 @@ enum imap_step imap_run_status(struct imap_session *s)
     if (job->items & STATUS_HIGHESTMODSEQ)
         s->condstore = true; /* RFC 7162 section 3.1.2 */
     imap_write_mailbox_status(s, &m, job->items);
-    imap_ok(s, "Done");
-    return IMAP_DONE;
+    return imap_ok(s, "Done");
 }

@@ -6,8 +6,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "imap/search.h"
-
-#include <string.h>
+#include "mime/charset.h"
 
 #define PIECE (64u << 10)
 
@@ -19,9 +18,10 @@
 
 struct search_job {
     struct imap_search_key *key;
-    unsigned wants; /* RETURN_...; 0: the old answer */
-    bool extended, bad_charset;
-    bool prepared, answered;
+    struct imap_search *search; /* heap */
+    unsigned wants;             /* RETURN_...; 0: the old answer */
+    bool extended;
+    bool inside, answered; /* a message is looked at; the answer is being sent */
     struct imap_walk walk;
     uint64_t modseq; /* highest of the messages found */
     bool tells_modseq;
@@ -61,31 +61,31 @@ static void take_return(struct imap_parse *p, struct search_job *job)
     imap_take_sp(p);
 }
 
-bool imap_check_search(struct imap_session *s, struct imap_parse *p)
+static void search_job_done(void *arg)
 {
-    struct search_job *job = arena_alloc(&s->arena, sizeof(*job));
-    if (!job)
-        return false;
+    struct search_job *job = arg;
+    imap_search_destroy(job->search);
+}
+
+const struct imap_job imap_job_search = {.size = sizeof(struct search_job),
+                                         .done = search_job_done};
+
+void imap_check_search(struct imap_session *s, struct imap_parse *p)
+{
+    struct search_job *job = s->job;
+    struct str charset = STR("UTF-8");
     imap_take_sp(p);
     if (cursor_accept_word(&p->c, STR("RETURN")))
         take_return(p, job);
     if (cursor_accept_word(&p->c, STR("CHARSET"))) {
         imap_take_sp(p);
-        struct str charset = imap_take_astring(p);
-        job->bad_charset =
-            !str_equal_nocase(charset, STR("UTF-8")) && !str_equal_nocase(charset, STR("US-ASCII"));
+        charset = imap_take_astring(p);
         imap_take_sp(p);
     }
-    job->key = imap_take_search(p);
-    imap_take_end(p);
-    if (p->c.failed)
-        return false;
-    if (job->bad_charset) {
-        imap_no(s, "BADCHARSET (US-ASCII UTF-8)", "Search in UTF-8");
-        return false;
-    }
-    s->job = job;
-    return true;
+    if (!mime_charset_known(charset))
+        imap_no(s, "BADCHARSET (US-ASCII UTF-8)",
+                "This charset is not known here; search in UTF-8");
+    job->key = imap_take_search(p, charset);
 }
 
 /* ---- sets ---- */
@@ -96,7 +96,6 @@ static bool prepare_set(struct imap_session *s, struct imap_search_key *key)
 {
     struct imap_set set = key->set;
     uint32_t n = s->selected.view.n;
-    const struct imap_command *command = s->command;
     for (size_t i = 0; !key->by_uid && i < set.n; i++) {
         struct imap_range *r = &set.ranges[i];
         uint64_t low = r->from < r->to ? r->from : r->to;
@@ -107,15 +106,12 @@ static bool prepare_set(struct imap_session *s, struct imap_search_key *key)
         r->from = r->from != IMAP_STAR && r->from > n ? n : r->from;
         r->to = r->to != IMAP_STAR && r->to > n ? n : r->to;
     }
-    s->command = imap_command_find(key->by_uid ? STR("UID SEARCH") : STR("SEARCH"));
     size_t kept = 0;
     for (size_t i = 0; i < set.n; i++)
         if (set.ranges[i].to != 0)
             set.ranges[kept++] = set.ranges[i];
     set.n = kept;
-    bool ok = imap_resolve(s, &set);
-    s->command = command;
-    if (!ok)
+    if (!imap_resolve(s, &set, key->by_uid))
         return false;
     key->spans = arena_array(&s->arena, s->numbers.n, sizeof(*key->spans));
     if (!key->spans && s->numbers.n > 0) {
@@ -129,10 +125,10 @@ static bool prepare_set(struct imap_session *s, struct imap_search_key *key)
 }
 
 /* False: the answer is set. */
-static bool prepare(struct imap_session *s, struct search_job *job)
+static bool prepare_search(struct imap_session *s, struct search_job *job)
 {
     struct imap_search_key *set = NULL;
-    for (struct imap_search_key *k = imap_search_sets(job->key); k; k = k->next_set)
+    for (struct imap_search_key *k = job->key->next_set; k; k = k->next_set)
         if (!prepare_set(s, k))
             return false;
     /* A set that everything must be in is all that is looked at. */
@@ -144,6 +140,7 @@ static bool prepare(struct imap_session *s, struct search_job *job)
         *(struct imap_span *)vec_add(&s->numbers) = set->spans[i];
     if (!set && s->selected.view.n > 0)
         *(struct imap_span *)vec_add(&s->numbers) = (struct imap_span){1, s->selected.view.n};
+    job->search = imap_search_create(s, job->key);
     job->tells_modseq = imap_search_uses_modseq(job->key);
     s->condstore |= job->tells_modseq;
     return true;
@@ -151,7 +148,7 @@ static bool prepare(struct imap_session *s, struct search_job *job)
 
 /* ---- the answer ---- */
 
-static void save(struct imap_session *s, const struct search_job *job)
+static void save_found(struct imap_session *s, const struct search_job *job)
 {
     const uint32_t *uids = s->uids.p;
     size_t n = s->uids.n;
@@ -211,7 +208,7 @@ static void make_answer(struct imap_session *s, struct search_job *job)
     uint32_t *found = s->uids.p;
     job->answered = true;
     if (job->wants & RETURN_SAVE)
-        save(s, job);
+        save_found(s, job);
     if (!(s->command->flags & IMAP_UID))
         for (size_t i = 0; i < s->uids.n; i++)
             found[i] = imap_view_number(&s->selected.view, found[i]);
@@ -228,35 +225,42 @@ static enum imap_step send_piece(struct imap_session *s, struct search_job *job)
     job->sent += piece.n;
     if (job->sent < s->piece.n)
         return IMAP_MORE;
-    imap_ok(s, "Searched");
-    return IMAP_DONE;
+    return imap_ok(s, "Searched");
+}
+
+static enum imap_step search_failed(struct imap_session *s, const struct search_job *job,
+                                    const struct error *err)
+{
+    if (job->wants & RETURN_SAVE) /* RFC 9051 section 6.4.4.1 */
+        vec_reset(&s->saved);
+    return imap_failed(s, err, NULL);
+}
+
+/* A piece of the message where the walk is. */
+static enum imap_step look_at_message(struct imap_session *s, struct search_job *job)
+{
+    enum imap_search_answer answer;
+    struct error err = {0};
+    uint64_t modseq = 0;
+    if (!imap_search_step(job->search, job->walk.number, &answer, &modseq, &err))
+        return search_failed(s, job, &err);
+    job->inside = answer == IMAP_SEARCH_OPEN;
+    if (answer == IMAP_SEARCH_YES) {
+        *(uint32_t *)vec_add(&s->uids) = imap_view_uid(&s->selected.view, job->walk.number);
+        job->modseq = modseq > job->modseq ? modseq : job->modseq;
+    }
+    return IMAP_MORE;
 }
 
 enum imap_step imap_run_search(struct imap_session *s)
 {
     struct search_job *job = s->job;
-    struct error err = {0};
-    bool yes;
-    uint64_t modseq = 0;
-    if (!job->prepared) {
-        job->prepared = true;
-        if (!prepare(s, job))
-            return IMAP_DONE;
-    }
+    if (!job->search && !prepare_search(s, job))
+        return IMAP_DONE;
     if (job->answered)
         return send_piece(s, job);
-    if (!imap_walk_next(s, &job->walk)) {
-        make_answer(s, job);
-        return IMAP_MORE;
-    }
-    if (!imap_search_matches(s, job->key, job->walk.number, &yes, &modseq, &err)) {
-        if (job->wants & RETURN_SAVE) /* RFC 9051 section 6.4.4.1 */
-            vec_reset(&s->saved);
-        return imap_failed(s, &err, NULL);
-    }
-    if (yes)
-        *(uint32_t *)vec_add(&s->uids) = imap_view_uid(&s->selected.view, job->walk.number);
-    if (yes && modseq > job->modseq)
-        job->modseq = modseq;
+    if (job->inside || imap_walk_next(s, &job->walk))
+        return look_at_message(s, job);
+    make_answer(s, job);
     return IMAP_MORE;
 }

@@ -26,21 +26,18 @@ static void take_params(struct imap_parse *p, struct select_job *job)
     cursor_expect(&p->c, ')');
 }
 
-bool imap_check_select(struct imap_session *s, struct imap_parse *p)
+const struct imap_job imap_job_select = {.size = sizeof(struct select_job)};
+
+void imap_check_select(struct imap_session *s, struct imap_parse *p)
 {
-    struct select_job *job = arena_alloc(&s->arena, sizeof(*job));
-    if (!job)
-        return false;
+    struct select_job *job = s->job;
     imap_take_sp(p);
     job->name = imap_take_mailbox(p);
     if (imap_accept_sp(p))
         take_params(p, job);
-    imap_take_end(p);
-    s->job = job;
-    return true;
 }
 
-static bool begin(struct imap_session *s, struct select_job *job, struct error *err)
+static bool begin_select(struct imap_session *s, struct select_job *job, struct error *err)
 {
     struct imap_selected *sel = &s->selected;
     imap_unselect(s); /* also when the new one can not be selected (RFC 9051 section 6.3.2) */
@@ -52,7 +49,7 @@ static bool begin(struct imap_session *s, struct select_job *job, struct error *
     sel->uidnext = m->uidnext;
     sel->expunged = m->modseq;
     sel->flags = (struct store_changed){m->modseq, UINT32_MAX};
-    sel->read_only = s->may_only_read || str_equal(str_c(s->command->word), STR("EXAMINE"));
+    sel->read_only = s->may_only_read || (s->command->flags & IMAP_EXAMINES);
     job->next = 1;
     job->begun = true;
     s->condstore |= job->condstore;
@@ -60,7 +57,7 @@ static bool begin(struct imap_session *s, struct select_job *job, struct error *
 }
 
 /* Reads a piece of the view; *done when it is whole. */
-static bool load(struct imap_session *s, struct select_job *job, bool *done, struct error *err)
+static bool load_view(struct imap_session *s, struct select_job *job, bool *done, struct error *err)
 {
     struct imap_selected *sel = &s->selected;
     const size_t max = 40 * (size_t)IMAP_SLICE;
@@ -77,7 +74,7 @@ static bool load(struct imap_session *s, struct select_job *job, bool *done, str
     return true;
 }
 
-static bool answer(struct imap_session *s, struct error *err)
+static bool answer_select(struct imap_session *s, struct error *err)
 {
     struct imap_selected *sel = &s->selected;
     uint32_t unseen = 0;
@@ -107,11 +104,11 @@ enum imap_step imap_run_select(struct imap_session *s)
     struct select_job *job = s->job;
     struct error err = {0};
     bool done;
-    if ((!job->begun && !begin(s, job, &err)) || !load(s, job, &done, &err))
+    if ((!job->begun && !begin_select(s, job, &err)) || !load_view(s, job, &done, &err))
         goto failed;
     if (!done)
         return IMAP_MORE;
-    if (!answer(s, &err))
+    if (!answer_select(s, &err))
         goto failed;
     imap_ok(s, "Selected");
     buf_c(&s->code, s->selected.read_only ? "READ-ONLY" : "READ-WRITE");
@@ -124,8 +121,7 @@ failed:
 enum imap_step imap_run_unselect(struct imap_session *s)
 {
     imap_unselect(s);
-    imap_ok(s, "Unselected");
-    return IMAP_DONE;
+    return imap_ok(s, "Unselected");
 }
 
 /* CLOSE expunges without telling (RFC 9051 section 6.4.1), except what was only examined. */
@@ -143,6 +139,5 @@ enum imap_step imap_run_close(struct imap_session *s)
             return IMAP_MORE;
     }
     imap_unselect(s);
-    imap_ok(s, "Closed");
-    return IMAP_DONE;
+    return imap_ok(s, "Closed");
 }

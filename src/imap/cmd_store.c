@@ -16,17 +16,22 @@ struct change_job {
     uint32_t next;
 };
 
-static struct change_job *new_job(struct imap_session *s, struct imap_parse *p)
+const struct imap_job imap_job_change = {.size = sizeof(struct change_job)};
+
+static struct change_job *take_set(struct imap_session *s, struct imap_parse *p)
 {
-    struct change_job *job = arena_alloc(&s->arena, sizeof(*job));
-    s->job = job;
-    if (!job) {
-        cursor_fail(&p->c, ERROR_LIMIT, "the command is too large");
-        return NULL;
-    }
+    struct change_job *job = s->job;
     imap_take_sp(p);
     job->set = imap_take_set(p);
     return job;
+}
+
+static bool resolve_set(struct imap_session *s, struct change_job *job)
+{
+    if (job->resolved)
+        return true;
+    job->resolved = imap_resolve(s, &job->set, s->command->flags & IMAP_UID);
+    return job->resolved;
 }
 
 /* ---- STORE ---- */
@@ -45,12 +50,10 @@ static void take_modifiers(struct imap_parse *p, struct change_job *job)
     imap_take_sp(p);
 }
 
-bool imap_check_store(struct imap_session *s, struct imap_parse *p)
+void imap_check_store(struct imap_session *s, struct imap_parse *p)
 {
-    struct change_job *job = new_job(s, p);
+    struct change_job *job = take_set(s, p);
     struct error err = {0};
-    if (!job)
-        return false;
     imap_take_sp(p);
     job->change.unchanged_since = UINT64_MAX;
     take_modifiers(p, job);
@@ -62,16 +65,12 @@ bool imap_check_store(struct imap_session *s, struct imap_parse *p)
     job->silent = cursor_accept_word(&p->c, STR(".SILENT"));
     imap_take_sp(p);
     job->flags = imap_take_flags(p);
-    imap_take_end(p);
     if (p->c.failed)
-        return false;
+        return;
     job->change.flags = job->flags.system;
     if (!store_keywords_join(job->flags.words, job->flags.words_n, &s->arena, &job->change.keywords,
-                             &err)) {
-        (void)imap_failed(s, &err, NULL);
-        return false;
-    }
-    return true;
+                             &err))
+        imap_failed(s, &err, NULL);
 }
 
 /* Who was left alone by UNCHANGEDSINCE: "[MODIFIED set]" of numbers or UIDs, as the command's. */
@@ -121,51 +120,25 @@ enum imap_step imap_run_store(struct imap_session *s)
 {
     struct change_job *job = s->job;
     struct error err = {0};
-    if (!job->resolved) {
-        if (!imap_resolve(s, &job->set))
-            return IMAP_DONE;
-        job->resolved = true;
-        s->condstore |= job->conditional;
-    }
+    if (!resolve_set(s, job))
+        return IMAP_DONE;
+    s->condstore |= job->conditional;
     if (imap_walk_uids(s, &job->walk, IMAP_SLICE) > 0) {
         if (!store_slice(s, job, &err))
             return imap_failed(s, &err, NULL);
         return IMAP_MORE;
     }
-    if (s->pairs.n > 0) {
-        imap_ok(s, "Some messages have changed since");
-        write_modified(s);
-        return IMAP_DONE;
-    }
-    imap_ok(s, "Stored");
-    return IMAP_DONE;
+    if (s->pairs.n == 0)
+        return imap_ok(s, "Stored");
+    write_modified(s);
+    return imap_ok(s, "Some messages have changed since");
 }
 
 /* ---- EXPUNGE ---- */
 
-bool imap_check_uid_expunge(struct imap_session *s, struct imap_parse *p)
+void imap_check_uid_expunge(struct imap_session *s, struct imap_parse *p)
 {
-    bool ok = new_job(s, p) != NULL;
-    imap_take_end(p);
-    return ok;
-}
-
-/* Whether a message is in the command's set; all are without one. */
-static bool in_spans(const struct imap_session *s, uint32_t number)
-{
-    size_t low = 0, high = s->numbers.n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct imap_span *span = vec_at(&s->numbers, middle);
-        if (span->to < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == s->numbers.n)
-        return false;
-    const struct imap_span *span = vec_at(&s->numbers, low);
-    return number > 0 && span->from <= number;
+    (void)take_set(s, p);
 }
 
 /* EXPUNGE takes only what this session has been told of: a message that another one marks meanwhile
@@ -176,14 +149,8 @@ enum imap_step imap_run_expunge(struct imap_session *s)
     struct error err = {0};
     uint64_t modseq;
     bool by_uid = s->command->flags & IMAP_UID;
-    if (!job) {
-        job = s->job = arena_alloc(&s->arena, sizeof(*job));
-        if (!job)
-            panic("the arena of a command without arguments is full");
-    }
-    if (by_uid && !job->resolved && !imap_resolve(s, &job->set))
+    if (by_uid && !resolve_set(s, job))
         return IMAP_DONE;
-    job->resolved = true;
     vec_reset(&s->uids);
     if (!store_deleted(s->store, s->selected.mailbox, job->next, IMAP_SLICE, &s->uids, &err))
         return imap_failed(s, &err, NULL);
@@ -192,28 +159,23 @@ enum imap_step imap_run_expunge(struct imap_session *s)
     for (size_t i = 0; i < found; i++) {
         job->next = uids[i] + 1;
         uint32_t number = imap_view_number(&s->selected.view, uids[i]);
-        if (number > 0 && (!by_uid || in_spans(s, number)))
+        if (number > 0 && (!by_uid || imap_spans_have(s->numbers.p, s->numbers.n, number)))
             uids[n++] = uids[i];
     }
     if (n > 0 && !store_expunge(s->store, s->selected.mailbox, uids, n, s->actor, &modseq, &err))
         return imap_failed(s, &err, NULL);
     if (found == IMAP_SLICE)
         return IMAP_MORE;
-    imap_ok(s, "Expunged");
-    return IMAP_DONE;
+    return imap_ok(s, "Expunged");
 }
 
 /* ---- COPY and MOVE ---- */
 
-bool imap_check_copy(struct imap_session *s, struct imap_parse *p)
+void imap_check_copy(struct imap_session *s, struct imap_parse *p)
 {
-    struct change_job *job = new_job(s, p);
+    struct change_job *job = take_set(s, p);
     imap_take_sp(p);
-    struct str target = imap_take_mailbox(p);
-    imap_take_end(p);
-    if (job)
-        job->target = target;
-    return job != NULL;
+    job->target = imap_take_mailbox(p);
 }
 
 /* "COPYUID uidvalidity uids uids" (RFC 9051 section 7.1) */
@@ -242,7 +204,7 @@ static bool copy_all(struct imap_session *s, bool move, uint32_t *uidvalidity)
     struct store_mailbox target;
     struct error err = {0};
     uint64_t modseq;
-    if (!imap_resolve(s, &job->set))
+    if (!resolve_set(s, job))
         return false;
     if (!store_mailbox_find(s->store, job->target, &s->arena, &target, &err)) {
         (void)imap_failed(s, &err, "TRYCREATE");
@@ -264,10 +226,9 @@ enum imap_step imap_run_copy(struct imap_session *s)
     uint32_t uidvalidity;
     if (!copy_all(s, false, &uidvalidity))
         return IMAP_DONE;
-    imap_ok(s, s->pairs.n > 0 ? "Copied" : "There was nothing to copy");
     if (s->pairs.n > 0)
         write_copyuid(s, &s->code, uidvalidity);
-    return IMAP_DONE;
+    return imap_ok(s, s->pairs.n > 0 ? "Copied" : "There was nothing to copy");
 }
 
 /* The untagged COPYUID comes before the EXPUNGEs (RFC 9051 section 6.4.8). */
@@ -281,6 +242,5 @@ enum imap_step imap_run_move(struct imap_session *s)
         write_copyuid(s, s->out, uidvalidity);
         buf_c(s->out, "] Moved\r\n");
     }
-    imap_ok(s, s->pairs.n > 0 ? "Moved" : "There was nothing to move");
-    return IMAP_DONE;
+    return imap_ok(s, s->pairs.n > 0 ? "Moved" : "There was nothing to move");
 }

@@ -1,90 +1,137 @@
-/* imap/command.c: the table of commands and the table of capabilities. */
+/* imap/command.c: the table of commands. */
 #include "imap/session_int.h"
 
+/* "APPENDLIMIT=52428800" (RFC 7889 section 2) */
+#define TEXT_OF(number) #number
+#define LIMIT_TEXT(number) TEXT_OF(number)
+
+/* clang-format off */
 static const struct imap_command commands[] = {
-    {"CAPABILITY", IMAP_ANY, IMAP_NO_SYNC, "", "RFC 9051 section 6.1.1", imap_login_capability,
-     imap_check_plain, imap_run_capability},
-    {"NOOP", IMAP_ANY, 0, "", "RFC 9051 section 6.1.2", imap_login_noop, imap_check_plain,
-     imap_run_noop},
-    {"LOGOUT", IMAP_ANY, IMAP_NO_SYNC, "", "RFC 9051 section 6.1.3", imap_login_logout,
-     imap_check_plain, imap_run_logout},
-    {"ID", IMAP_ANY, IMAP_NO_SYNC, "NIL or (field value ...)", "RFC 2971 section 3.1",
-     imap_login_id, imap_check_id, imap_run_id},
-    {"STARTTLS", IMAP_BEFORE_LOGIN, 0, "", "RFC 9051 section 6.2.1", imap_login_starttls, NULL,
-     NULL},
-    {"LOGIN", IMAP_BEFORE_LOGIN, 0, "user password", "RFC 9051 section 6.2.3", imap_login_login,
-     NULL, NULL},
-    {"AUTHENTICATE", IMAP_BEFORE_LOGIN, 0, "mechanism [initial-response]",
-     "RFC 9051 section 6.2.2, RFC 4959", imap_login_authenticate, NULL, NULL},
+    /* What holds for all commands stands in the first row. */
+    {.word = "CAPABILITY", .states = IMAP_ANY, .flags = IMAP_NO_SYNC, .source = "RFC 9051 section 6.1.1",
+     .announces = {{"IMAP4rev1", IMAP_SAID_ALWAYS}, {"LITERAL+", IMAP_SAID_ALWAYS}},
+     .login = imap_login_capability, .run = imap_run_capability},
+    {.word = "NOOP", .states = IMAP_ANY, .source = "RFC 9051 section 6.1.2",
+     .login = imap_login_noop, .run = imap_run_noop},
+    {.word = "LOGOUT", .states = IMAP_ANY, .flags = IMAP_NO_SYNC | IMAP_ENDS, .source = "RFC 9051 section 6.1.3",
+     .login = imap_login_logout, .run = imap_run_logout},
+    {.word = "ID", .states = IMAP_ANY, .flags = IMAP_NO_SYNC, .arguments = "NIL or (field value ...)",
+     .source = "RFC 2971 section 3.1",
+     .announces = {{"ID", IMAP_SAID_ALWAYS}},
+     .login = imap_login_id, .check = imap_check_id, .run = imap_run_id},
 
-    {"ENABLE", IMAP_AUTH, IMAP_NO_SYNC, "capability ...", "RFC 9051 section 6.3.1", NULL,
-     imap_check_enable, imap_run_enable},
-    {"NAMESPACE", IMAP_AUTH, IMAP_NO_SYNC, "", "RFC 9051 section 6.3.10", NULL, imap_check_plain,
-     imap_run_namespace},
-    {"LIST", IMAP_AUTH, IMAP_NO_SYNC, "[(options)] reference patterns [RETURN (options)]",
-     "RFC 9051 section 6.3.9, RFC 5258, RFC 5819, RFC 6154", NULL, imap_check_list, imap_run_list},
-    {"LSUB", IMAP_AUTH, IMAP_NO_SYNC, "reference pattern", "RFC 3501 section 6.3.9", NULL,
-     imap_check_lsub, imap_run_list},
-    {"CREATE", IMAP_AUTH, IMAP_WRITES, "mailbox [(USE (role))]",
-     "RFC 9051 section 6.3.4, RFC 6154 section 3", NULL, imap_check_create, imap_run_create},
-    {"DELETE", IMAP_AUTH, IMAP_WRITES, "mailbox", "RFC 9051 section 6.3.5", NULL,
-     imap_check_mailbox, imap_run_delete},
-    {"RENAME", IMAP_AUTH, IMAP_WRITES, "mailbox mailbox", "RFC 9051 section 6.3.6", NULL,
-     imap_check_rename, imap_run_rename},
-    {"SUBSCRIBE", IMAP_AUTH, IMAP_WRITES, "mailbox", "RFC 9051 section 6.3.7", NULL,
-     imap_check_mailbox, imap_run_subscribe},
-    {"UNSUBSCRIBE", IMAP_AUTH, IMAP_WRITES, "mailbox", "RFC 9051 section 6.3.8", NULL,
-     imap_check_mailbox, imap_run_unsubscribe},
-    {"SELECT", IMAP_AUTH, IMAP_NO_SYNC, "mailbox [(CONDSTORE)]",
-     "RFC 9051 section 6.3.2, RFC 7162 section 3.1.8", NULL, imap_check_select, imap_run_select},
-    {"EXAMINE", IMAP_AUTH, IMAP_NO_SYNC, "mailbox [(CONDSTORE)]", "RFC 9051 section 6.3.3", NULL,
-     imap_check_select, imap_run_select},
-    {"STATUS", IMAP_AUTH, 0, "mailbox (items)", "RFC 9051 section 6.3.11", NULL, imap_check_status,
-     imap_run_status},
-    {"APPEND", IMAP_AUTH, IMAP_WRITES, "mailbox [(flags)] [date-time] literal",
-     "RFC 9051 section 6.3.12", NULL, imap_check_append, imap_run_append},
-    {"IDLE", IMAP_AUTH, 0, "", "RFC 9051 section 6.3.13", NULL, imap_check_plain, imap_run_idle},
+    {.word = "STARTTLS", .states = IMAP_BEFORE_LOGIN, .source = "RFC 9051 section 6.2.1",
+     .announces = {{"STARTTLS", IMAP_SAID_STARTTLS}},
+     .login = imap_login_starttls},
+    {.word = "LOGIN", .states = IMAP_BEFORE_LOGIN, .arguments = "user password", .source = "RFC 9051 section 6.2.3",
+     .announces = {{"LOGINDISABLED", IMAP_SAID_LOGIN_NO}},
+     .login = imap_login_login},
+    {.word = "AUTHENTICATE", .states = IMAP_BEFORE_LOGIN, .arguments = "mechanism [initial-response]",
+     .source = "RFC 9051 section 6.2.2, RFC 4959",
+     .announces = {{"SASL-IR", IMAP_SAID_ALWAYS}, {"AUTH=PLAIN", IMAP_SAID_LOGIN_OK}},
+     .login = imap_login_authenticate},
 
-    {"CHECK", IMAP_SELECTED, 0, "", "RFC 3501 section 6.4.1", NULL, imap_check_plain,
-     imap_run_noop},
-    {"CLOSE", IMAP_SELECTED, IMAP_NO_SYNC, "", "RFC 9051 section 6.4.1", NULL, imap_check_plain,
-     imap_run_close},
-    {"UNSELECT", IMAP_SELECTED, IMAP_NO_SYNC, "", "RFC 9051 section 6.4.2", NULL, imap_check_plain,
-     imap_run_unselect},
-    {"EXPUNGE", IMAP_SELECTED, IMAP_WRITES, "", "RFC 9051 section 6.4.3", NULL, imap_check_plain,
-     imap_run_expunge},
-    {"UID EXPUNGE", IMAP_SELECTED, IMAP_WRITES | IMAP_UID, "uids", "RFC 9051 section 6.4.9", NULL,
-     imap_check_uid_expunge, imap_run_expunge},
-    {"SEARCH", IMAP_SELECTED, IMAP_KEEPS_NUMBERS, "[RETURN (options)] [CHARSET name] keys",
-     "RFC 9051 section 6.4.4", NULL, imap_check_search, imap_run_search},
-    {"UID SEARCH", IMAP_SELECTED, IMAP_KEEPS_NUMBERS | IMAP_UID,
-     "[RETURN (options)] [CHARSET name] keys", "RFC 9051 section 6.4.9", NULL, imap_check_search,
-     imap_run_search},
-    {"FETCH", IMAP_SELECTED, IMAP_KEEPS_NUMBERS, "numbers items [(CHANGEDSINCE modseq)]",
-     "RFC 9051 section 6.4.5, RFC 7162 section 3.1.4", NULL, imap_check_fetch, imap_run_fetch},
-    {"UID FETCH", IMAP_SELECTED, IMAP_KEEPS_NUMBERS | IMAP_UID,
-     "uids items [(CHANGEDSINCE modseq)]", "RFC 9051 section 6.4.9", NULL, imap_check_fetch,
-     imap_run_fetch},
-    {"STORE", IMAP_SELECTED, IMAP_KEEPS_NUMBERS | IMAP_WRITES,
-     "numbers [(UNCHANGEDSINCE modseq)] flags", "RFC 9051 section 6.4.6, RFC 7162 section 3.1.3",
-     NULL, imap_check_store, imap_run_store},
-    {"UID STORE", IMAP_SELECTED, IMAP_KEEPS_NUMBERS | IMAP_WRITES | IMAP_UID,
-     "uids [(UNCHANGEDSINCE modseq)] flags", "RFC 9051 section 6.4.9", NULL, imap_check_store,
-     imap_run_store},
-    {"COPY", IMAP_SELECTED, IMAP_WRITES, "numbers mailbox", "RFC 9051 section 6.4.7", NULL,
-     imap_check_copy, imap_run_copy},
-    {"UID COPY", IMAP_SELECTED, IMAP_WRITES | IMAP_UID, "uids mailbox", "RFC 9051 section 6.4.9",
-     NULL, imap_check_copy, imap_run_copy},
-    {"MOVE", IMAP_SELECTED, IMAP_WRITES, "numbers mailbox", "RFC 9051 section 6.4.8", NULL,
-     imap_check_copy, imap_run_move},
-    {"UID MOVE", IMAP_SELECTED, IMAP_WRITES | IMAP_UID, "uids mailbox", "RFC 9051 section 6.4.9",
-     NULL, imap_check_copy, imap_run_move},
+    /* UTF8=ACCEPT (RFC 6855) works when it is enabled and is not announced: iOS has shown an empty inbox
+     * where it was together with others, and no device has been tried yet. */
+    {.word = "ENABLE", .states = IMAP_AUTH, .flags = IMAP_NO_SYNC, .arguments = "capability ...",
+     .source = "RFC 9051 section 6.3.1",
+     .announces = {{"ENABLE", IMAP_SAID_ALWAYS}},
+     .job = &imap_job_enable, .check = imap_check_enable, .run = imap_run_enable},
+    {.word = "NAMESPACE", .states = IMAP_AUTH, .flags = IMAP_NO_SYNC, .source = "RFC 9051 section 6.3.10",
+     .announces = {{"NAMESPACE", IMAP_SAID_AFTER}},
+     .run = imap_run_namespace},
+    {.word = "LIST", .states = IMAP_AUTH, .flags = IMAP_NO_SYNC,
+     .arguments = "[(options)] reference patterns [RETURN (options)]",
+     .source = "RFC 9051 section 6.3.9, RFC 5258, RFC 5819, RFC 6154",
+     .announces = {{"CHILDREN", IMAP_SAID_AFTER}, {"LIST-EXTENDED", IMAP_SAID_AFTER},
+                   {"LIST-STATUS", IMAP_SAID_AFTER}, {"SPECIAL-USE", IMAP_SAID_AFTER}},
+     .job = &imap_job_list, .check = imap_check_list, .run = imap_run_list},
+    {.word = "LSUB", .states = IMAP_AUTH, .flags = IMAP_NO_SYNC, .arguments = "reference pattern",
+     .source = "RFC 3501 section 6.3.9",
+     .job = &imap_job_list, .check = imap_check_lsub, .run = imap_run_list},
+    {.word = "CREATE", .states = IMAP_AUTH, .flags = IMAP_WRITES, .arguments = "mailbox [(USE (role))]",
+     .source = "RFC 9051 section 6.3.4, RFC 6154 section 3",
+     .announces = {{"CREATE-SPECIAL-USE", IMAP_SAID_AFTER}},
+     .job = &imap_job_mailbox, .check = imap_check_create, .run = imap_run_create},
+    {.word = "DELETE", .states = IMAP_AUTH, .flags = IMAP_WRITES, .arguments = "mailbox",
+     .source = "RFC 9051 section 6.3.5",
+     .job = &imap_job_mailbox, .check = imap_check_mailbox, .run = imap_run_delete},
+    {.word = "RENAME", .states = IMAP_AUTH, .flags = IMAP_WRITES, .arguments = "mailbox mailbox",
+     .source = "RFC 9051 section 6.3.6",
+     .job = &imap_job_mailbox, .check = imap_check_rename, .run = imap_run_rename},
+    {.word = "SUBSCRIBE", .states = IMAP_AUTH, .flags = IMAP_WRITES, .arguments = "mailbox",
+     .source = "RFC 9051 section 6.3.7",
+     .job = &imap_job_mailbox, .check = imap_check_mailbox, .run = imap_run_subscribe},
+    {.word = "UNSUBSCRIBE", .states = IMAP_AUTH, .flags = IMAP_WRITES, .arguments = "mailbox",
+     .source = "RFC 9051 section 6.3.8",
+     .job = &imap_job_mailbox, .check = imap_check_mailbox, .run = imap_run_unsubscribe},
+    {.word = "SELECT", .states = IMAP_AUTH, .flags = IMAP_NO_SYNC, .arguments = "mailbox [(CONDSTORE)]",
+     .source = "RFC 9051 section 6.3.2, RFC 7162 section 3.1.8",
+     .job = &imap_job_select, .check = imap_check_select, .run = imap_run_select},
+    {.word = "EXAMINE", .states = IMAP_AUTH, .flags = IMAP_NO_SYNC | IMAP_EXAMINES,
+     .arguments = "mailbox [(CONDSTORE)]", .source = "RFC 9051 section 6.3.3",
+     .job = &imap_job_select, .check = imap_check_select, .run = imap_run_select},
+    {.word = "STATUS", .states = IMAP_AUTH, .arguments = "mailbox (items)", .source = "RFC 9051 section 6.3.11",
+     .announces = {{"STATUS=SIZE", IMAP_SAID_AFTER}},
+     .job = &imap_job_mailbox, .check = imap_check_status, .run = imap_run_status},
+    {.word = "APPEND", .states = IMAP_AUTH, .flags = IMAP_WRITES,
+     .arguments = "mailbox [(flags)] [date-time] literal", .source = "RFC 9051 section 6.3.12",
+     .announces = {{"APPENDLIMIT=" LIMIT_TEXT(IMAP_APPEND_MAX), IMAP_SAID_AFTER}},
+     .job = &imap_job_append, .check = imap_check_append, .run = imap_run_append},
+    {.word = "IDLE", .states = IMAP_AUTH, .flags = IMAP_IDLES, .source = "RFC 9051 section 6.3.13",
+     .announces = {{"IDLE", IMAP_SAID_ALWAYS}},
+     .run = imap_run_idle},
+
+    {.word = "CHECK", .states = IMAP_SELECTED, .source = "RFC 3501 section 6.4.1", .run = imap_run_noop},
+    {.word = "CLOSE", .states = IMAP_SELECTED, .flags = IMAP_NO_SYNC, .source = "RFC 9051 section 6.4.1",
+     .run = imap_run_close},
+    {.word = "UNSELECT", .states = IMAP_SELECTED, .flags = IMAP_NO_SYNC, .source = "RFC 9051 section 6.4.2",
+     .announces = {{"UNSELECT", IMAP_SAID_AFTER}},
+     .run = imap_run_unselect},
+    {.word = "EXPUNGE", .states = IMAP_SELECTED, .flags = IMAP_WRITES_HERE, .source = "RFC 9051 section 6.4.3",
+     .job = &imap_job_change, .run = imap_run_expunge},
+    {.word = "UID EXPUNGE", .states = IMAP_SELECTED, .flags = IMAP_WRITES_HERE | IMAP_UID, .arguments = "uids",
+     .source = "RFC 9051 section 6.4.9",
+     .announces = {{"UIDPLUS", IMAP_SAID_AFTER}},
+     .job = &imap_job_change, .check = imap_check_uid_expunge, .run = imap_run_expunge},
+    {.word = "SEARCH", .states = IMAP_SELECTED, .flags = IMAP_KEEPS_NUMBERS,
+     .arguments = "[RETURN (options)] [CHARSET name] keys", .source = "RFC 9051 section 6.4.4",
+     .announces = {{"ESEARCH", IMAP_SAID_AFTER}, {"SEARCHRES", IMAP_SAID_AFTER}, {"WITHIN", IMAP_SAID_AFTER}},
+     .job = &imap_job_search, .check = imap_check_search, .run = imap_run_search},
+    {.word = "UID SEARCH", .states = IMAP_SELECTED, .flags = IMAP_KEEPS_NUMBERS | IMAP_UID,
+     .arguments = "[RETURN (options)] [CHARSET name] keys", .source = "RFC 9051 section 6.4.9",
+     .job = &imap_job_search, .check = imap_check_search, .run = imap_run_search},
+    {.word = "FETCH", .states = IMAP_SELECTED, .flags = IMAP_KEEPS_NUMBERS,
+     .arguments = "numbers items [(CHANGEDSINCE modseq)]",
+     .source = "RFC 9051 section 6.4.5, RFC 7162 section 3.1.4",
+     .announces = {{"PREVIEW", IMAP_SAID_AFTER}, {"SAVEDATE", IMAP_SAID_AFTER}},
+     .job = &imap_job_fetch, .check = imap_check_fetch, .run = imap_run_fetch},
+    {.word = "UID FETCH", .states = IMAP_SELECTED, .flags = IMAP_KEEPS_NUMBERS | IMAP_UID,
+     .arguments = "uids items [(CHANGEDSINCE modseq)]", .source = "RFC 9051 section 6.4.9",
+     .job = &imap_job_fetch, .check = imap_check_fetch, .run = imap_run_fetch},
+    {.word = "STORE", .states = IMAP_SELECTED, .flags = IMAP_KEEPS_NUMBERS | IMAP_WRITES_HERE,
+     .arguments = "numbers [(UNCHANGEDSINCE modseq)] flags",
+     .source = "RFC 9051 section 6.4.6, RFC 7162 section 3.1.3",
+     .announces = {{"CONDSTORE", IMAP_SAID_AFTER}},
+     .job = &imap_job_change, .check = imap_check_store, .run = imap_run_store},
+    {.word = "UID STORE", .states = IMAP_SELECTED, .flags = IMAP_KEEPS_NUMBERS | IMAP_WRITES_HERE | IMAP_UID,
+     .arguments = "uids [(UNCHANGEDSINCE modseq)] flags", .source = "RFC 9051 section 6.4.9",
+     .job = &imap_job_change, .check = imap_check_store, .run = imap_run_store},
+    {.word = "COPY", .states = IMAP_SELECTED, .flags = IMAP_WRITES, .arguments = "numbers mailbox",
+     .source = "RFC 9051 section 6.4.7",
+     .job = &imap_job_change, .check = imap_check_copy, .run = imap_run_copy},
+    {.word = "UID COPY", .states = IMAP_SELECTED, .flags = IMAP_WRITES | IMAP_UID, .arguments = "uids mailbox",
+     .source = "RFC 9051 section 6.4.9",
+     .job = &imap_job_change, .check = imap_check_copy, .run = imap_run_copy},
+    {.word = "MOVE", .states = IMAP_SELECTED, .flags = IMAP_WRITES_HERE, .arguments = "numbers mailbox",
+     .source = "RFC 9051 section 6.4.8",
+     .announces = {{"MOVE", IMAP_SAID_AFTER}},
+     .job = &imap_job_change, .check = imap_check_copy, .run = imap_run_move},
+    {.word = "UID MOVE", .states = IMAP_SELECTED, .flags = IMAP_WRITES_HERE | IMAP_UID, .arguments = "uids mailbox",
+     .source = "RFC 9051 section 6.4.9",
+     .job = &imap_job_change, .check = imap_check_copy, .run = imap_run_move},
 };
-
-const struct imap_command *imap_command_at(size_t i)
-{
-    return i < ARRAY_LEN(commands) ? &commands[i] : NULL;
-}
+/* clang-format on */
 
 const struct imap_command *imap_command_find(struct str word)
 {
@@ -106,46 +153,25 @@ struct str imap_take_command(struct imap_parse *p)
     return arena_printf(p->arena, "UID %.*s", STR_ARG(second));
 }
 
-/* When a capability is announced. */
-#define ALWAYS 1u
-#define AFTER 2u     /* login */
-#define PLAIN 4u     /* before login, while STARTTLS is offered */
-#define LOGIN_OK 8u  /* before login, when credentials are taken */
-#define LOGIN_NO 16u /* before login, when they are not */
-
-/* UTF8=ACCEPT (RFC 6855) works when it is enabled and is not announced: iOS has shown an empty
- * inbox where it was together with others, and no device has been tried yet. */
-static const struct capability {
-    const char *word;
-    unsigned when;
-} capabilities[] = {
-    {"IMAP4rev1", ALWAYS},    {"LITERAL+", ALWAYS},
-    {"ID", ALWAYS},           {"ENABLE", ALWAYS},
-    {"SASL-IR", ALWAYS},      {"IDLE", ALWAYS},
-    {"STARTTLS", PLAIN},      {"LOGINDISABLED", LOGIN_NO},
-    {"AUTH=PLAIN", LOGIN_OK}, {"NAMESPACE", AFTER},
-    {"CHILDREN", AFTER},      {"UNSELECT", AFTER},
-    {"UIDPLUS", AFTER},       {"MOVE", AFTER},
-    {"LIST-EXTENDED", AFTER}, {"LIST-STATUS", AFTER},
-    {"SPECIAL-USE", AFTER},   {"CREATE-SPECIAL-USE", AFTER},
-    {"STATUS=SIZE", AFTER},   {"ESEARCH", AFTER},
-    {"SEARCHRES", AFTER},     {"CONDSTORE", AFTER},
-    {"WITHIN", AFTER},        {"PREVIEW", AFTER},
-    {"SAVEDATE", AFTER},      {"APPENDLIMIT=52428800", AFTER},
-};
+static void write_announced(struct buf *out, const struct imap_command *c, unsigned when)
+{
+    for (size_t i = 0; i < ARRAY_LEN(c->announces) && c->announces[i].word; i++) {
+        if (!(c->announces[i].when & when))
+            continue;
+        buf_char(out, ' ');
+        buf_c(out, c->announces[i].word);
+    }
+}
 
 void imap_write_capability(struct buf *out, const struct imap_offer *offer)
 {
-    unsigned when = ALWAYS;
+    unsigned when = IMAP_SAID_ALWAYS;
     if (!offer->login)
-        when |= AFTER;
+        when |= IMAP_SAID_AFTER;
     else
-        when |= (offer->starttls ? PLAIN : 0) | (offer->login_ok ? LOGIN_OK : LOGIN_NO);
+        when |= (offer->starttls ? IMAP_SAID_STARTTLS : 0) |
+                (offer->login_ok ? IMAP_SAID_LOGIN_OK : IMAP_SAID_LOGIN_NO);
     buf_c(out, "CAPABILITY");
-    for (size_t i = 0; i < ARRAY_LEN(capabilities); i++) {
-        if (!(capabilities[i].when & when))
-            continue;
-        buf_char(out, ' ');
-        buf_c(out, capabilities[i].word);
-    }
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        write_announced(out, &commands[i], when);
 }

@@ -31,9 +31,10 @@ struct imap_login {
     struct buf *out;
     struct imap_reader reader;
     enum login_state state;
-    struct arena arena; /* of the running command */
-    struct buf tag;     /* of the command that logs in */
-    unsigned unknown, bad;
+    struct arena arena;           /* of the running command */
+    struct buf tag;               /* of the command that logs in */
+    unsigned lines, unknown, bad; /* taken so far; of them no commands, and wrong ones */
+    size_t skipped;               /* octets that were passed over */
 };
 
 struct imap_login *imap_login_create(const struct imap_login_config *config,
@@ -87,7 +88,8 @@ static void write_capability(struct imap_login *l, struct buf *out)
     imap_write_capability(out, &offer);
 }
 
-static void answer(struct imap_login *l, const char *status, const char *code, const char *words)
+static void answer_login(struct imap_login *l, const char *status, const char *code,
+                         const char *words)
 {
     imap_write_status(l->out, buf_view(&l->tag), status, str_c(code), str_c(words));
 }
@@ -116,46 +118,44 @@ void imap_login_greet(struct imap_login *l, const struct error *refusal)
 
 static void bad_command(struct imap_login *l, const char *words)
 {
-    answer(l, "BAD", "", words);
+    answer_login(l, "BAD", "", words);
     if (++l->bad >= LIMIT_IMAP_BAD_COMMANDS)
         imap_login_end(l, "Too many commands that make no sense");
 }
 
-/* True when the parse failed; the answer is written then. */
-static bool parse_failed(struct imap_login *l, const struct imap_parse *p)
+/* The one way in which the arguments of a command end, or fail; then it is answered. */
+static bool arguments_end(struct imap_login *l, struct imap_parse *p)
 {
+    imap_take_end(p);
     if (p->c.failed)
         bad_command(l, p->c.err.text);
-    return p->c.failed;
+    return !p->c.failed;
 }
 
 /* ---- commands ---- */
 
 void imap_login_capability(struct imap_login *l, struct imap_parse *p)
 {
-    imap_take_end(p);
-    if (parse_failed(l, p))
+    if (!arguments_end(l, p))
         return;
     buf_c(l->out, "* ");
     write_capability(l, l->out);
     buf_c(l->out, "\r\n");
-    answer(l, "OK", "", "Done");
+    answer_login(l, "OK", "", "Done");
 }
 
 void imap_login_noop(struct imap_login *l, struct imap_parse *p)
 {
-    imap_take_end(p);
-    if (!parse_failed(l, p))
-        answer(l, "OK", "", "Done");
+    if (arguments_end(l, p))
+        answer_login(l, "OK", "", "Done");
 }
 
 void imap_login_logout(struct imap_login *l, struct imap_parse *p)
 {
-    imap_take_end(p);
-    if (parse_failed(l, p))
+    if (!arguments_end(l, p))
         return;
     imap_write_status(l->out, STR("*"), "BYE", STR_NULL, STR("Goodbye"));
-    answer(l, "OK", "", "Logged out");
+    answer_login(l, "OK", "", "Logged out");
     l->state = LOGIN_CLOSED;
     l->ops->close(l->arg);
 }
@@ -164,23 +164,21 @@ void imap_login_id(struct imap_login *l, struct imap_parse *p)
 {
     imap_take_sp(p);
     imap_take_id(p);
-    imap_take_end(p);
-    if (parse_failed(l, p))
+    if (!arguments_end(l, p))
         return;
     buf_c(l->out, "* ID (\"name\" \"Posthus\")\r\n");
-    answer(l, "OK", "", "Done");
+    answer_login(l, "OK", "", "Done");
 }
 
 void imap_login_starttls(struct imap_login *l, struct imap_parse *p)
 {
-    imap_take_end(p);
-    if (parse_failed(l, p))
+    if (!arguments_end(l, p))
         return;
     if (l->config.tls || !l->config.starttls) {
         bad_command(l, l->config.tls ? "TLS is active already" : "STARTTLS is not offered here");
         return;
     }
-    answer(l, "OK", "", "Begin TLS now");
+    answer_login(l, "OK", "", "Begin TLS now");
     l->state = LOGIN_TLS;
     l->ops->starttls(l->arg);
 }
@@ -198,7 +196,7 @@ static void check_credentials(struct imap_login *l, struct str authzid, struct s
                               struct str password)
 {
     if (user.n == 0 || user.n > LIMIT_USER_NAME || password.n > LIMIT_PASSWORD) {
-        answer(l, "NO", "AUTHENTICATIONFAILED", "Wrong user name or password");
+        answer_login(l, "NO", "AUTHENTICATIONFAILED", "Wrong user name or password");
         return;
     }
     l->state = LOGIN_WAITING;
@@ -208,13 +206,13 @@ static void check_credentials(struct imap_login *l, struct str authzid, struct s
 static bool may_log_in(struct imap_login *l)
 {
     if (!login_ok(l))
-        answer(l, "NO", "PRIVACYREQUIRED", "Passwords are taken over TLS only; use STARTTLS");
+        answer_login(l, "NO", "PRIVACYREQUIRED", "Passwords are taken over TLS only; use STARTTLS");
     return login_ok(l);
 }
 
 /* A password that had to be unquoted lies in the arena; elsewhere it is a part of the command,
  * which the reader wipes. */
-static void wipe(struct str s)
+static void wipe_secret(struct str s)
 {
     mem_wipe((char *)s.p, s.n);
 }
@@ -225,10 +223,9 @@ void imap_login_login(struct imap_login *l, struct imap_parse *p)
     struct str user = imap_take_astring(p);
     imap_take_sp(p);
     struct str password = imap_take_astring(p);
-    imap_take_end(p);
-    if (!parse_failed(l, p) && may_log_in(l))
+    if (arguments_end(l, p) && may_log_in(l))
         check_credentials(l, STR_NULL, user, password);
-    wipe(password);
+    wipe_secret(password);
 }
 
 /* PLAIN: [authzid] NUL authcid NUL password (RFC 4616 section 2), in base64. */
@@ -253,11 +250,10 @@ void imap_login_authenticate(struct imap_login *l, struct imap_parse *p)
     bool has_initial = imap_accept_sp(p); /* RFC 4959 section 3 */
     if (has_initial)
         initial = cursor_while(&p->c, imap_is_astring_char, SIZE_MAX);
-    imap_take_end(p);
-    if (parse_failed(l, p) || !may_log_in(l))
+    if (!arguments_end(l, p) || !may_log_in(l))
         return;
     if (!str_equal_nocase(mechanism, STR("PLAIN"))) {
-        answer(l, "NO", "CANNOT", "Only PLAIN is offered");
+        answer_login(l, "NO", "CANNOT", "Only PLAIN is offered");
         return;
     }
     if (has_initial) {
@@ -288,8 +284,8 @@ void imap_login_answer(struct imap_login *l, const struct error *err)
     }
     l->state = LOGIN_READY;
     if (err->kind == ERROR_DENIED)
-        answer(l, "NO", "AUTHENTICATIONFAILED",
-               err->text[0] ? err->text : "Wrong user name or password");
+        answer_login(l, "NO", "AUTHENTICATIONFAILED",
+                     err->text[0] ? err->text : "Wrong user name or password");
     else
         imap_write_error(l->out, buf_view(&l->tag), err, NULL);
 }
@@ -317,7 +313,7 @@ static void keep_tag(struct imap_login *l, struct imap_parse *p)
 
 static void unknown_command(struct imap_login *l)
 {
-    answer(l, "BAD", "", "There is no such command before login");
+    answer_login(l, "BAD", "", "There is no such command before login");
     if (++l->unknown >= UNKNOWN_MAX)
         imap_login_end(l, "This is an IMAP server");
 }
@@ -342,9 +338,11 @@ static void run_command(struct imap_login *l)
         c->login(l, &p);
 }
 
-static void complete(struct imap_login *l)
+static void command_complete(struct imap_login *l)
 {
-    if (l->state == LOGIN_AUTHENTICATING)
+    if (++l->lines > LIMIT_IMAP_PRELOGIN_COMMANDS)
+        imap_login_end(l, "Too many commands before login; connect again");
+    else if (l->state == LOGIN_AUTHENTICATING)
         take_credentials(l);
     else if (is_other_protocol(imap_reader_command(&l->reader)))
         imap_login_end(l, "This is an IMAP server");
@@ -354,9 +352,21 @@ static void complete(struct imap_login *l)
     arena_done(&l->arena);
 }
 
-static void literal(struct imap_login *l)
+/* The command that has begun is refused, and what follows of it passed over. */
+static void refuse_command(struct imap_login *l, const char *words)
 {
     struct imap_parse p;
+    if (l->state == LOGIN_READY) { /* else it is the line that AUTHENTICATE waits for */
+        imap_parse_init(&p, imap_reader_command(&l->reader), &l->arena, false);
+        keep_tag(l, &p);
+    }
+    l->state = LOGIN_READY;
+    bad_command(l, words);
+    arena_done(&l->arena);
+}
+
+static void literal_announced(struct imap_login *l)
+{
     if (l->state == LOGIN_READY && imap_reader_fits(&l->reader)) {
         bool sync = l->reader.sync;
         imap_reader_accept(&l->reader);
@@ -364,17 +374,8 @@ static void literal(struct imap_login *l)
             imap_write_status(l->out, STR("+"), "Ready", STR_NULL, STR("for literal data"));
         return;
     }
-    imap_parse_init(&p, imap_reader_command(&l->reader), &l->arena, false);
-    keep_tag(l, &p);
-    l->state = LOGIN_READY;
     imap_reader_refuse(&l->reader);
-    bad_command(l, "That is too large before login");
-    arena_done(&l->arena);
-}
-
-static void too_long(struct imap_login *l)
-{
-    imap_login_end(l, "That line is too long before login");
+    refuse_command(l, "That is too large before login");
 }
 
 size_t imap_login_input(struct imap_login *l, struct str bytes)
@@ -382,14 +383,18 @@ size_t imap_login_input(struct imap_login *l, struct str bytes)
     size_t all = 0;
     while ((l->state == LOGIN_READY || l->state == LOGIN_AUTHENTICATING) && all < bytes.n) {
         size_t used;
+        bool skips = imap_reader_skips(&l->reader);
         enum imap_read event = imap_reader_feed(&l->reader, str_skip(bytes, all), &used);
         all += used;
-        if (event == IMAP_READ_COMMAND)
-            complete(l);
+        l->skipped += skips ? used : 0;
+        if (l->skipped > LIMIT_IMAP_PRELOGIN_SKIPPED)
+            imap_login_end(l, "That is too much before login");
+        else if (event == IMAP_READ_COMMAND)
+            command_complete(l);
         else if (event == IMAP_READ_LITERAL)
-            literal(l);
+            literal_announced(l);
         else if (event == IMAP_READ_TOO_LONG)
-            too_long(l);
+            refuse_command(l, "That line is too long before login");
     }
     return all;
 }

@@ -69,8 +69,8 @@ static void the_greeting_says_what_is_offered(void)
 {
     begin(false, true);
     imap_login_greet(login, NULL);
-    CHECK_STR(buf_view(&out), STR("* OK [CAPABILITY IMAP4rev1 LITERAL+ ID ENABLE SASL-IR IDLE "
-                                  "STARTTLS LOGINDISABLED] Posthus is ready\r\n"));
+    CHECK_STR(buf_view(&out), STR("* OK [CAPABILITY IMAP4rev1 LITERAL+ ID STARTTLS "
+                                  "LOGINDISABLED SASL-IR ENABLE IDLE] Posthus is ready\r\n"));
     say("a LOGIN ada secret\r\n");
     CHECK_STR(buf_view(&out), STR("a NO [PRIVACYREQUIRED] Passwords are taken over TLS only; use "
                                   "STARTTLS\r\n"));
@@ -81,8 +81,8 @@ static void the_greeting_says_what_is_offered(void)
     CHECK_U64(say("c NOOP\r\n"), 0);
     imap_login_tls_ready(login);
     say("d CAPABILITY\r\n");
-    CHECK_STR(buf_view(&out), STR("* CAPABILITY IMAP4rev1 LITERAL+ ID ENABLE SASL-IR IDLE "
-                                  "AUTH=PLAIN\r\nd OK Done\r\n"));
+    CHECK_STR(buf_view(&out), STR("* CAPABILITY IMAP4rev1 LITERAL+ ID SASL-IR AUTH=PLAIN "
+                                  "ENABLE IDLE\r\nd OK Done\r\n"));
     say("e STARTTLS\r\n");
     CHECK_STR(buf_view(&out), STR("e BAD TLS is active already\r\n"));
     end();
@@ -193,14 +193,88 @@ static void limits_hold_before_login(void)
     CHECK_U64(asked.credentials, 0);
     end();
 
+    buf_done(&in);
+}
+
+/* A line that is too long is refused with its tag and passed over, up to a point. */
+static void a_line_that_is_too_long_is_passed_over(void)
+{
+    static const char *const heads[] = {"a ID (\"name\" \"", "a LOGIN ada ", "a "};
+    struct buf in;
+    buf_init(&in, 1 << 20);
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        buf_reset(&in);
+        buf_c(&in, heads[i]);
+        while (in.n < 20000)
+            buf_char(&in, 'x');
+        buf_c(&in, "\")\r\nb NOOP\r\n");
+        for (size_t piece = 1; piece <= in.n; piece = piece * 10 + 7) {
+            begin(true, false);
+            for (size_t at = 0; at < in.n; at += piece)
+                (void)imap_login_input(login, test_exact(str_sub(buf_view(&in), at, piece)));
+            CHECK_STR(buf_view(&out), STR("a BAD That line is too long before login\r\n"
+                                          "b OK Done\r\n"));
+            CHECK_U64(asked.closed, 0);
+            end();
+        }
+    }
     begin(true, false);
+    say("a AUTHENTICATE PLAIN\r\n");
     buf_reset(&in);
-    for (int i = 0; i < 10000; i++)
+    while (in.n < 20000)
         buf_char(&in, 'x');
+    buf_c(&in, "\r\nb NOOP\r\n");
+    buf_reset(&out);
     (void)imap_login_input(login, buf_view(&in));
-    CHECK_STR(buf_view(&out), STR("* BYE That line is too long before login\r\n"));
-    CHECK_U64(asked.closed, 1);
+    CHECK_STR(buf_view(&out), STR("a BAD That line is too long before login\r\nb OK Done\r\n"));
     end();
+
+    begin(true, false);
+    for (int i = 0; i < 4; i++) /* what is passed over has a limit, whichever way it comes */
+        say("a ID {30000+}\r\n"), (void)imap_login_input(login, buf_view(&in));
+    CHECK_U64(asked.closed, 1);
+    CHECK(str_ends(buf_view(&out), STR("* BYE That is too much before login\r\n")));
+    end();
+    buf_done(&in);
+}
+
+/* RFC 2971 section 3.3 */
+static void id_has_its_limits(void)
+{
+    static const struct {
+        size_t fields, name, value;
+        const char *answer;
+    } rows[] = {
+        {1, 30, 1024, "a OK Done\r\n"},
+        {30, 30, 100, "a OK Done\r\n"},
+        {31, 1, 1, "a BAD ID has at most 30 fields\r\n"},
+        {1, 31, 1, "a BAD a field of ID has a name of at most 30 octets\r\n"},
+        {1, 1, 1025, "a BAD a field of ID has a value of at most 1024 octets\r\n"},
+        {1, 4000, 1, "a BAD a field of ID has a name of at most 30 octets\r\n"},
+    };
+    struct buf in;
+    buf_init(&in, 1 << 20);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        buf_reset(&in);
+        buf_c(&in, "a ID (");
+        for (size_t n = 0; n < rows[i].fields; n++) {
+            buf_printf(&in, "%s\"%0*d\" ", n ? " " : "", (int)rows[i].name, 0);
+            if (i % 2)
+                buf_printf(&in, "\"%0*d\"", (int)rows[i].value, 0);
+            else
+                buf_printf(&in, "{%zu+}\r\n%0*d", rows[i].value, (int)rows[i].value, 0);
+        }
+        buf_c(&in, ")\r\nb NOOP\r\n");
+        begin(true, false);
+        (void)imap_login_input(login, test_exact(buf_view(&in)));
+        struct str got = buf_view(&out);
+        if (str_starts(got, STR("* ID")))
+            got = str_skip(got, str_find_char(got, '\n') + 1);
+        CHECK_ROW(str_starts(got, str_c(rows[i].answer)), rows[i].answer);
+        CHECK_STR(str_skip(got, strlen(rows[i].answer)), STR("b OK Done\r\n"));
+        CHECK_U64(asked.closed, 0);
+        end();
+    }
     buf_done(&in);
 }
 
@@ -211,6 +285,42 @@ static void twenty_bad_commands_are_the_last(void)
         say("a SELECT INBOX\r\n");
     CHECK_U64(asked.closed, 1);
     end();
+}
+
+/* A connection that never logs in may not be kept busy for nothing. */
+static void commands_before_login_are_counted(void)
+{
+    static const char *const lines[] = {"a NOOP\r\n", "a CAPABILITY\r\n", "a ID NIL\r\n", "\r\n",
+                                        "a AUTHENTICATE CRAM-MD5\r\n"};
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        begin(true, false);
+        for (int n = 0; n < LIMIT_IMAP_PRELOGIN_COMMANDS; n++)
+            say(lines[i]);
+        CHECK_ROW(asked.closed == 0, lines[i]);
+        say(lines[i]);
+        CHECK_ROW(asked.closed == 1, lines[i]);
+        CHECK_STR(buf_view(&out), STR("* BYE Too many commands before login; connect again\r\n"));
+        CHECK_U64(say("a NOOP\r\n"), 0);
+        end();
+    }
+}
+
+/* Wrong passwords are commands as well, and so is a right one. */
+static void the_last_command_before_login_may_be_login(void)
+{
+    struct error denied = {.kind = ERROR_DENIED};
+    for (int wrong = LIMIT_IMAP_PRELOGIN_COMMANDS - 1; wrong <= LIMIT_IMAP_PRELOGIN_COMMANDS;
+         wrong++) {
+        begin(true, false);
+        for (int i = 0; i < wrong; i++) {
+            say("a LOGIN ada wrong\r\n");
+            imap_login_answer(login, &denied);
+        }
+        say("a LOGIN ada right\r\n");
+        CHECK(imap_login_waiting(login) == (wrong < LIMIT_IMAP_PRELOGIN_COMMANDS));
+        CHECK_U64(asked.closed, wrong == LIMIT_IMAP_PRELOGIN_COMMANDS);
+        end();
+    }
 }
 
 /* The same bytes in pieces of any size mean the same. */
@@ -252,7 +362,11 @@ int main(void)
     RUN(other_protocols_are_closed_at_once);
     RUN(three_unknown_commands_are_the_last);
     RUN(limits_hold_before_login);
+    RUN(a_line_that_is_too_long_is_passed_over);
+    RUN(id_has_its_limits);
     RUN(twenty_bad_commands_are_the_last);
+    RUN(commands_before_login_are_counted);
+    RUN(the_last_command_before_login_may_be_login);
     RUN(pieces_do_not_matter);
     RUN(logout_says_bye);
     return test_end();

@@ -103,7 +103,7 @@ static bool shifted_piece(struct str piece, struct buf *out)
     return high == 0;
 }
 
-static bool decode(struct str in, struct buf *out)
+static bool decode_name(struct str in, struct buf *out)
 {
     for (size_t i = 0; i < in.n; i++) {
         if (in.p[i] != '&') {
@@ -138,7 +138,7 @@ bool imap_utf7_parse(struct str in, struct arena *arena, struct str *out, struct
         return error_set(err, ERROR_LIMIT, "the mailbox name is too long");
     buf_init(&name, 8 * LIMIT_MAILBOX_NAME);
     buf_init(&again, 24 * LIMIT_MAILBOX_NAME);
-    ok = decode(in, &name);
+    ok = decode_name(in, &name);
     imap_utf7_print(&again, buf_view(&name));
     if (is_ascii(in))
         ok = ok && str_equal(buf_view(&again), in);

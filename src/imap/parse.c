@@ -13,12 +13,12 @@ void imap_parse_init(struct imap_parse *p, struct str command, struct arena *are
     cursor_init(&p->c, command);
 }
 
-static void fail(struct imap_parse *p, const char *words)
+static void fail_syntax(struct imap_parse *p, const char *words)
 {
     cursor_fail(&p->c, ERROR_SYNTAX, "%s", words);
 }
 
-static void full(struct imap_parse *p)
+static void fail_full(struct imap_parse *p)
 {
     cursor_fail(&p->c, ERROR_LIMIT, "the command is too large");
 }
@@ -58,7 +58,8 @@ static bool is_tag_char(char c)
 void imap_take_sp(struct imap_parse *p)
 {
     if (!cursor_accept(&p->c, ' '))
-        fail(p, cursor_peek(&p->c) == '\r' ? "an argument is missing" : "a space is missing");
+        fail_syntax(p,
+                    cursor_peek(&p->c) == '\r' ? "an argument is missing" : "a space is missing");
 }
 
 bool imap_accept_sp(struct imap_parse *p)
@@ -71,19 +72,19 @@ void imap_take_end(struct imap_parse *p)
     while (cursor_peek(&p->c) == ' ') /* some clients leave spaces at the end */
         (void)cursor_take(&p->c);
     if (cursor_peek(&p->c) != '\r' || cursor_peek2(&p->c) != '\n') {
-        fail(p, "there is more than the command takes");
+        fail_syntax(p, "there is more than the command takes");
         return;
     }
     (void)cursor_bytes(&p->c, 2);
     if (!cursor_at_end(&p->c))
-        fail(p, "there is more than the command takes");
+        fail_syntax(p, "there is more than the command takes");
 }
 
 static struct str one_or_more(struct imap_parse *p, bool (*is)(char), const char *what)
 {
     struct str s = cursor_while(&p->c, is, SIZE_MAX);
     if (s.n == 0)
-        fail(p, what);
+        fail_syntax(p, what);
     return p->c.failed ? STR_NULL : s;
 }
 
@@ -110,9 +111,9 @@ static struct str quoted(struct imap_parse *p)
             c = cursor_take(&p->c);
             escapes++;
             if (c != '"' && c != '\\')
-                fail(p, "only \" and \\ follow a \\ in a quoted string");
+                fail_syntax(p, "only \" and \\ follow a \\ in a quoted string");
         } else if (c == '\r' || c == '\n' || c == 0) {
-            fail(p, "a quoted string has no CR, LF or NUL; use a literal");
+            fail_syntax(p, "a quoted string has no CR, LF or NUL; use a literal");
         }
         if (p->c.failed)
             return STR_NULL;
@@ -122,7 +123,7 @@ static struct str quoted(struct imap_parse *p)
         return raw;
     char *plain = arena_alloc(p->arena, raw.n);
     if (!plain) {
-        full(p);
+        fail_full(p);
         return STR_NULL;
     }
     size_t n = 0;
@@ -151,7 +152,7 @@ struct str imap_take_string(struct imap_parse *p)
         return quoted(p);
     if (cursor_accept(&p->c, '{'))
         return literal(p);
-    fail(p, "a string is missing");
+    fail_syntax(p, "a string is missing");
     return STR_NULL;
 }
 
@@ -173,7 +174,7 @@ struct str imap_take_nstring(struct imap_parse *p)
         return s.p || p->c.failed ? s : STR("");
     }
     if (!cursor_accept_word(&p->c, STR("NIL")))
-        fail(p, "a string or NIL is missing");
+        fail_syntax(p, "a string or NIL is missing");
     return STR_NULL;
 }
 
@@ -198,7 +199,7 @@ struct str imap_take_list_mailbox(struct imap_parse *p)
     struct str s =
         string_is_next(p) ? imap_take_string(p) : cursor_while(&p->c, is_list_char, SIZE_MAX);
     if (s.n > 4 * LIMIT_MAILBOX_NAME)
-        full(p);
+        fail_full(p);
     return decoded(p, s);
 }
 
@@ -221,7 +222,7 @@ static uint64_t seq_number(struct imap_parse *p)
         return IMAP_STAR;
     uint64_t n = cursor_number(&p->c, UINT32_MAX);
     if (n == 0)
-        fail(p, "a message number is not 0");
+        fail_syntax(p, "a message number is not 0");
     return n;
 }
 
@@ -248,7 +249,7 @@ struct imap_set imap_take_set(struct imap_parse *p)
         return set;
     set.ranges = arena_array(p->arena, n, sizeof(*set.ranges));
     if (!set.ranges) {
-        full(p);
+        fail_full(p);
         return set;
     }
     do {
@@ -287,7 +288,7 @@ static void take_flag(struct imap_parse *p, struct imap_flags *out, size_t room)
         return;
     }
     if (system)
-        fail(p, "there is no such system flag");
+        fail_syntax(p, "there is no such system flag");
     else if (out->words_n < room)
         out->words[out->words_n++] = word;
     else
@@ -301,7 +302,7 @@ struct imap_flags imap_take_flags(struct imap_parse *p)
     bool list = cursor_accept(&p->c, '(');
     flags.words = arena_array(p->arena, room, sizeof(*flags.words));
     if (!flags.words) {
-        full(p);
+        fail_full(p);
         return flags;
     }
     if (list && cursor_accept(&p->c, ')'))
@@ -354,7 +355,7 @@ static unsigned digits(struct imap_parse *p, size_t n)
     struct str s = cursor_bytes(&p->c, n);
     uint64_t v = 0;
     if (!p->c.failed && !str_to_u64(s, 9999, &v))
-        fail(p, "a date has digits here");
+        fail_syntax(p, "a date has digits here");
     return (unsigned)v;
 }
 
@@ -364,7 +365,7 @@ static unsigned date_month(struct imap_parse *p)
     for (unsigned i = 0; i < 12 && !p->c.failed; i++)
         if (str_equal_nocase(s, str_of(months + (size_t)3 * i, 3)))
             return i + 1;
-    fail(p, "a month is Jan to Dec");
+    fail_syntax(p, "a month is Jan to Dec");
     return 1;
 }
 
@@ -376,7 +377,7 @@ static int64_t month_and_year(struct imap_parse *p, unsigned day)
     cursor_expect(&p->c, '-');
     unsigned year = digits(p, 4);
     if (!p->c.failed && (day == 0 || day > days_of_month(year, month)))
-        fail(p, "that month has no such day");
+        fail_syntax(p, "that month has no such day");
     return p->c.failed ? 0 : imap_days(year, month, day);
 }
 
@@ -408,7 +409,7 @@ int64_t imap_take_date_time(struct imap_parse *p)
     cursor_expect(&p->c, '"');
     if (!p->c.failed && (hour > 23 || minute > 59 || second > 60 || (sign != '+' && sign != '-') ||
                          zone / 100 > 23 || zone % 100 > 59))
-        fail(p, "there is no such time");
+        fail_syntax(p, "there is no such time");
     int64_t offset = ((int64_t)zone / 100 * 60 + zone % 100) * 60;
     int64_t seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
     return (seconds - (sign == '-' ? -offset : offset)) * 1000000;

@@ -37,13 +37,18 @@ bool imap_reader_begun(const struct imap_reader *r)
     return r->state != IMAP_READER_LINE || (r->text.n > 0 && !r->dropped);
 }
 
+bool imap_reader_skips(const struct imap_reader *r)
+{
+    return r->state == IMAP_READER_SKIP_LITERAL || r->state == IMAP_READER_SKIP_LINE;
+}
+
 bool imap_reader_fits(const struct imap_reader *r)
 {
     return r->literal_n <= r->text_max && r->text.n + r->literal_n <= r->text_max;
 }
 
 /* Empties the text; the memory of a large APPEND goes back, and that of a secret is wiped. */
-static void clear(struct imap_reader *r)
+static void clear_text(struct imap_reader *r)
 {
     if (r->secret)
         buf_done_wipe(&r->text);
@@ -59,7 +64,7 @@ static void clear(struct imap_reader *r)
 
 void imap_reader_next(struct imap_reader *r)
 {
-    clear(r);
+    clear_text(r);
     r->state = IMAP_READER_LINE;
     r->line_bytes = 0;
     r->literal_n = 0;
@@ -67,7 +72,7 @@ void imap_reader_next(struct imap_reader *r)
 }
 
 /* realloc leaves a copy behind, so a secret grows by copying and wiping. */
-static void add(struct imap_reader *r, struct str s)
+static void add_text(struct imap_reader *r, struct str s)
 {
     if (r->secret && r->text.n + s.n > r->text.cap) {
         struct buf bigger;
@@ -125,9 +130,9 @@ static enum imap_read end_of_line(struct imap_reader *r)
 }
 
 /* Keeps the beginning of the command, where its tag is. */
-static enum imap_read too_long(struct imap_reader *r, struct str piece)
+static enum imap_read begin_too_long(struct imap_reader *r, struct str piece)
 {
-    add(r, str_sub(piece, 0, r->text.n < TAG_MOST ? TAG_MOST - r->text.n : 0));
+    add_text(r, str_sub(piece, 0, r->text.n < TAG_MOST ? TAG_MOST - r->text.n : 0));
     r->state = IMAP_READER_SKIP_LINE;
     r->dropped = true;
     return IMAP_READ_TOO_LONG;
@@ -151,14 +156,14 @@ static enum imap_read take_line(struct imap_reader *r, struct str bytes, size_t 
     bool ended;
     struct str piece = to_line_end(bytes, &ended);
     if (r->line_bytes + piece.n > r->line_max || r->text.n + piece.n + 2 > r->text.max)
-        return too_long(r, piece);
-    add(r, piece);
+        return begin_too_long(r, piece);
+    add_text(r, piece);
     r->line_bytes += piece.n;
     *used += piece.n;
     if (!ended)
         return IMAP_READ_MORE;
     *used += 1;
-    add(r, ends_with_cr(r) ? STR("\n") : STR("\r\n"));
+    add_text(r, ends_with_cr(r) ? STR("\n") : STR("\r\n"));
     return end_of_line(r);
 }
 
@@ -166,7 +171,7 @@ static void take_literal(struct imap_reader *r, struct str bytes, size_t *used)
 {
     struct str piece = str_sub(bytes, 0, (size_t)(r->literal_n < bytes.n ? r->literal_n : bytes.n));
     if (r->state == IMAP_READER_LITERAL)
-        add(r, piece);
+        add_text(r, piece);
     *used += piece.n;
     r->literal_n -= piece.n;
     if (r->literal_n > 0)
@@ -181,13 +186,13 @@ static void skip_line(struct imap_reader *r, struct str bytes, size_t *used)
     bool ended;
     struct str piece = to_line_end(bytes, &ended);
     *used += piece.n + ended;
-    add(r, str_skip(piece, piece.n > TAIL ? piece.n - TAIL : 0));
+    add_text(r, str_skip(piece, piece.n > TAIL ? piece.n - TAIL : 0));
     if (r->text.n > TAIL)
         buf_drop(&r->text, r->text.n - TAIL);
     if (!ended)
         return;
     bool more = line_announces(r) && !r->sync;
-    clear(r);
+    clear_text(r);
     if (more)
         r->state = IMAP_READER_SKIP_LITERAL;
     else
@@ -200,7 +205,7 @@ enum imap_read imap_reader_feed(struct imap_reader *r, struct str bytes, size_t 
     if (r->dropped && r->state == IMAP_READER_LINE)
         imap_reader_next(r);
     else if (r->dropped)
-        clear(r);
+        clear_text(r);
     while (*used < bytes.n) {
         struct str rest = str_skip(bytes, *used);
         enum imap_read event = IMAP_READ_MORE;

@@ -55,6 +55,8 @@ void imap_reader_accept(struct imap_reader *r);
 /* Answers IMAP_READ_LITERAL: the command is over. A synchronizing literal is never sent; another is
  * skipped with the rest of the command. */
 void imap_reader_refuse(struct imap_reader *r);
+/* Whether what comes next is passed over: the rest of a command that was too long, or refused. */
+bool imap_reader_skips(const struct imap_reader *r);
 /* Whether a command has begun. */
 bool imap_reader_begun(const struct imap_reader *r);
 

@@ -2,14 +2,16 @@
 #include "imap/search.h"
 
 #include "base/limits.h"
-#include "base/utf8.h"
+#include "mime/charset.h"
 #include "store/store.h"
+#include "text/fold.h"
 
-/* Where keys with a set are gathered while parsing; the arena's own, through the first key at the
- * end. */
+/* Where keys with a set, and those that look into text, are gathered while parsing; at the end the
+ * first key has them. */
 struct grammar {
     struct imap_parse *p;
-    struct imap_search_key *sets;
+    struct str charset;
+    struct imap_search_key *sets, *texts;
     unsigned depth;
 };
 
@@ -29,60 +31,20 @@ static struct imap_search_key *new_key(struct grammar *g, enum imap_search_kind 
     return key;
 }
 
-/* ---- text without case ---- */
+/* ---- what is looked for in text ---- */
 
-/* Simple lower case of the scripts where that is a shift: Latin-1, Latin Extended-A, Greek,
- * Cyrillic. */
-static uint32_t lower(uint32_t c)
+static struct str folded_text(struct grammar *g, struct str words)
 {
-    if (c < 0x80)
-        return (uint32_t)(unsigned char)ascii_lower((char)c);
-    if ((c >= 0xc0 && c <= 0xde && c != 0xd7) || (c >= 0x391 && c <= 0x3a9) ||
-        (c >= 0x410 && c <= 0x42f))
-        return c + 32;
-    if (c >= 0x400 && c <= 0x40f)
-        return c + 80;
-    if ((c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17e))
-        return c % 2 ? c + 1 : c;
-    if (c >= 0x100 && c <= 0x177 && c != 0x130 && c != 0x131 && c != 0x138)
-        return c % 2 ? c : c + 1;
-    return c;
-}
-
-/* Runs of ASCII are folded in place: searches of whole messages spend their time here. */
-void imap_search_fold(struct buf *out, struct str text)
-{
-    for (size_t at = 0; at < text.n;) {
-        size_t n = 0;
-        while (at + n < text.n && (unsigned char)text.p[at + n] < 0x80)
-            n++;
-        char *room = buf_reserve(out, n);
-        if (!room)
-            return;
-        for (size_t i = 0; i < n; i++)
-            room[i] = ascii_lower(text.p[at + i]);
-        buf_commit(out, n);
-        at += n;
-        if (at == text.n)
-            return;
-        size_t from = at;
-        int32_t code = utf8_next(text, &at);
-        if (code < 0)
-            buf_add(out, text.p + from, at - from);
-        else
-            utf8_print(out, lower((uint32_t)code));
-    }
-}
-
-static struct str folded(struct grammar *g, struct str text)
-{
-    struct buf b;
-    buf_init(&b, 2 * text.n + 16);
-    imap_search_fold(&b, text);
-    struct str out = arena_str(g->p->arena, buf_view(&b));
-    if (out.n != b.n)
+    struct buf utf8, text;
+    buf_init(&utf8, 4 * words.n + 16);
+    buf_init(&text, 12 * (4 * words.n + 16));
+    mime_charset_convert(&utf8, g->charset, words);
+    text_fold_query(&text, buf_view(&utf8));
+    struct str out = arena_str(g->p->arena, buf_view(&text));
+    if (out.n != text.n)
         cursor_fail(&g->p->c, ERROR_LIMIT, "the search is too large");
-    buf_done(&b);
+    buf_done(&utf8);
+    buf_done(&text);
     return out;
 }
 
@@ -91,7 +53,9 @@ static struct str folded(struct grammar *g, struct str text)
 static void arg_text(struct grammar *g, struct imap_search_key *key)
 {
     imap_take_sp(g->p);
-    key->text = folded(g, imap_take_astring(g->p));
+    key->text = folded_text(g, imap_take_astring(g->p));
+    key->next_text = g->texts;
+    g->texts = key;
 }
 
 static void arg_header(struct grammar *g, struct imap_search_key *key)
@@ -295,24 +259,20 @@ static struct imap_search_key *take_list(struct grammar *g, bool in_parentheses)
     return first;
 }
 
-struct imap_search_key *imap_take_search(struct imap_parse *p)
+struct imap_search_key *imap_take_search(struct imap_parse *p, struct str charset)
 {
-    struct grammar g = {.p = p};
+    struct grammar g = {.p = p, .charset = charset};
     struct imap_search_key *first = take_list(&g, false);
     if (!first || p->c.failed)
         return NULL;
-    /* The whole begins with a key that matches all and holds the list of sets. */
+    /* The whole begins with a key that matches all and holds the lists. */
     struct imap_search_key *head = new_key(&g, IMAP_SEARCH_ALL);
     if (!head)
         return NULL;
     head->next = first;
     head->next_set = g.sets;
+    head->next_text = g.texts;
     return head;
-}
-
-struct imap_search_key *imap_search_sets(struct imap_search_key *first)
-{
-    return first->next_set;
 }
 
 static bool uses_modseq(const struct imap_search_key *key)

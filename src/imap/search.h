@@ -1,8 +1,9 @@
 /* imap/search.h: what SEARCH asks, as a tree, and whether a message is it.
  *
- * Text is looked for as a substring, whatever its case (ASCII, Latin, Greek, Cyrillic), in the
- * decoded text: header fields without encoded words, text parts without transfer encoding and in
- * UTF-8. Nothing is guessed from an index. */
+ * Text is looked for as a substring of what text/text.h reads of a message, both folded by text/fold.h:
+ * TEXT in all of it, BODY in that of the body, HEADER and its like in the value of a field of the
+ * message's own header. An empty string is in each of them, that of HEADER in each field of the name.
+ * Nothing is guessed from an index. */
 #ifndef IMAP_SEARCH_H
 #define IMAP_SEARCH_H
 
@@ -40,7 +41,7 @@ struct imap_search_key {
     struct imap_search_key *next; /* in a list all of which must match */
     struct imap_search_key *a, *b;
     uint32_t flag;
-    struct str field, text; /* text folded */
+    struct str field, text; /* text as text_fold_query makes it */
     enum imap_search_date which;
     int64_t date; /* days since 1970 */
     uint64_t number;
@@ -48,21 +49,32 @@ struct imap_search_key {
     bool by_uid;
     struct imap_span *spans; /* of the set, made by the command */
     size_t spans_n;
-    struct imap_search_key *next_set; /* all keys with a set, from the first key of the whole */
+    struct imap_search_key *next_set;  /* keys with a set; that of the first key is the first one */
+    struct imap_search_key *next_text; /* the same of those that look into text */
+    bool found;                        /* such a key, in the message that is looked at */
 };
 
-/* Takes search-key *(SP search-key). The first of the list; NULL when the parse failed. */
-struct imap_search_key *imap_take_search(struct imap_parse *p);
-/* The first key with a set; the others by next_set. */
-struct imap_search_key *imap_search_sets(struct imap_search_key *first);
+/* Takes search-key *(SP search-key), strings in this charset (mime/charset.h). The first of the list;
+ * NULL when the parse failed. */
+struct imap_search_key *imap_take_search(struct imap_parse *p, struct str charset);
 bool imap_search_uses_modseq(const struct imap_search_key *first);
 
 struct imap_session;
-/* Whether message `number` of the session's view matches the list; *modseq is its own. */
-MUST_CHECK bool imap_search_matches(struct imap_session *s, const struct imap_search_key *first,
-                                    uint32_t number, bool *yes, uint64_t *modseq,
-                                    struct error *err);
-/* Appends text for comparing: without case. */
-void imap_search_fold(struct buf *out, struct str text);
+struct imap_search;
+
+/* A search of these keys, which stay where they are, in the session's selected mailbox. */
+struct imap_search *imap_search_create(struct imap_session *s, struct imap_search_key *first);
+void imap_search_destroy(struct imap_search *search); /* NULL is fine */
+
+enum imap_search_answer {
+    IMAP_SEARCH_NO,
+    IMAP_SEARCH_YES,
+    IMAP_SEARCH_OPEN, /* not known yet: ask again, and a piece more of the message is read */
+};
+/* Whether message `number` of the session's view matches: a piece of the work, a few milliseconds at
+ * most. With yes, *modseq is that of the message. */
+MUST_CHECK bool imap_search_step(struct imap_search *search, uint32_t number,
+                                 enum imap_search_answer *answer, uint64_t *modseq,
+                                 struct error *err);
 
 #endif

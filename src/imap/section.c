@@ -127,7 +127,7 @@ void imap_write_section(struct buf *out, const struct imap_section *section)
 /* ---- finding ---- */
 
 /* The n-th direct child of a part, from 1; false when it has fewer. */
-static bool child(const struct store_email *email, uint32_t parent, uint32_t n, uint32_t *out)
+static bool find_child(const struct store_email *email, uint32_t parent, uint32_t n, uint32_t *out)
 {
     uint32_t seen = 0;
     for (uint32_t i = parent + 1; i < email->parts_n; i++) {
@@ -148,12 +148,12 @@ static bool find_part(const struct imap_section *section, const struct store_ema
     for (size_t i = 0; i < section->path_n; i++) {
         uint32_t inside = at, n = section->path[i];
         const struct store_part *part = &email->parts[at];
-        if (i > 0 && part->message && !child(email, at, 1, &inside))
+        if (i > 0 && part->message && !find_child(email, at, 1, &inside))
             return false;
         if (i > 0 && !part->message && !part->multipart)
             return false;
         at = inside;
-        if (email->parts[inside].multipart ? !child(email, inside, n, &at) : n != 1)
+        if (email->parts[inside].multipart ? !find_child(email, inside, n, &at) : n != 1)
             return false;
     }
     *out = at;
@@ -174,7 +174,7 @@ bool imap_section_find(const struct imap_section *section, const struct store_em
     }
     /* HEADER and TEXT of a part are those of the message that it encloses. */
     if (!top && section->text != IMAP_SECTION_WHOLE && !own_header &&
-        (!email->parts[at].message || !child(email, at, 1, &at)))
+        (!email->parts[at].message || !find_child(email, at, 1, &at)))
         return false;
     const struct store_part *part = &email->parts[at];
     bool body = section->text == IMAP_SECTION_WHOLE || section->text == IMAP_SECTION_TEXT;
@@ -183,7 +183,7 @@ bool imap_section_find(const struct imap_section *section, const struct store_em
     return out->from <= out->to && out->to <= email->size;
 }
 
-static bool wanted(const struct imap_section *section, struct str name)
+static bool is_wanted(const struct imap_section *section, struct str name)
 {
     bool listed = false;
     for (size_t i = 0; i < section->fields_n && !listed; i++)
@@ -195,7 +195,7 @@ void imap_section_filter(const struct imap_section *section, struct str header, 
 {
     struct mime_field field;
     for (size_t at = 0; mime_next_field(header, &at, &field);)
-        if (wanted(section, field.name))
+        if (is_wanted(section, field.name))
             buf_str(out, str_sub(header, field.at, field.end - field.at));
     if (out->n > 0 && out->p[out->n - 1] != '\n')
         buf_c(out, "\r\n");

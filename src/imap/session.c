@@ -27,28 +27,31 @@ static void set_answer(struct imap_session *s, const char *status, const char *c
     }
 }
 
-void imap_ok(struct imap_session *s, const char *fmt, ...)
+enum imap_step imap_ok(struct imap_session *s, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
     set_answer(s, "OK", NULL, fmt, args);
     va_end(args);
+    return IMAP_DONE;
 }
 
-void imap_no(struct imap_session *s, const char *code, const char *fmt, ...)
+enum imap_step imap_no(struct imap_session *s, const char *code, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
     set_answer(s, "NO", code, fmt, args);
     va_end(args);
+    return IMAP_DONE;
 }
 
-void imap_bad(struct imap_session *s, const char *fmt, ...)
+enum imap_step imap_bad(struct imap_session *s, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
     set_answer(s, "BAD", "", fmt, args);
     va_end(args);
+    return IMAP_DONE;
 }
 
 enum imap_step imap_failed(struct imap_session *s, const struct error *err, const char *not_found)
@@ -123,10 +126,18 @@ struct imap_session *imap_session_create(struct store *store,
     return s;
 }
 
+static void end_job(struct imap_session *s)
+{
+    if (s->job && s->command->job->done)
+        s->command->job->done(s->job);
+    s->job = NULL;
+}
+
 void imap_session_destroy(struct imap_session *s)
 {
     if (!s)
         return;
+    end_job(s);
     imap_unselect(s);
     imap_view_done(&s->selected.view);
     imap_reader_done(&s->reader);
@@ -175,12 +186,11 @@ static bool check_allowed(struct imap_session *s)
             imap_bad(s, "You are logged in already");
         return false;
     }
-    if ((c->flags & IMAP_WRITES) && s->may_only_read) {
+    if ((c->flags & (IMAP_WRITES | IMAP_WRITES_HERE)) && s->may_only_read) {
         imap_no(s, "NOPERM", "This password may only read");
         return false;
     }
-    if ((c->flags & IMAP_WRITES) && (c->states == IMAP_SELECTED) && s->selected.read_only &&
-        !str_ends(str_c(c->word), STR("COPY"))) {
+    if ((c->flags & IMAP_WRITES_HERE) && s->selected.read_only) {
         imap_no(s, "READ-ONLY", "The mailbox was opened with EXAMINE; use SELECT to change it");
         return false;
     }
@@ -190,10 +200,29 @@ static bool check_allowed(struct imap_session *s)
 static void parse_failed(struct imap_session *s, const struct imap_parse *p)
 {
     const struct error *err = &p->c.err;
+    const struct imap_command *c = s->command;
     if (err->kind == ERROR_LIMIT)
         imap_no(s, "LIMIT", "%s", err->text);
+    else if (c && c->arguments)
+        imap_bad(s, "%s: %s; it takes %s", c->word, err->text, c->arguments);
     else
-        imap_bad(s, "%s: %s", s->command ? s->command->word : "Error", err->text);
+        imap_bad(s, "%s: %s", c ? c->word : "Error", err->text);
+}
+
+/* The one way in which a command gets its job and its arguments. */
+static void take_arguments(struct imap_session *s, struct imap_parse *p)
+{
+    const struct imap_command *c = s->command;
+    if (c->job) {
+        s->job = arena_alloc(&s->arena, c->job->size);
+        if (!s->job)
+            panic("there is no room for the job of %s", c->word);
+    }
+    if (c->check)
+        c->check(s, p);
+    imap_take_end(p);
+    if (p->c.failed)
+        parse_failed(s, p);
 }
 
 /* False: the answer is set. */
@@ -216,10 +245,8 @@ static bool parse_command(struct imap_session *s)
     }
     if (!check_allowed(s))
         return false;
-    bool ok = s->command->check(s, &p);
-    if (p.c.failed)
-        parse_failed(s, &p);
-    return ok && !p.c.failed;
+    take_arguments(s, &p);
+    return !imap_has_failed(s);
 }
 
 static void start_command(struct imap_session *s)
@@ -250,28 +277,29 @@ static void end_command(struct imap_session *s)
         vec_init(vecs[i], item);
     }
     buf_done(&s->piece);
+    end_job(s);
     arena_done(&s->arena);
     arena_done(&s->one);
-    s->job = NULL;
     s->command = NULL;
     s->tag = STR_NULL;
     imap_reader_next(&s->reader);
     s->phase = IMAP_PHASE_READ;
 }
 
-static void reply(struct imap_session *s)
+static void reply_tagged(struct imap_session *s)
 {
-    if (s->command && s->command->run == imap_run_idle && !imap_has_failed(s) && s->idling) {
-        s->phase = IMAP_PHASE_READ; /* the tagged answer comes after DONE */
+    unsigned flags = s->command ? s->command->flags : 0;
+    if ((flags & IMAP_IDLES) && !imap_has_failed(s) && s->idling) {
+        s->idle_command = s->command; /* the tagged answer comes after DONE */
         s->idle_tag = str_dup_c(s->tag);
         end_command(s);
         return;
     }
-    if (s->command && s->command->run == imap_run_idle)
+    if (flags & IMAP_IDLES)
         s->idling = false;
     imap_write_status(s->out, s->tag, s->status ? s->status : "OK", buf_view(&s->code),
                       buf_view(&s->words));
-    if (s->command && s->command->run == imap_run_logout && !imap_has_failed(s))
+    if ((flags & IMAP_ENDS) && !imap_has_failed(s))
         s->done = true;
     end_command(s);
     if (store_failed(s->store))
@@ -281,7 +309,7 @@ static void reply(struct imap_session *s)
 }
 
 /* One step of the running command. */
-static void step(struct imap_session *s)
+static void step_command(struct imap_session *s)
 {
     switch (s->phase) {
     case IMAP_PHASE_READ:
@@ -301,7 +329,7 @@ static void step(struct imap_session *s)
             s->phase = IMAP_PHASE_REPLY;
         break;
     case IMAP_PHASE_REPLY:
-        reply(s);
+        reply_tagged(s);
         break;
     }
 }
@@ -342,7 +370,7 @@ static void read_literal(struct imap_session *s)
 static void end_idle(struct imap_session *s)
 {
     struct str line = str_trim(imap_reader_command(&s->reader));
-    s->command = imap_command_find(STR("IDLE"));
+    s->command = s->idle_command;
     s->tag = arena_str(&s->arena, str_c(s->idle_tag));
     mem_free(s->idle_tag);
     s->idle_tag = NULL;
@@ -397,7 +425,7 @@ size_t imap_session_input(struct imap_session *s, struct str bytes, int64_t dead
     size_t used = 0;
     while (!s->done && s->out->n < LIMIT_IMAP_OUTPUT) {
         if (s->phase != IMAP_PHASE_READ) {
-            step(s);
+            step_command(s);
         } else if (s->idling && s->idle_pending && s->selected.mailbox) {
             s->idle_pending = !imap_sync_step(s, true);
             if (imap_has_failed(s))
@@ -419,12 +447,15 @@ size_t imap_session_input(struct imap_session *s, struct str bytes, int64_t dead
     return used;
 }
 
-void imap_session_changed(struct imap_session *s)
+bool imap_session_changed(struct imap_session *s, const struct store_news *news)
 {
-    if (!s->idling || s->done)
-        return;
+    const unsigned kinds = STORE_NEWS_ARRIVED | STORE_NEWS_FLAGS | STORE_NEWS_EXPUNGED;
+    if (!s->idling || s->done || s->selected.mailbox == 0 ||
+        !store_news_of(news, s->selected.mailbox, kinds))
+        return false;
     s->idle_pending = true;
     bool left = s->input_left;
     (void)imap_session_input(s, STR_NULL, clock_boot_us() + CHANGED_SLICE_US);
     s->input_left = left;
+    return true;
 }

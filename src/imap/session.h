@@ -49,6 +49,7 @@ void imap_login_end(struct imap_login *l, const char *words); /* * BYE words, op
 /* ---- after login ---- */
 
 struct store;
+struct store_news;
 struct imap_session;
 
 struct imap_session_config {
@@ -67,8 +68,9 @@ size_t imap_session_input(struct imap_session *s, struct str bytes, int64_t dead
 /* It has work that needs no input (a long FETCH in slices): call imap_session_input again, also with no bytes, when out has
  * drained below LIMIT_IMAP_OUTPUT / 2. */
 bool imap_session_busy(const struct imap_session *s);
-/* The store changed (a delivery, another session): an idling session appends what it must say now. */
-void imap_session_changed(struct imap_session *s);
+/* The store changed (a delivery, another session): a session that idles in a mailbox of which there is news appends what it
+ * must say now. False: nothing there concerns it, and nothing was done. */
+bool imap_session_changed(struct imap_session *s, const struct store_news *news);
 /* It said BYE or LOGOUT's OK: write out, then close. */
 bool imap_session_done(const struct imap_session *s);
 void imap_session_end(struct imap_session *s, const char *words); /* * BYE words; then done */

@@ -19,9 +19,9 @@
 #include "imap/write.h"
 #include "store/store.h"
 
-#define IMAP_APPEND_MAX (50u << 20) /* bytes of one message: APPENDLIMIT (RFC 7889) */
-#define IMAP_ONE_ARENA (4u << 20)   /* what is stored of one message, its content aside */
-#define IMAP_SLICE 250              /* messages that one step changes or tells */
+#define IMAP_APPEND_MAX 52428800  /* bytes of one message: APPENDLIMIT (RFC 7889) */
+#define IMAP_ONE_ARENA (4u << 20) /* what is stored of one message, its content aside */
+#define IMAP_SLICE 250            /* messages that one step changes or tells */
 
 enum imap_phase {
     IMAP_PHASE_READ,
@@ -76,9 +76,10 @@ struct imap_session {
     enum imap_phase phase;
     const struct imap_command *command;
     struct arena arena;
-    struct str tag; /* in the arena; of IDLE: on the heap */
+    struct str tag;                          /* in the arena */
+    const struct imap_command *idle_command; /* while idling, and its tag, on the heap */
     char *idle_tag;
-    void *job;          /* in the arena */
+    void *job;          /* its row says which; in the arena */
     struct arena one;   /* of the message that it is at */
     struct vec uids;    /* for the command's use, freed at its end */
     struct vec numbers; /* struct imap_span: a set, resolved */
@@ -97,23 +98,21 @@ struct imap_span {
 
 /* ---- answers ---- */
 
-/* "TAG OK words" at the end; printf of words. */
-PRINTF_LIKE(2, 3) void imap_ok(struct imap_session *s, const char *fmt, ...);
-PRINTF_LIKE(3, 4) void imap_no(struct imap_session *s, const char *code, const char *fmt, ...);
-PRINTF_LIKE(2, 3) void imap_bad(struct imap_session *s, const char *fmt, ...);
-/* From an error; not_found as in imap_write_error. A store that failed ends the session. Returns
- * IMAP_DONE. */
+/* The tagged answer of the command that runs: "TAG OK words", printf of words. All return IMAP_DONE. */
+PRINTF_LIKE(2, 3) enum imap_step imap_ok(struct imap_session *s, const char *fmt, ...);
+PRINTF_LIKE(3, 4)
+enum imap_step imap_no(struct imap_session *s, const char *code, const char *fmt, ...);
+PRINTF_LIKE(2, 3) enum imap_step imap_bad(struct imap_session *s, const char *fmt, ...);
+/* From an error; not_found as in imap_write_error. A store that failed ends the session. */
 enum imap_step imap_failed(struct imap_session *s, const struct error *err, const char *not_found);
 /* Whether the command has an error for answer. */
 bool imap_has_failed(const struct imap_session *s);
 
-/* ---- sets ---- */
+/* ---- sets (set.c) ---- */
 
-/* Resolves a set of numbers or UIDs (by the command's flags) to spans of s->numbers. A number that
- * is not there is BAD; a UID that is not there is passed over. False: the answer is set. */
-MUST_CHECK bool imap_resolve(struct imap_session *s, const struct imap_set *set);
-/* Messages in s->numbers. */
-size_t imap_resolved_count(const struct imap_session *s);
+/* Resolves a set of numbers, or of UIDs, to spans of s->numbers. A number that is not there is BAD; a
+ * UID that is not there is passed over. False: the answer is set. */
+MUST_CHECK bool imap_resolve(struct imap_session *s, const struct imap_set *set, bool by_uid);
 /* Walks s->numbers: *span and *number from 0; false at the end. */
 struct imap_walk {
     size_t span;
@@ -122,8 +121,8 @@ struct imap_walk {
 bool imap_walk_next(const struct imap_session *s, struct imap_walk *w);
 /* The next UIDs of the walk, at most max, into s->uids (which is emptied first). */
 size_t imap_walk_uids(struct imap_session *s, struct imap_walk *w, size_t max);
-/* How two spans sort. */
-void imap_spans_sort(struct vec *spans);
+/* Whether one of n spans, sorted and merged, holds the number. */
+bool imap_spans_have(const struct imap_span *spans, size_t n, uint32_t number);
 
 /* ---- sync (sync.c) ---- */
 
@@ -145,12 +144,12 @@ MUST_CHECK bool imap_tell_keywords(struct imap_session *s, bool always, struct e
  * with the tag. */
 bool imap_append_announced(struct imap_session *s);
 
-/* ---- handlers, by file ---- */
+/* ---- handlers, by file: what command.c's table is made of ---- */
 
 /* cmd_any.c */
-bool imap_check_plain(struct imap_session *s, struct imap_parse *p);
-bool imap_check_id(struct imap_session *s, struct imap_parse *p);
-bool imap_check_enable(struct imap_session *s, struct imap_parse *p);
+extern const struct imap_job imap_job_enable;
+void imap_check_id(struct imap_session *s, struct imap_parse *p);
+void imap_check_enable(struct imap_session *s, struct imap_parse *p);
 enum imap_step imap_run_capability(struct imap_session *s);
 enum imap_step imap_run_noop(struct imap_session *s);
 enum imap_step imap_run_logout(struct imap_session *s);
@@ -158,47 +157,53 @@ enum imap_step imap_run_id(struct imap_session *s);
 enum imap_step imap_run_enable(struct imap_session *s);
 enum imap_step imap_run_namespace(struct imap_session *s);
 enum imap_step imap_run_idle(struct imap_session *s);
-enum imap_step imap_run_starttls(struct imap_session *s);
 /* cmd_mailbox.c */
-bool imap_check_mailbox(struct imap_session *s, struct imap_parse *p);
-bool imap_check_create(struct imap_session *s, struct imap_parse *p);
-bool imap_check_rename(struct imap_session *s, struct imap_parse *p);
-bool imap_check_status(struct imap_session *s, struct imap_parse *p);
+extern const struct imap_job imap_job_mailbox;
+void imap_check_mailbox(struct imap_session *s, struct imap_parse *p);
+void imap_check_create(struct imap_session *s, struct imap_parse *p);
+void imap_check_rename(struct imap_session *s, struct imap_parse *p);
+void imap_check_status(struct imap_session *s, struct imap_parse *p);
 enum imap_step imap_run_create(struct imap_session *s);
 enum imap_step imap_run_delete(struct imap_session *s);
 enum imap_step imap_run_rename(struct imap_session *s);
 enum imap_step imap_run_subscribe(struct imap_session *s);
 enum imap_step imap_run_unsubscribe(struct imap_session *s);
 enum imap_step imap_run_status(struct imap_session *s);
-/* STATUS items, shared with LIST's RETURN (STATUS ...). Bits of enum imap_status_item. */
+/* STATUS items, shared with LIST's RETURN (STATUS ...): bits that only cmd_mailbox.c knows. */
 unsigned imap_take_status_items(struct imap_parse *p);
 void imap_write_mailbox_status(struct imap_session *s, const struct store_mailbox *m,
                                unsigned items);
 /* cmd_list.c */
-bool imap_check_list(struct imap_session *s, struct imap_parse *p);
-bool imap_check_lsub(struct imap_session *s, struct imap_parse *p);
+extern const struct imap_job imap_job_list;
+void imap_check_list(struct imap_session *s, struct imap_parse *p);
+void imap_check_lsub(struct imap_session *s, struct imap_parse *p);
 enum imap_step imap_run_list(struct imap_session *s);
 /* cmd_select.c */
-bool imap_check_select(struct imap_session *s, struct imap_parse *p);
+extern const struct imap_job imap_job_select;
+void imap_check_select(struct imap_session *s, struct imap_parse *p);
 enum imap_step imap_run_select(struct imap_session *s);
 enum imap_step imap_run_close(struct imap_session *s);
 enum imap_step imap_run_unselect(struct imap_session *s);
 /* cmd_fetch.c */
-bool imap_check_fetch(struct imap_session *s, struct imap_parse *p);
+extern const struct imap_job imap_job_fetch;
+void imap_check_fetch(struct imap_session *s, struct imap_parse *p);
 enum imap_step imap_run_fetch(struct imap_session *s);
 /* cmd_store.c */
-bool imap_check_store(struct imap_session *s, struct imap_parse *p);
-bool imap_check_copy(struct imap_session *s, struct imap_parse *p);
-bool imap_check_uid_expunge(struct imap_session *s, struct imap_parse *p);
+extern const struct imap_job imap_job_change;
+void imap_check_store(struct imap_session *s, struct imap_parse *p);
+void imap_check_copy(struct imap_session *s, struct imap_parse *p);
+void imap_check_uid_expunge(struct imap_session *s, struct imap_parse *p);
 enum imap_step imap_run_store(struct imap_session *s);
 enum imap_step imap_run_expunge(struct imap_session *s);
 enum imap_step imap_run_copy(struct imap_session *s);
 enum imap_step imap_run_move(struct imap_session *s);
 /* cmd_append.c */
-bool imap_check_append(struct imap_session *s, struct imap_parse *p);
+extern const struct imap_job imap_job_append;
+void imap_check_append(struct imap_session *s, struct imap_parse *p);
 enum imap_step imap_run_append(struct imap_session *s);
 /* cmd_search.c */
-bool imap_check_search(struct imap_session *s, struct imap_parse *p);
+extern const struct imap_job imap_job_search;
+void imap_check_search(struct imap_session *s, struct imap_parse *p);
 enum imap_step imap_run_search(struct imap_session *s);
 /* login.c */
 void imap_login_capability(struct imap_login *l, struct imap_parse *p);

@@ -29,7 +29,7 @@ static const char nested[] = "From: a@a.test\r\n"
                              "--x--\r\n";
 
 static struct test_store store;
-static struct test_session one, two;
+static struct test_session one, two, three;
 
 static void begin(void)
 {
@@ -218,6 +218,70 @@ static void append_takes_flags_date_and_both_literals(void)
     end();
 }
 
+/* Gives a session the news, as its process does. */
+static bool changed(struct test_session *t)
+{
+    struct store_news news;
+    return store_news_take(store.store, &news) && imap_session_changed(t->session, &news);
+}
+
+static int count_statement(unsigned what, void *arg, void *p, void *x)
+{
+    (void)what, (void)p, (void)x;
+    ++*(unsigned *)arg;
+    return 0;
+}
+
+/* What IDLE costs is counted in statements: none, where nothing happened in its mailbox. */
+static void idle_does_nothing_when_another_mailbox_changed(void)
+{
+    unsigned statements = 0;
+    begin();
+    test_deliver(&store, "INBOX", str_c(hello));
+    (void)test_say(&one, "a SELECT INBOX\r\nb IDLE\r\n");
+    test_session_open(&two, &store); /* idles in no mailbox at all */
+    (void)test_say(&two, "a IDLE\r\n");
+    (void)changed(&one);
+    test_session_open(&three, &store);
+    (void)test_say(&three, "a SELECT Archive\r\n");
+
+    for (int i = 0; i < 3; i++) { /* a delivery, flags, an expunge elsewhere */
+        if (i == 0)
+            test_deliver(&store, "Archive", str_c(hello));
+        else if (i == 1)
+            (void)test_say(&three, "b STORE 1 +FLAGS (\\Deleted)\r\n");
+        else
+            (void)test_say(&three, "c EXPUNGE\r\nd CREATE x\r\ne RENAME x y\r\nf SUBSCRIBE y\r\n");
+        struct store_news news;
+        CHECK(store_news_take(store.store, &news));
+        buf_reset(&one.out);
+        sqlite3_trace_v2(db_sqlite(store_db(store.store)), SQLITE_TRACE_STMT, count_statement,
+                         &statements);
+        CHECK(!imap_session_changed(one.session, &news));
+        CHECK(!imap_session_changed(two.session, &news));
+        CHECK(!imap_session_busy(one.session) && !imap_session_busy(two.session));
+        CHECK_U64(statements, 0);
+        CHECK_U64(one.out.n, 0);
+        sqlite3_trace_v2(db_sqlite(store_db(store.store)), 0, NULL, NULL);
+    }
+    /* And something when it is its own, or may be. */
+    static const char *const commands[] = {"g SELECT INBOX\r\nh STORE 1 +FLAGS (\\Flagged)\r\n",
+                                           "i STORE 1 +FLAGS (\\Deleted)\r\nj EXPUNGE\r\n"};
+    static const char *const told[] = {"* 1 FETCH (FLAGS (\\Flagged))\r\n", "* 1 EXPUNGE\r\n"};
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        (void)test_say(&three, commands[i]);
+        buf_reset(&one.out);
+        CHECK(changed(&one));
+        CHECK_STR(buf_view(&one.out), str_c(told[i]));
+    }
+    struct store_news anything = {.overflow = true};
+    CHECK(imap_session_changed(one.session, &anything));
+    CHECK(!imap_session_changed(two.session, &anything));
+    test_session_close(&two);
+    test_session_close(&three);
+    end();
+}
+
 static void idle_tells_and_commands_behind_done_are_taken(void)
 {
     begin();
@@ -226,7 +290,7 @@ static void idle_tells_and_commands_behind_done_are_taken(void)
                           "S: + idling until DONE\n");
     test_deliver(&store, "INBOX", str_c(hello));
     buf_reset(&one.out);
-    imap_session_changed(one.session);
+    CHECK(changed(&one));
     CHECK_STR(buf_view(&one.out), STR("* 1 EXISTS\r\n"));
     test_transcript(&one, "C: DONE\n"
                           "C: c NOOP\n"
@@ -304,6 +368,7 @@ int main(void)
     RUN(parts_are_named_by_their_numbers);
     RUN(messages_are_changed_copied_and_moved);
     RUN(append_takes_flags_date_and_both_literals);
+    RUN(idle_does_nothing_when_another_mailbox_changed);
     RUN(idle_tells_and_commands_behind_done_are_taken);
     RUN(another_session_is_told_but_never_inside_fetch);
     RUN(a_mailbox_that_is_deleted_under_a_session_empties);

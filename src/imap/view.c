@@ -18,7 +18,7 @@ static struct imap_run *run_at(const struct imap_view *v, size_t i)
     return (struct imap_run *)v->runs.p + i;
 }
 
-static void append(struct vec *runs, uint32_t uid, uint32_t n, uint32_t before)
+static void append_run(struct vec *runs, uint32_t uid, uint32_t n, uint32_t before)
 {
     struct imap_run *r = vec_add(runs);
     *r = (struct imap_run){uid, n, before};
@@ -32,7 +32,7 @@ void imap_view_add(struct imap_view *v, uint32_t uid)
     if (last && uid == last->uid + last->n)
         last->n++;
     else
-        append(&v->runs, uid, 1, v->n);
+        append_run(&v->runs, uid, 1, v->n);
     v->n++;
 }
 
@@ -98,12 +98,12 @@ void imap_view_remove(struct imap_view *v, const uint32_t *uids, size_t n)
             if (uid < from)
                 continue;
             if (uid > from)
-                append(&runs, from, uid - from, before);
+                append_run(&runs, from, uid - from, before);
             before += uid - from;
             from = uid + 1;
         }
         if (from < end)
-            append(&runs, from, end - from, before);
+            append_run(&runs, from, end - from, before);
         before += end - from;
     }
     vec_done(&v->runs);

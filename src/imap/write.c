@@ -28,7 +28,7 @@ static bool can_be_atom(struct str s)
     return s.n > 0 && s.n <= QUOTED_MAX && !str_equal_nocase(s, STR("NIL"));
 }
 
-static void quoted(struct buf *out, struct str s)
+static void write_quoted(struct buf *out, struct str s)
 {
     buf_char(out, '"');
     for (size_t i = 0; i < s.n; i++) {
@@ -49,7 +49,7 @@ void imap_write_literal_head(struct buf *out, uint64_t n)
 void imap_write_string(struct buf *out, struct str s)
 {
     if (can_be_quoted(s, false)) {
-        quoted(out, s);
+        write_quoted(out, s);
         return;
     }
     imap_write_literal_head(out, s.n);
@@ -77,7 +77,7 @@ void imap_write_mailbox(struct buf *out, struct str name, bool utf8)
 {
     struct buf wire;
     if (utf8 && can_be_quoted(name, true)) {
-        quoted(out, name);
+        write_quoted(out, name);
         return;
     }
     buf_init(&wire, 8 * name.n + 16);
@@ -87,7 +87,7 @@ void imap_write_mailbox(struct buf *out, struct str name, bool utf8)
     if (str_equal(buf_view(&wire), STR("INBOX")))
         buf_c(out, "INBOX");
     else if (can_be_quoted(buf_view(&wire), false))
-        quoted(out, buf_view(&wire));
+        write_quoted(out, buf_view(&wire));
     else
         imap_write_string(out, buf_view(&wire));
     buf_done(&wire);
@@ -157,7 +157,7 @@ void imap_write_set(struct buf *out, const uint32_t *numbers, size_t n)
 /* ---- responses ---- */
 
 /* resp-text is one line of TEXT-CHAR (RFC 9051 section 9). */
-static void text(struct buf *out, struct str words)
+static void write_words(struct buf *out, struct str words)
 {
     for (size_t i = 0; i < words.n; i++) {
         unsigned char c = (unsigned char)words.p[i];
@@ -174,10 +174,10 @@ void imap_write_status(struct buf *out, struct str tag, const char *status, stru
     buf_char(out, ' ');
     if (code.n > 0) {
         buf_char(out, '[');
-        text(out, code);
+        write_words(out, code);
         buf_c(out, "] ");
     }
-    text(out, words.n > 0 ? words : STR("Done."));
+    write_words(out, words.n > 0 ? words : STR("Done."));
     buf_c(out, "\r\n");
 }
 

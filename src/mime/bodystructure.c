@@ -1,6 +1,7 @@
 /* mime/bodystructure.c: BODYSTRUCTURE and BODY (RFC 9051 section 7.5.2). Parameters are shown as
  * they stand in the header, RFC 2231 pieces and encoded words included, because that is what
  * clients decode. */
+#include "mime/lex.h"
 #include "mime/param.h"
 #include "mime/quote.h"
 
@@ -42,29 +43,44 @@ static void print_disposition(struct printer *p, const struct mime_part *part)
     buf_char(p->out, ')');
 }
 
-/* body-fld-lang = nstring / "(" string *(SP string) ")"; Content-Language is a list with commas
- * (RFC 3282). */
+/* The next tag of a Content-Language: Language-List = [CFWS] Language-Tag [CFWS] *("," ...) (RFC 3282
+ * section 2). What stands between commas and begins with no tag is passed over, and what stands
+ * behind a tag as well. False at the end. */
+static bool next_language(struct cursor *c, struct str *tag)
+{
+    *tag = STR_NULL;
+    while (tag->n == 0 && !cursor_at_end(c)) {
+        struct str skipped, rest;
+
+        mime_lex_cfws(c, NULL);
+        *tag = mime_lex_token(c);
+        mime_lex_cfws(c, NULL);
+        if (str_cut(cursor_rest(c), ',', &skipped, &rest))
+            (void)cursor_bytes(c, skipped.n + 1);
+        else
+            c->at = c->in.n;
+    }
+    return tag->n > 0;
+}
+
+/* body-fld-lang = nstring / "(" string *(SP string) ")": one language is a list as well, as other
+ * servers send it; there are clients that know no other form. */
 static void print_language(struct printer *p, struct str language)
 {
-    struct str head, tail;
-    bool first = true;
+    struct cursor c;
+    struct str tag;
 
-    if (!str_cut(language, ',', &head, &tail)) {
-        mime_print_nstring(p->out, language);
+    cursor_init(&c, language);
+    if (!next_language(&c, &tag)) {
+        buf_c(p->out, "NIL");
         return;
     }
     buf_char(p->out, '(');
-    do {
-        if (!str_cut(language, ',', &head, &tail)) {
-            head = language;
-            tail = STR_NULL;
-        }
-        if (!first)
-            buf_char(p->out, ' ');
-        mime_print_string(p->out, str_trim(head));
-        first = false;
-        language = tail;
-    } while (language.n);
+    mime_print_string(p->out, tag);
+    while (next_language(&c, &tag)) {
+        buf_char(p->out, ' ');
+        mime_print_string(p->out, tag);
+    }
     buf_char(p->out, ')');
 }
 

@@ -302,7 +302,7 @@ void mime_process_init(void)
     }
 }
 
-static enum charset find(struct str name)
+static enum charset find_charset(struct str name)
 {
     char plain[32];
     size_t n = 0;
@@ -325,23 +325,91 @@ static enum charset find(struct str name)
 
 bool mime_charset_known(struct str charset)
 {
-    enum charset which = find(charset);
+    enum charset which = find_charset(charset);
 
     return which == UNICODE ||
            (which < CHARSETS && (charsets[which].table || charsets[which].open));
 }
 
-enum mime_charset_form mime_charset_form(struct str charset)
+bool mime_charset_is_utf8(struct str charset)
 {
-    enum charset which = find(charset);
+    enum charset which = find_charset(charset);
 
-    if (which >= CHARSETS || !(charsets[which].table || charsets[which].open))
-        return MIME_CHARSET_UTF8;
-    if (which < FIRST_WIDE)
-        return MIME_CHARSET_SINGLE;
-    return which == GB18030 || which == BIG5 || which == EUCJP || which == CP932 || which == CP949
-               ? MIME_CHARSET_MULTI
-               : MIME_CHARSET_SHIFTS;
+    return which >= CHARSETS || !(charsets[which].table || charsets[which].open);
+}
+
+/* True when a text of several bytes a character may be cut behind its first n bytes: the last one is a
+ * character in itself, as all below 0x30 are in these charsets, and no broken character before it
+ * could still want it, as three bytes ("\x81", a digit, and this one) of GB18030 do or the third byte
+ * of EUC-JP. */
+static bool may_cut_multi(const char *p, size_t n)
+{
+    if ((unsigned char)p[n - 1] >= 0x30 || (n > 1 && (unsigned char)p[n - 2] >= 0x80))
+        return false;
+    return n < 3 || !ascii_digit(p[n - 2]) || (unsigned char)p[n - 3] < 0x80;
+}
+
+static size_t cut_multi(struct str bytes, size_t from)
+{
+    size_t n = bytes.n;
+
+    while (n > from && !may_cut_multi(bytes.p, n))
+        n--;
+    return n > from ? n : 0;
+}
+
+/* ISO-2022-JP begins in ASCII, and each escape sequence says anew what follows, whatever was before
+ * (RFC 1468): so before the last one, or anywhere behind one that leads back to ASCII. */
+static size_t cut_escapes(struct str bytes)
+{
+    static const char *const sequences[] = {"\x1b(J", "\x1b$@", "\x1b$B"};
+    struct str before = bytes;
+    size_t at;
+
+    while ((at = str_rfind_char(before, '\x1b')) != SIZE_MAX) {
+        struct str here = str_skip(bytes, at);
+
+        if (str_starts(here, STR("\x1b(B")) && before.n == bytes.n)
+            return bytes.n;
+        for (size_t i = 0; i < ARRAY_LEN(sequences); i++)
+            if (str_starts(here, str_c(sequences[i])))
+                return at;
+        if (str_starts(here, STR("\x1b(B"))) /* behind it is one that is none, or not yet whole */
+            return at;
+        before = str_sub(bytes, 0, at);
+    }
+    return before.n == bytes.n ? bytes.n : 0;
+}
+
+/* UTF-16 without a mark of its order: behind any unit that is no first half of a character. */
+static size_t cut_units(struct str bytes, bool little)
+{
+    size_t n = bytes.n & ~(size_t)1;
+
+    if (n >= 2 && ((unsigned char)bytes.p[little ? n - 1 : n - 2] & 0xfc) == 0xd8)
+        n -= 2;
+    return n;
+}
+
+size_t mime_charset_cut(struct str charset, struct str bytes, size_t from)
+{
+    enum charset which = find_charset(charset);
+
+    switch (which) {
+    case GB18030:
+    case BIG5:
+    case EUCJP:
+    case CP932:
+    case CP949:
+        return cut_multi(bytes, from);
+    case ISO2022JP:
+        return cut_escapes(bytes);
+    case UTF16LE:
+    case UTF16BE:
+        return cut_units(bytes, which == UTF16LE);
+    default:
+        return which < FIRST_WIDE ? bytes.n : 0;
+    }
 }
 
 static void convert_table(struct buf *out, const uint16_t *table, struct str in)
@@ -359,7 +427,8 @@ static void convert_table(struct buf *out, const uint16_t *table, struct str in)
     }
 }
 
-static void convert_iconv(struct buf *out, iconv_t cd, struct str in)
+/* Behind what means nothing it goes on after `unit` bytes. */
+static void convert_iconv(struct buf *out, iconv_t cd, struct str in, size_t unit)
 {
     char *from = (char *)(uintptr_t)in.p; /* iconv does not write there */
     size_t left = in.n;
@@ -373,22 +442,22 @@ static void convert_iconv(struct buf *out, iconv_t cd, struct str in)
         if (result != (size_t)-1 || errno == E2BIG)
             continue;
         utf8_print(out, 0xfffd);
-        if (errno != EILSEQ || left == 0)
+        if (errno != EILSEQ || left < unit)
             break; /* EINVAL: it ends within a character; glibc's CP949 complains behind the end,
                       too */
-        from++;
-        left--;
+        from += unit;
+        left -= unit;
     }
 }
 
 void mime_charset_convert(struct buf *out, struct str charset, struct str in)
 {
-    enum charset which = find(charset);
+    enum charset which = find_charset(charset);
 
     if (which < CHARSETS && charsets[which].table)
         convert_table(out, charsets[which].table, in);
     else if (which < CHARSETS && charsets[which].open)
-        convert_iconv(out, charsets[which].cd, in);
+        convert_iconv(out, charsets[which].cd, in, which == UTF16LE || which == UTF16BE ? 2 : 1);
     else
         utf8_repair(out, in);
 }

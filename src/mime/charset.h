@@ -16,14 +16,12 @@
 /* Appends `in` as UTF-8, always valid. Of the name only letters and digits count, without case and
  * without "x-" before it; empty or unknown is UTF-8. */
 void mime_charset_convert(struct buf *out, struct str charset, struct str in);
-/* How bytes of this charset may be cut before they are converted. */
-enum mime_charset_form {
-    MIME_CHARSET_UTF8,   /* as it is; what is not known is taken for it */
-    MIME_CHARSET_SINGLE, /* anywhere */
-    MIME_CHARSET_MULTI,  /* behind a byte below 0x30, which never is a part of a longer character */
-    MIME_CHARSET_SHIFTS  /* nowhere: what a byte means depends on those before it */
-};
-enum mime_charset_form mime_charset_form(struct str charset);
+/* True when text in it is converted by copying: UTF-8, and what is not known. */
+bool mime_charset_is_utf8(struct str charset);
+/* How many of the bytes can be converted alone: what comes out, and what comes out of the rest with
+ * whatever follows, is what comes out of all of it in one. 0: nothing yet. The first `from` bytes were
+ * given before, and 0 was the answer. Not for UTF-8. */
+size_t mime_charset_cut(struct str charset, struct str bytes, size_t from);
 /* True when this name is known and its table or descriptor is there. */
 bool mime_charset_known(struct str charset);
 

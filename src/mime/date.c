@@ -41,7 +41,7 @@ static bool is_letter(char ch)
     return ascii_alpha(ch);
 }
 
-static void blank(struct cursor *c)
+static void skip_blank(struct cursor *c)
 {
     mime_lex_cfws(c, NULL);
 }
@@ -79,16 +79,16 @@ static int64_t year(struct cursor *c)
 static void time_of_day(struct cursor *c, struct date *d)
 {
     d->hour = (int64_t)cursor_number(c, 23);
-    blank(c);
+    skip_blank(c);
     if (!cursor_accept(c, '.')) /* some old systems write 12.30 */
         cursor_expect(c, ':');
-    blank(c);
+    skip_blank(c);
     d->minute = (int64_t)cursor_number(c, 59);
-    blank(c);
+    skip_blank(c);
     if (cursor_accept(c, ':') || cursor_accept(c, '.')) {
-        blank(c);
+        skip_blank(c);
         d->second = (int64_t)cursor_number(c, 60);
-        blank(c);
+        skip_blank(c);
     }
 }
 
@@ -129,27 +129,27 @@ static void day_of_week(struct cursor *c)
         cursor_while(c, is_letter, SIZE_MAX);
         cursor_accept(c, '.');
     }
-    blank(c);
+    skip_blank(c);
 }
 
 /* [ day-of-week "," ] day month year time zone, or asctime's: day-of-week month day time [zone]
  * year */
 static void date_time(struct cursor *c, struct date *d)
 {
-    blank(c);
+    skip_blank(c);
     day_of_week(c);
     if (ascii_digit((char)cursor_peek(c))) {
         d->day = (int64_t)cursor_number(c, 31);
-        blank(c);
+        skip_blank(c);
         cursor_accept(c, '-');
         d->month = month(c);
         cursor_accept(c, '.');
-        blank(c);
+        skip_blank(c);
         cursor_accept(c, '-');
         d->year = year(c);
-        blank(c);
+        skip_blank(c);
         cursor_accept(c, ',');
-        blank(c);
+        skip_blank(c);
         if (cursor_at_end(c)) /* a day alone: its beginning */
             return;
         time_of_day(c, d);
@@ -157,13 +157,13 @@ static void date_time(struct cursor *c, struct date *d)
         return;
     }
     d->month = month(c);
-    blank(c);
+    skip_blank(c);
     d->day = (int64_t)cursor_number(c, 31);
-    blank(c);
+    skip_blank(c);
     time_of_day(c, d);
     if (!ascii_digit((char)cursor_peek(c)))
         d->zone = zone(c);
-    blank(c);
+    skip_blank(c);
     d->year = year(c);
 }
 

@@ -47,7 +47,7 @@ static enum envelope_field envelope_field(struct str name)
     return FIELDS;
 }
 
-static void collect(struct envelope *e)
+static void collect_fields(struct envelope *e)
 {
     struct mime_field field;
     size_t at = 0;
@@ -150,7 +150,7 @@ void mime_print_envelope(struct buf *out, const struct mime_message *m, uint32_t
     struct envelope e = {.header =
                              str_sub(m->bytes, part->header_at, part->body_at - part->header_at)};
 
-    collect(&e);
+    collect_fields(&e);
     for (enum envelope_field i = DATE; i < FIELDS; i++) {
         buf_char(out, i == DATE ? '(' : ' ');
         if (i >= FROM && i <= BCC)

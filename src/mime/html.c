@@ -157,7 +157,7 @@ static void hidden_text(struct mime_html_stream *h, char ch, struct buf *out)
 }
 
 /* True when the byte was used. */
-static bool step(struct mime_html_stream *h, char ch, struct buf *out)
+static bool step_byte(struct mime_html_stream *h, char ch, struct buf *out)
 {
     switch (h->state) {
     case MIME_HTML_OPEN:
@@ -179,7 +179,7 @@ static bool step(struct mime_html_stream *h, char ch, struct buf *out)
 }
 
 /* How much of what is left out can be passed over at once: styles and scripts are long. */
-static size_t skip(const struct mime_html_stream *h, struct str in)
+static size_t skip_hidden(const struct mime_html_stream *h, struct str in)
 {
     const char *next;
 
@@ -196,8 +196,8 @@ void mime_html_stream_feed(struct mime_html_stream *h, struct str in, struct buf
     while (at < in.n && !out->overflow) {
         if (h->state == MIME_HTML_TEXT)
             at += text(h, str_skip(in, at), out);
-        else if ((at += skip(h, str_skip(in, at))) < in.n)
-            at += step(h, in.p[at], out);
+        else if ((at += skip_hidden(h, str_skip(in, at))) < in.n)
+            at += step_byte(h, in.p[at], out);
     }
 }
 

@@ -128,7 +128,7 @@ uint32_t mime_html_reference(struct str inside)
     return 0;
 }
 
-static const char *find(const char *const *words, size_t n, struct str name)
+static const char *find_word(const char *const *words, size_t n, struct str name)
 {
     for (size_t i = 0; i < n; i++)
         if (str_equal_nocase(name, str_c(words[i])))
@@ -140,7 +140,7 @@ const char *mime_html_hidden(struct str name)
 {
     static const char *const words[] = {"style", "script", "head", "title", "template", "noscript"};
 
-    return find(words, ARRAY_LEN(words), name);
+    return find_word(words, ARRAY_LEN(words), name);
 }
 
 bool mime_html_inline(struct str name)
@@ -150,5 +150,5 @@ bool mime_html_inline(struct str name)
         "em",    "font", "i",       "ins",    "kbd", "mark", "nobr", "o",    "q",    "s",   "samp",
         "small", "span", "strike",  "strong", "sub", "sup",  "tt",   "u",    "var",  "wbr"};
 
-    return find(words, ARRAY_LEN(words), name) != NULL;
+    return find_word(words, ARRAY_LEN(words), name) != NULL;
 }

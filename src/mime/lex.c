@@ -90,7 +90,7 @@ struct str mime_lex_unquote_arena(struct str raw, struct arena *arena)
 #define BIT(ch) ((uint64_t)1 << ((ch)&63))
 #define CONTROLS 0xffffffffU
 
-static bool has(const uint64_t set[2], char ch)
+static bool has_char(const uint64_t set[2], char ch)
 {
     unsigned char c = (unsigned char)ch;
 
@@ -103,7 +103,7 @@ static struct str run_without(struct cursor *c, const uint64_t set[2])
 
     if (c->failed)
         return STR_NULL;
-    while (at < c->in.n && !has(set, c->in.p[at]))
+    while (at < c->in.n && !has_char(set, c->in.p[at]))
         at++;
     c->at = at;
     return str_sub(c->in, from, at - from);

@@ -62,6 +62,12 @@ void mime_process_init(void);
  * LIMIT_MIME_PARTS is reached, the last part takes the rest of the message: still no failure. */
 void mime_parse(struct str bytes, struct arena *arena, struct mime_message *out);
 
+/* Reads the header of one part alone, for whoever knows already where parts are: its type, parameters,
+ * encoding, disposition and the like as mime_parse sets them, but for what depends on the parts
+ * around it (offsets, children, the type in a multipart/digest, and limits that were reached). Slices
+ * of header, and the arena. */
+void mime_part_read(struct mime_part *part, struct str header, struct arena *arena);
+
 /* Appends the parenthesised ENVELOPE (RFC 9051 section 7.5.2, rev1-compatible: 8-bit text goes out
  * as literals, never in quoted strings) of the part whose header begins at part `index` (0: the
  * message; of a message/rfc822 part: its child). */

@@ -160,13 +160,12 @@ static void check_extension(struct cursor *c)
         cursor_expect(c, ')');
     }
     cursor_expect(c, ' ');
-    if (cursor_accept(c, '(')) {
+    if (!check_nil(c)) { /* a list, also of one language */
+        cursor_expect(c, '(');
         do
             check_string(c);
         while (cursor_accept(c, ' '));
         cursor_expect(c, ')');
-    } else {
-        check_nstring(c);
     }
     cursor_expect(c, ' ');
     check_nstring(c);
@@ -235,7 +234,7 @@ static void check_body(struct cursor *c, bool extended)
     cursor_expect(c, ')');
 }
 
-static void finish(const struct cursor *c, struct str text)
+static void finish_grammar(const struct cursor *c, struct str text)
 {
     struct error err = {0};
 
@@ -251,7 +250,7 @@ void mime_check_envelope(struct str text)
 
     cursor_init(&c, text);
     check_envelope(&c);
-    finish(&c, text);
+    finish_grammar(&c, text);
 }
 
 void mime_check_body(struct str text, bool extended)
@@ -260,7 +259,7 @@ void mime_check_body(struct str text, bool extended)
 
     cursor_init(&c, text);
     check_body(&c, extended);
-    finish(&c, text);
+    finish_grammar(&c, text);
 }
 
 void mime_check_bytes(struct str bytes, size_t arena_max)

@@ -209,7 +209,7 @@ static const struct row bodystructures[] = {
      "\"http://x.test/a\")"},
     {"one language, a disposition without parameters",
      "Content-Language: de\nContent-Disposition: inline\n\n",
-     "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 0 0 NIL (\"inline\" NIL) \"de\" NIL)"},
+     "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 0 0 NIL (\"inline\" NIL) (\"de\") NIL)"},
     {"a multipart",
      "Content-Type: multipart/alternative; boundary=b\nContent-Disposition: "
      "inline\n\n--b\n\nx\n--b\n"
@@ -229,7 +229,13 @@ static const struct row bodystructures[] = {
     {"8-bit parameters are literals", "Content-Type: a/b; name=\"\xe4\"\n\n",
      "(\"a\" \"b\" (\"name\" {1}\r\n\xe4) NIL NIL \"7BIT\" 0 NIL NIL NIL NIL)"},
     {"a list of languages with gaps", "Content-Language: ,de,\n\n",
-     "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 0 0 NIL NIL (\"\" \"de\") NIL)"},
+     "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 0 0 NIL NIL (\"de\") NIL)"},
+    {"RFC 3282: languages with comments", "Content-Language: (a, b) de\n (c) , en-GB (d)\n\n",
+     "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 0 0 NIL NIL (\"de\" \"en-GB\") NIL)"},
+    {"languages that are none", "Content-Language: , ,(x)\n\n",
+     "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 0 0 NIL NIL NIL NIL)"},
+    {"a language with something behind it", "Content-Language: de;q=1, \"en\", fr\n\n",
+     "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 0 0 NIL NIL (\"de\" \"fr\") NIL)"},
 };
 
 static const struct row bodies[] = {

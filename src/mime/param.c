@@ -65,7 +65,7 @@ struct str mime_disposition(struct str value, struct str *rest)
 
 /* The inside of a quoted-string, folds removed. A backslash quotes only a quote and itself, though
  * RFC 822 lets it quote anything: senders write paths of Windows as they are. */
-static struct str unquote(struct str raw, struct arena *arena)
+static struct str unquote_value(struct str raw, struct arena *arena)
 {
     size_t n = 0;
     char *to;
@@ -92,7 +92,7 @@ static struct str value(struct cursor *c, struct arena *arena)
     mime_lex_cfws(c, NULL);
     from = c->at;
     if (cursor_peek(c) == '"') {
-        struct str inside = unquote(mime_lex_quoted(c), arena);
+        struct str inside = unquote_value(mime_lex_quoted(c), arena);
 
         skip_to_semicolon(c);
         return inside;
@@ -104,7 +104,7 @@ static struct str value(struct cursor *c, struct arena *arena)
         return str_sub(c->in, from, end - from);
     while (c->at < c->in.n && c->in.p[c->at] != ';')
         c->at++;
-    return str_trim(unquote(str_sub(c->in, from, c->at - from), arena));
+    return str_trim(unquote_value(str_sub(c->in, from, c->at - from), arena));
 }
 
 /* parameter := attribute "=" value; what is none is skipped. False at the end. */
@@ -184,7 +184,7 @@ static void decode_percent(struct buf *out, struct str in)
 
 /* Joins pieces 0, 1, ... of one name; a gap leaves no trace (RFC 2231 section 3 knows none). Marks
  * them all as used. */
-static struct str join(struct piece *pieces, uint32_t n, uint32_t first, struct arena *arena)
+static struct str join_pieces(struct piece *pieces, uint32_t n, uint32_t first, struct arena *arena)
 {
     const struct piece *order[LIMIT_MIME_PARAMETERS + 1] = {NULL};
     struct str charset = STR_NULL, language, result;
@@ -257,7 +257,7 @@ struct mime_params mime_params_parse(struct str rest, struct arena *arena)
         if (pieces[i].used)
             continue;
         if (pieces[i].starred)
-            joined = join(pieces, n, i, arena);
+            joined = join_pieces(pieces, n, i, arena);
         else if (!is_shadowed(pieces, n, i))
             joined = plain_value(pieces[i].value, arena);
         else

@@ -43,7 +43,7 @@ static struct mime_part *part_at(const struct scan *s, uint32_t i)
 }
 
 /* Which frame has this line as its boundary? Innermost first. */
-static bool match(const struct scan *s, size_t end, uint32_t *frame, bool *closes)
+static bool match_boundary(const struct scan *s, size_t end, uint32_t *frame, bool *closes)
 {
     struct str line = str_sub(s->in, s->at, end - s->at);
 
@@ -84,7 +84,7 @@ static void pass_header(struct scan *s)
         bool empty = mime_line_is_empty(s->in, s->at, end), closes;
         uint32_t frame;
 
-        if (!empty && match(s, end, &frame, &closes))
+        if (!empty && match_boundary(s, end, &frame, &closes))
             return;
         pass_line(s, end);
         if (empty)
@@ -169,22 +169,22 @@ static void read_field(struct mime_part *part, enum content_field which, struct 
     }
 }
 
-/* Reads the content fields; of two with one name the first counts. */
-static void read_header(struct scan *s, struct mime_part *part)
+/* Reads the content fields; of two with one name the first counts. *fields are those that were looked
+ * at so far. */
+static void read_content_fields(struct mime_part *part, struct str header, uint64_t *fields,
+                                struct arena *arena)
 {
-    struct str header = str_sub(s->in, part->header_at, part->body_at - part->header_at);
     struct mime_field field;
     bool seen[NONE + 1] = {false};
 
-    for (size_t at = 0;
-         s->fields < LIMIT_MIME_HEADER_FIELDS && mime_next_field(header, &at, &field);
-         s->fields++) {
+    for (size_t at = 0; *fields < LIMIT_MIME_HEADER_FIELDS && mime_next_field(header, &at, &field);
+         ++*fields) {
         enum content_field which = content_field(field.name);
 
         if (which == NONE || seen[which])
             continue;
         seen[which] = true;
-        read_field(part, which, str_sub(field.value, 0, LIMIT_MIME_FIELD), s->arena);
+        read_field(part, which, str_sub(field.value, 0, LIMIT_MIME_FIELD), arena);
     }
     if (part->encoding.n == 0)
         part->encoding = STR("7BIT");
@@ -244,7 +244,7 @@ static struct str find_boundary(const struct mime_part *part, struct arena *aren
 }
 
 /* Decides whether the part is looked into. */
-static void classify(struct scan *s, uint32_t index)
+static void classify_part(struct scan *s, uint32_t index)
 {
     bool room = room_for_part(s);
     struct mime_part *part = part_at(s, index);
@@ -269,6 +269,17 @@ static void classify(struct scan *s, uint32_t index)
     }
 }
 
+void mime_part_read(struct mime_part *part, struct str header, struct arena *arena)
+{
+    uint64_t fields = 0;
+
+    *part = (struct mime_part){0};
+    read_content_fields(part, header, &fields, arena);
+    if (part->type.n == 0 ||
+        (str_equal_nocase(part->type, STR("multipart")) && find_boundary(part, arena).n == 0))
+        make_opaque(part, "TEXT", "PLAIN");
+}
+
 /* Begins the part whose header is at s->at, and reads that header. */
 static uint32_t begin_part(struct scan *s, uint32_t parent)
 {
@@ -284,10 +295,11 @@ static uint32_t begin_part(struct scan *s, uint32_t parent)
     pass_header(s);
     part->body_at = s->at;
     part->lines = s->lines; /* until it is closed: those before its body */
-    read_header(s, part);
+    read_content_fields(part, str_sub(s->in, part->header_at, part->body_at - part->header_at),
+                        &s->fields, s->arena);
     set_default_type(s, part, parent);
     s->current = index;
-    classify(s, index);
+    classify_part(s, index);
     return index;
 }
 
@@ -345,7 +357,7 @@ static void pass_boundaries(struct scan *s, uint32_t frame)
         uint32_t found;
         bool closes;
 
-        if (!match(s, end, &found, &closes) || found != frame || closes)
+        if (!match_boundary(s, end, &found, &closes) || found != frame || closes)
             return;
         pass_line(s, end);
     }
@@ -400,7 +412,7 @@ static void scan_body(struct scan *s)
         uint32_t frame, owner;
         bool closes;
 
-        if (!match(s, end, &frame, &closes)) {
+        if (!match_boundary(s, end, &frame, &closes)) {
             pass_line(s, end);
             continue;
         }

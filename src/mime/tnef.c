@@ -67,7 +67,7 @@ static uint32_t number(struct str s)
     return v;
 }
 
-static uint32_t take(struct cursor *c, size_t bytes)
+static uint32_t take_number(struct cursor *c, size_t bytes)
 {
     return number(cursor_bytes(c, bytes));
 }
@@ -86,7 +86,7 @@ static struct props props_begin(struct str data)
     struct props p;
 
     cursor_init(&p.in, data);
-    p.left = take(&p.in, 4);
+    p.left = take_number(&p.in, 4);
     return p;
 }
 
@@ -127,10 +127,10 @@ static bool is_variable(uint32_t type)
 static void skip_name(struct cursor *c)
 {
     cursor_bytes(c, 16);
-    if (take(c, 4) == 0) {
+    if (take_number(c, 4) == 0) {
         cursor_bytes(c, 4);
     } else {
-        uint32_t n = take(c, 4);
+        uint32_t n = take_number(c, 4);
 
         cursor_bytes(c, n);
         skip_padding(c, n);
@@ -146,18 +146,18 @@ static bool props_next(struct props *p, struct prop *out)
         return false;
     p->left--;
     *out = (struct prop){0};
-    type = take(c, 2);
+    type = take_number(c, 2);
     out->type = type;
-    out->id = take(c, 2);
+    out->id = take_number(c, 2);
     if (out->id >= PROP_NAMED)
         skip_name(c);
     single = type & ~(uint32_t)TYPE_MULTIPLE;
     if ((type & TYPE_MULTIPLE) || is_variable(single))
-        count = take(c, 4);
+        count = take_number(c, 4);
     if (is_variable(single)) {
         for (uint32_t i = 0; i < count && cursor_ok(c, NULL);
              i++) { /* each takes four bytes or more */
-            uint32_t n = take(c, 4);
+            uint32_t n = take_number(c, 4);
             struct str value = cursor_bytes(c, n);
 
             skip_padding(c, n);
@@ -388,7 +388,7 @@ static bool next_attribute(const struct mime_tnef *t, size_t *at, uint32_t *leve
 
 /* Data lie behind those that were returned before; where a stream has them in another order they
  * are left out. */
-static bool give(struct mime_tnef *t, struct mime_tnef_part *part, struct mime_tnef_part *out)
+static bool give_part(struct mime_tnef *t, struct mime_tnef_part *part, struct mime_tnef_part *out)
 {
     size_t at = part->data.n ? (size_t)(part->data.p - t->in.p) : t->done;
 
@@ -416,7 +416,7 @@ static bool give_attachment(struct mime_tnef *t, struct mime_tnef_part *out)
     if (is_media_type(t->attachment.type))
         part.type = t->attachment.type;
     memset(&t->attachment, 0, sizeof t->attachment);
-    return give(t, &part, out);
+    return give_part(t, &part, out);
 }
 
 /* The body that stands first. */
@@ -428,7 +428,7 @@ static bool give_body(struct mime_tnef *t, struct mime_tnef_part *out)
 
         part.kind = text ? MIME_TNEF_TEXT : MIME_TNEF_HTML;
         which->data = STR_NULL;
-        if (give(t, &part, out))
+        if (give_part(t, &part, out))
             return true;
     }
     t->flush = false;

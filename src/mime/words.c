@@ -109,7 +109,7 @@ static void add_raw(struct buf *out, struct str raw)
         buf_str(out, raw);
 }
 
-static void flush(struct words *w)
+static void flush_bytes(struct words *w)
 {
     if (w->bytes.n)
         mime_charset_convert(&w->text, w->charset, buf_view(&w->bytes));
@@ -119,7 +119,7 @@ static void flush(struct words *w)
 static void add_word(struct words *w, const struct word *word)
 {
     if (!str_equal_nocase(word->charset, w->charset))
-        flush(w);
+        flush_bytes(w);
     w->charset = word->charset;
     if (word->encoding == 'q') {
         decode_q(&w->bytes, word->text);
@@ -137,7 +137,7 @@ static bool only_blank(struct str s)
     return str_trim(s).n == 0;
 }
 
-static void decode(struct words *w, struct str in)
+static void decode_word(struct words *w, struct str in)
 {
     size_t plain = 0; /* where text that is no encoded word begins */
     bool after_word = false;
@@ -154,7 +154,7 @@ static void decode(struct words *w, struct str in)
             continue;
         }
         if (!(after_word && only_blank(str_sub(in, plain, at - plain)))) {
-            flush(w);
+            flush_bytes(w);
             add_raw(&w->text, str_sub(in, plain, at - plain));
         }
         add_word(w, &word);
@@ -162,7 +162,7 @@ static void decode(struct words *w, struct str in)
         at += word.n;
         plain = at;
     }
-    flush(w);
+    flush_bytes(w);
     add_raw(&w->text, str_skip(in, plain));
 }
 
@@ -213,7 +213,7 @@ struct str mime_decode_words(struct str raw, struct arena *arena)
     max = size_min(max, arena_room(arena) / 4); /* three of them at once, at the end */
     buf_init(&w.text, max);
     buf_init(&w.bytes, max);
-    decode(&w, plain);
+    decode_word(&w, plain);
     arena_hold(arena, w.text.cap + w.bytes.cap);
     result = without_controls(buf_view(&w.text), arena);
     arena_let_go(arena, w.text.cap + w.bytes.cap);

@@ -83,18 +83,20 @@ static void check_encoded(struct str charset, char how, struct str bytes)
     arena_done(&arena);
 }
 
-/* A charset of single bytes may be cut anywhere. */
+/* A text that is cut where it may be is the same text. */
 static void check_cut(struct str charset, struct str bytes)
 {
+    size_t n = mime_charset_cut(charset, str_sub(bytes, 0, bytes.n / 2), 0);
     struct buf whole, halves;
 
-    if (mime_charset_form(charset) != MIME_CHARSET_SINGLE)
+    REQUIRE(n <= bytes.n / 2);
+    if (n == 0 || mime_charset_is_utf8(charset))
         return;
     buf_init(&whole, 4 * bytes.n + 16);
     buf_init(&halves, 4 * bytes.n + 16);
     mime_charset_convert(&whole, charset, bytes);
-    mime_charset_convert(&halves, charset, str_sub(bytes, 0, bytes.n / 2));
-    mime_charset_convert(&halves, charset, str_skip(bytes, bytes.n / 2));
+    mime_charset_convert(&halves, charset, str_sub(bytes, 0, n));
+    mime_charset_convert(&halves, charset, str_skip(bytes, n));
     REQUIRE(str_equal(buf_view(&whole), buf_view(&halves)));
     buf_done(&whole);
     buf_done(&halves);

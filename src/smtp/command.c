@@ -12,7 +12,7 @@
 #define SMTP_ONLY true, false
 #define LMTP_ONLY false, true
 
-static void good(struct smtp_server *s)
+static void forgive_errors(struct smtp_server *s)
 {
     s->bad = 0;
 }
@@ -39,7 +39,7 @@ static bool take_helo(struct smtp_server *s, struct str name)
     buf_reset(&s->helo);
     buf_str(&s->helo, name);
     s->state = SMTP_STATE_READY;
-    good(s);
+    forgive_errors(s);
     return true;
 }
 
@@ -137,7 +137,7 @@ static void cmd_mail(struct smtp_server *s, struct str argument)
     s->recipients = 0;
     s->messages++;
     s->state = SMTP_STATE_MAIL;
-    good(s);
+    forgive_errors(s);
     smtp_reply(s, "250 2.1.0 Sender noted");
 }
 
@@ -167,7 +167,7 @@ static void cmd_rcpt(struct smtp_server *s, struct str argument)
         smtp_reply(s, "452 4.5.3 Too many recipients, send the rest in another transaction");
     } else {
         view = view_of(&path, &arena);
-        good(s);
+        forgive_errors(s);
         s->state = SMTP_STATE_ASKED_RCPT;
         s->ops->rcpt(s->arg, &view, s->mail.size);
     }
@@ -195,20 +195,20 @@ static void cmd_data(struct smtp_server *s, struct str argument UNUSED)
 static void cmd_rset(struct smtp_server *s, struct str argument UNUSED)
 {
     smtp_transaction_end(s);
-    good(s);
+    forgive_errors(s);
     smtp_reply(s, "250 2.0.0 OK");
 }
 
 static void cmd_noop(struct smtp_server *s, struct str argument UNUSED)
 {
-    good(s);
+    forgive_errors(s);
     smtp_reply(s, "250 2.0.0 OK");
 }
 
 /* RFC 5321 section 7.3: neither yes nor no. */
 static void cmd_vrfy(struct smtp_server *s, struct str argument UNUSED)
 {
-    good(s);
+    forgive_errors(s);
     smtp_reply(s, "252 2.0.0 Addresses are checked when mail comes for them");
 }
 
@@ -226,7 +226,7 @@ static void cmd_help(struct smtp_server *s, struct str argument)
 {
     const struct smtp_command *command = smtp_command_find(argument);
 
-    good(s);
+    forgive_errors(s);
     if (is_command(s, command)) {
         smtp_reply(s, "214 2.0.0 %s", command->syntax);
         return;
@@ -317,23 +317,15 @@ static bool is_other_protocol(struct str line)
     return false;
 }
 
-/* RFC 5321 section 2.3.8: only CRLF ends a line; neither is anywhere else, and no other control but
- * the tab. */
-static bool is_clean(struct str line)
+/* RFC 5321 section 2.3.8: no CR or LF stands alone; nor is there another control but the tab. */
+static bool is_clean(const struct smtp_line *line)
 {
-    if (line.n < 2 || line.p[line.n - 2] != '\r')
-        return false;
-    for (size_t i = 0; i + 2 < line.n; i++)
-        if (((unsigned char)line.p[i] < ' ' && line.p[i] != '\t') || line.p[i] == 127)
-            return false;
-    return true;
-}
+    struct str text = buf_view(&line->text);
 
-/* BDAT, however broken the rest of the line is. */
-static bool is_chunk(struct str line)
-{
-    line = str_trim(line);
-    return str_starts_nocase(line, STR("BDAT")) && (line.n == 4 || !ascii_alpha(line.p[4]));
+    for (size_t i = 0; i + 2 < text.n; i++)
+        if (((unsigned char)text.p[i] < ' ' && text.p[i] != '\t') || text.p[i] == 127)
+            return false;
+    return !line->bare;
 }
 
 static const char *state_words(const struct smtp_server *s, const struct smtp_command *command)
@@ -359,31 +351,36 @@ static bool is_too_idle(struct smtp_server *s, const struct smtp_command *comman
     return true;
 }
 
-void smtp_command_run(struct smtp_server *s, struct str line)
+/* A line that is no command whatever is in it. True: it is answered. */
+static bool refuse_line(struct smtp_server *s, const struct smtp_line *line)
 {
-    const struct smtp_command *command;
-    struct str word, argument = STR_NULL;
+    bool clean = is_clean(line);
 
-    if (is_other_protocol(line)) {
+    if (is_other_protocol(buf_view(&line->text))) {
         s->config.counters->protocols++;
         smtp_reply(s, "421 4.7.0 This is a mail server");
         smtp_close(s);
-        return;
-    }
-    if ((s->line_overflow || !is_clean(line)) && is_chunk(line)) {
+    } else if (line->chunk && (line->overflow || !clean)) {
         smtp_chunk_unclear(s);
-        return;
-    }
-    if (s->line_overflow) {
+    } else if (line->overflow) {
         smtp_refuse(s, "500 5.5.2 The line is too long");
-        return;
-    }
-    if (!is_clean(line)) {
+    } else if (!clean) {
         smtp_refuse(s, "500 5.5.2 Lines end with CRLF and hold no controls");
-        return;
+    } else {
+        return false;
     }
-    word = line = str_trim(line);
-    str_cut(line, ' ', &word, &argument);
+    return true;
+}
+
+void smtp_command_run(struct smtp_server *s, const struct smtp_line *line)
+{
+    const struct smtp_command *command;
+    struct str word, argument = STR_NULL, text = str_trim(buf_view(&line->text));
+
+    if (refuse_line(s, line))
+        return;
+    word = text;
+    str_cut(text, ' ', &word, &argument);
     command = smtp_command_find(word);
     if (!is_command(s, command)) {
         s->unknown++;

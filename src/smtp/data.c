@@ -19,7 +19,7 @@ static size_t pass_text(struct smtp_data *d, struct str in, size_t at)
 
 /* In a state that is about one byte: is that byte `want`? Then goes to `next` and behind it, else
  * to text, where the same byte is looked at again. */
-static bool step(struct smtp_data *d, char ch, char want, enum smtp_data_place next)
+static bool step_place(struct smtp_data *d, char ch, char want, enum smtp_data_place next)
 {
     d->place = ch == want ? next : SMTP_DATA_TEXT;
     return ch == want;
@@ -32,23 +32,23 @@ size_t smtp_data_next(struct smtp_data *d, struct str in, struct str *slice)
     while (at < in.n) {
         switch (d->place) {
         case SMTP_DATA_LINE:
-            if (!step(d, in.p[at], '.', SMTP_DATA_DOT))
+            if (!step_place(d, in.p[at], '.', SMTP_DATA_DOT))
                 continue;
             *slice = str_sub(in, from, at - from);
             return at + 1;
         case SMTP_DATA_DOT:
-            if (step(d, in.p[at], '\r', SMTP_DATA_DOT_CR))
+            if (step_place(d, in.p[at], '\r', SMTP_DATA_DOT_CR))
                 from = ++at; /* held back until it is known not to be the end */
             continue;
         case SMTP_DATA_DOT_CR:
-            if (step(d, in.p[at], '\n', SMTP_DATA_DONE)) {
+            if (step_place(d, in.p[at], '\n', SMTP_DATA_DONE)) {
                 *slice = STR_NULL;
                 return at + 1;
             }
             d->bare = true;
             continue;
         case SMTP_DATA_CR:
-            if (step(d, in.p[at], '\n', SMTP_DATA_LINE))
+            if (step_place(d, in.p[at], '\n', SMTP_DATA_LINE))
                 at++;
             else
                 d->bare = true;
@@ -73,13 +73,13 @@ void smtp_data_check(struct smtp_data *d, struct str in, bool binary)
     while (at < in.n && !d->bare && !(binary && d->body)) {
         switch (d->place) {
         case SMTP_DATA_LINE:
-            if (step(d, in.p[at], '\r', SMTP_DATA_BLANK))
+            if (step_place(d, in.p[at], '\r', SMTP_DATA_BLANK))
                 at++;
             continue;
         case SMTP_DATA_BLANK:
         case SMTP_DATA_CR:
             d->body = d->body || d->place == SMTP_DATA_BLANK;
-            if (step(d, in.p[at], '\n', SMTP_DATA_LINE))
+            if (step_place(d, in.p[at], '\n', SMTP_DATA_LINE))
                 at++;
             else
                 d->bare = true;

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#define LIES                                                                                       \
-    "501 5.5.4 Syntax: BDAT size [LAST], of at most 1000 octets\r\n"                               \
-    "421 4.7.0 It can not be told where the chunk ends\r\n"
+#define TOO_LARGE                                                                                  \
+    "552 5.3.4 A message may have 1000 bytes here\r\n"                                             \
+    "421 4.7.0 So large a chunk is not waited for\r\n"
 #define NO_RCPT "554 5.5.1 No recipient was taken\r\n"
 #define AFTER_BDAT "503 5.5.1 Only BDAT or RSET may follow BDAT\r\n"
 
@@ -58,9 +58,13 @@ static const struct row chunk_rows[] = {
     {"sizes that lie: hexadecimal", EHLO MAIL RCPT "BDAT 0x10 LAST\r\nNOOP\r\n",
      GREETED NOTED TAKEN LIES, "rcpt ada@c.test size 0\nreset\nclose\n"},
     {"sizes that lie: none", EHLO "BDAT\r\nNOOP\r\n", GREETED LIES, "close\n"},
-    {"sizes that lie: beyond 64 bits", EHLO "BDAT 18446744073709551617 LAST\r\nNOOP\r\n",
-     GREETED LIES, "close\n"},
-    {"sizes that lie: beyond all measure", EHLO "BDAT 99999999 LAST\r\nNOOP\r\n", GREETED LIES,
+    {"a size beyond 64 bits", EHLO "BDAT 18446744073709551617 LAST\r\nNOOP\r\n", GREETED TOO_LARGE,
+     "close\n"},
+    {"a size beyond all measure", EHLO MAIL RCPT "BDAT 18446744073709551616 LAST\r\nNOOP\r\n",
+     GREETED NOTED TAKEN TOO_LARGE, "rcpt ada@c.test size 0\nreset\nclose\n"},
+    {"with zeros before it", EHLO MAIL RCPT "BDAT 00000000000000000000000006 LAST\r\nNOOP\r\n",
+     GREETED NOTED TAKEN STORED, "rcpt ada@c.test size 0\nbegin\nend a@b.test 6\n"},
+    {"a size that nobody swallows", EHLO "BDAT 99999999 LAST\r\nNOOP\r\n", GREETED TOO_LARGE,
      "close\n"},
     {"a bare LF behind it", EHLO "BDAT 6 LAST\nNOOP\r\n", GREETED LIES, "close\n"},
     {"CR CR LF behind it", EHLO "bdat 6 LAST\r\r\nNOOP\r\n", GREETED LIES, "close\n"},

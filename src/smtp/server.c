@@ -50,7 +50,7 @@ struct smtp_server *smtp_server_create(const struct smtp_config *config, const s
     s->arg = arg;
     s->out = out;
     s->state = SMTP_STATE_START;
-    buf_init(&s->line, LIMIT_SMTP_LINE);
+    smtp_line_init(&s->line, LIMIT_SMTP_LINE);
     buf_init(&s->helo, LIMIT_SMTP_DOMAIN);
     arena_init(&s->arena, LIMIT_SMTP_ARENA);
     return s;
@@ -60,7 +60,7 @@ void smtp_server_destroy(struct smtp_server *s)
 {
     if (!s)
         return;
-    buf_done(&s->line);
+    smtp_line_done(&s->line);
     buf_done(&s->helo);
     arena_done(&s->arena);
     mem_free(s);
@@ -109,21 +109,15 @@ void smtp_server_greet(struct smtp_server *s, const struct error *refusal)
 /* Takes bytes up to the end of a line and carries it out when it is there. */
 static size_t input_line(struct smtp_server *s, struct str in)
 {
-    size_t lf = str_find_char(in, '\n');
-    struct str piece = str_sub(in, 0, lf == SIZE_MAX ? in.n : lf + 1);
+    bool ended;
+    size_t n = smtp_line_feed(&s->line, in, &ended);
 
-    if (!s->line_overflow && piece.n > s->line.max - s->line.n) {
-        s->line_overflow = true; /* what fits is kept, to see what kind of peer it is */
-        buf_str(&s->line, str_sub(piece, 0, s->line.max - s->line.n));
-    } else if (!s->line_overflow) {
-        buf_str(&s->line, piece);
-    }
-    if (lf == SIZE_MAX)
-        return piece.n;
-    smtp_command_run(s, buf_view(&s->line));
-    buf_reset(&s->line);
-    s->line_overflow = false;
-    return piece.n;
+    if (!ended)
+        return n;
+    if (!s->line.refused || s->line.chunk)
+        smtp_command_run(s, &s->line);
+    smtp_line_answered(&s->line);
+    return n;
 }
 
 bool smtp_message_begin(struct smtp_server *s)
@@ -274,7 +268,7 @@ void smtp_server_tls_ready(struct smtp_server *s)
     s->ehlo = false;
     s->bad = 0;
     buf_reset(&s->helo);
-    buf_reset(&s->line);
+    smtp_line_reset(&s->line);
     s->state = SMTP_STATE_START;
 }
 

@@ -4,6 +4,7 @@
 #define SMTP_SERVER_INT_H
 
 #include "smtp/data.h"
+#include "smtp/line.h"
 #include "smtp/path.h"
 #include "smtp/server.h"
 
@@ -27,16 +28,15 @@ struct smtp_server {
     void *arg;
     struct buf *out;
     enum smtp_state state;
-    bool tls;           /* the stream is encrypted */
-    bool ehlo;          /* EHLO, not HELO */
-    unsigned bad;       /* refused commands in a row */
-    unsigned unknown;   /* commands that are none, in all */
-    unsigned idle;      /* commands since a message was taken, RCPT and BDAT aside */
-    unsigned strangers; /* recipients that were refused for good since then */
-    uint32_t messages;  /* transactions begun */
-    struct buf line;    /* a command that has not come whole yet */
-    bool line_overflow; /* it is too long: the rest is dropped up to its LF */
-    struct buf helo;    /* the argument of EHLO or HELO */
+    bool tls;              /* the stream is encrypted */
+    bool ehlo;             /* EHLO, not HELO */
+    unsigned bad;          /* refused commands in a row */
+    unsigned unknown;      /* commands that are none, in all */
+    unsigned idle;         /* commands since a message was taken, RCPT and BDAT aside */
+    unsigned strangers;    /* recipients that were refused for good since then */
+    uint32_t messages;     /* transactions begun */
+    struct smtp_line line; /* a command that has not come whole yet */
+    struct buf helo;       /* the argument of EHLO or HELO */
 
     /* The transaction, from MAIL on. */
     struct arena arena;
@@ -92,7 +92,7 @@ void smtp_chunk_unclear(struct smtp_server *s);
 size_t smtp_chunk_input(struct smtp_server *s, struct str in);
 /* Reads the parameters of MAIL; false when one was refused, and answered. */
 bool smtp_mail_parameters(struct smtp_server *s, struct cursor *c, struct smtp_mail *out);
-/* Carries out one command line, with its line end. */
-void smtp_command_run(struct smtp_server *s, struct str line);
+/* Carries out one command line, or refuses it. */
+void smtp_command_run(struct smtp_server *s, const struct smtp_line *line);
 
 #endif

@@ -140,7 +140,7 @@ static void answer_each(struct owner *o)
     mem_free(err);
 }
 
-static void answer(struct owner *o)
+static void answer_question(struct owner *o)
 {
     bool rcpt = o->asked_rcpt;
 
@@ -169,7 +169,7 @@ size_t owner_feed_piece(struct owner *o, struct str bytes)
             return bytes.n;
         }
         if (smtp_server_waiting(o->server))
-            answer(o);
+            answer_question(o);
         else if (n == 0 && !o->closed)
             panic("it takes nothing, and waits for nothing");
     }

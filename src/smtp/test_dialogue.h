@@ -26,6 +26,9 @@ static const struct smtp_config config = {
 #define OK_NOOP "NOOP\r\n"
 #define BARE "554 5.6.0 A line ends with CR or LF alone; RFC 5321 section 2.3.8\r\n"
 #define NOT_CLEAN "500 5.5.2 Lines end with CRLF and hold no controls\r\n"
+#define LIES                                                                                       \
+    "501 5.5.4 Syntax: BDAT size [LAST], of at most 1000 octets\r\n"                               \
+    "421 4.7.0 It cannot be told where the chunk ends\r\n"
 #define BYE "421 4.7.0 This is a mail server\r\n"
 #define TO_DATA EHLO MAIL RCPT "DATA\r\n"
 #define AT_DATA GREETED NOTED TAKEN GO

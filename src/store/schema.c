@@ -141,6 +141,25 @@ static const char step_1[] = CONTENT_SCHEMA
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX delivery_at ON delivery (at_us);";
 
-static const char *const steps[] = {step_1};
+/* Which understanding of messages the derived columns of email are of (STORE_DERIVED), and which
+ * emails have still to be read again for it: those behind stale_at, up to stale_to. */
+static const char step_2[] = "ALTER TABLE account ADD COLUMN derived INTEGER NOT NULL DEFAULT 1;"
+                             "ALTER TABLE account ADD COLUMN stale_at INTEGER NOT NULL DEFAULT 0;"
+                             "ALTER TABLE account ADD COLUMN stale_to INTEGER NOT NULL DEFAULT 0;";
+
+/* The modseq of the last change of each kind that is told apart (STORE_NEWS_... in store.h); that of a
+ * mailbox's deletion is `gone`. Where that is not known of before, the last change stands for it. */
+static const char step_3[] =
+    "ALTER TABLE mailbox ADD COLUMN arrived INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE mailbox ADD COLUMN flagged INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE mailbox ADD COLUMN expunged INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE mailbox ADD COLUMN created INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE mailbox ADD COLUMN renamed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE mailbox ADD COLUMN subscribed INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE mailbox SET arrived = modseq, flagged = modseq, expunged = modseq;"
+    "ALTER TABLE account ADD COLUMN subscribed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE account ADD COLUMN used INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const steps[] = {step_1, step_2, step_3};
 
 const struct db_schema store_schema = {"account", steps, ARRAY_LEN(steps)};

@@ -19,14 +19,15 @@ static const struct first_mailbox {
 
 static bool insert_account(struct store *store, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s =
-        db_stmt(store->db, "INSERT INTO account VALUES (1, ?, 0, 0, 0, ?, 0, 0, 0, ?)");
+    AUTO_STMT sqlite3_stmt *s = db_stmt(
+        store->db, "INSERT INTO account VALUES (1, ?1, 0, 0, 0, ?2, 0, 0, 0, ?3, ?4, 0, 0, 0, 0)");
     int64_t now = clock_wall_us();
     db_bind_int(s, 1, (int64_t)(random_u64() >> 1));
     /* Seconds since 1970, so that UIDVALIDITY differs from that of an account which was here before
      * and is lost (RFC 9051 section 2.3.1.1). */
     db_bind_int(s, 2, now / 1000000 & 0x7fffffff);
     db_bind_int(s, 3, now);
+    db_bind_int(s, 4, STORE_DERIVED);
     return db_run(store->db, s, err);
 }
 
@@ -81,7 +82,7 @@ bool store_open(struct store **out, const struct db_source *source,
         return false;
     }
     db_derive_key(source->key, STR("thread"), store->thread_key, sizeof(store->thread_key));
-    if (!set_up(store, err) || !content_sweep(store->db, err)) {
+    if (!set_up(store, err) || !store_stale_open(store, err) || !content_sweep(store->db, err)) {
         store_close(store);
         return false;
     }
@@ -110,21 +111,9 @@ struct db *store_db(struct store *store)
     return store->db;
 }
 
-void store_on_change(struct store *store, void (*fn)(void *arg), void *arg)
-{
-    store->changed = fn;
-    store->changed_arg = arg;
-}
-
 uint64_t store_version(const struct store *store)
 {
     return store->version;
-}
-
-static void tell(struct store *store)
-{
-    if (store->changed)
-        store->changed(store->changed_arg);
 }
 
 bool store_usage(struct store *store, struct store_usage *out, struct error *err)
@@ -152,7 +141,12 @@ void store_set_retention(struct store *store, int64_t us)
 
 void store_set_quota(struct store *store, uint64_t quota)
 {
+    struct store_news news = {0};
+    if (store->config.quota == quota)
+        return;
     store->config.quota = quota;
+    store_news_add(&news, 0, STORE_NEWS_QUOTA);
+    store_news_tell(store, &news);
 }
 
 bool store_quota_check(struct store *store, uint64_t n, struct error *err)
@@ -176,7 +170,7 @@ bool store_batch_begin(struct store *store, struct error *err)
     if (!db_begin(&store->batch, store->db, err))
         return false;
     store->in_batch = true;
-    store->batch_changed = false;
+    store->batch_news = (struct store_news){0};
     return true;
 }
 
@@ -187,8 +181,8 @@ bool store_batch_commit(struct store *store, struct error *err)
     store->in_batch = false;
     bool ok = db_commit(&store->batch, err);
     db_tx_end(&store->batch);
-    if (ok && store->batch_changed)
-        tell(store);
+    if (ok)
+        store_news_tell(store, &store->batch_news);
     return ok;
 }
 
@@ -255,20 +249,25 @@ static bool write_clock(struct store_tx *t, struct error *err)
 {
     struct db *db = t->store->db;
     int64_t modseq = (int64_t)t->modseq, actor;
+    bool used = t->live_bytes != 0 || t->messages != 0;
     AUTO_STMT sqlite3_stmt *account =
         db_stmt(db, "UPDATE account SET modseq = ?1,"
                     " email_modseq = CASE WHEN ?2 THEN ?1 ELSE email_modseq END,"
                     " mailbox_modseq = CASE WHEN ?3 THEN ?1 ELSE mailbox_modseq END,"
                     " live_bytes = live_bytes + ?4, kept_bytes = kept_bytes + ?5,"
-                    " messages = messages + ?6");
+                    " messages = messages + ?6, used = CASE WHEN ?7 THEN ?1 ELSE used END,"
+                    " subscribed = CASE WHEN ?8 THEN ?1 ELSE subscribed END");
     db_bind_int(account, 1, modseq);
     db_bind_int(account, 2, t->emails);
     db_bind_int(account, 3, t->mailboxes);
     db_bind_int(account, 4, t->live_bytes);
     db_bind_int(account, 5, t->kept_bytes);
     db_bind_int(account, 6, t->messages);
+    db_bind_int(account, 7, used);
+    db_bind_int(account, 8, store_news_of(&t->news, 0, STORE_NEWS_SUBSCRIBED) != 0);
     if (!db_run(db, account, err) || !actor_id(t, &actor, err))
         return false;
+    store_news_add(&t->news, 0, used ? STORE_NEWS_QUOTA : 0);
     AUTO_STMT sqlite3_stmt *change = db_stmt(db, "INSERT INTO change VALUES (?, ?, ?, ?, ?)");
     db_bind_int(change, 1, modseq);
     db_bind_int(change, 2, clock_wall_us());
@@ -290,9 +289,9 @@ bool store_tx_commit(struct store_tx *t, struct error *err)
         return true;
     store->version++;
     if (t->savepoint)
-        store->batch_changed = true;
+        store_news_join(&store->batch_news, &t->news);
     else
-        tell(store);
+        store_news_tell(store, &t->news);
     return true;
 }
 

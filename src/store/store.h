@@ -62,9 +62,6 @@ void store_close(struct store *store); /* NULL is fine */
 bool store_failed(const struct store *store);
 struct db *store_db(struct store *store);
 
-/* fn is called after each commit that changed something; NULL ends that. It must not call the
- * store. */
-void store_on_change(struct store *store, void (*fn)(void *arg), void *arg);
 /* Rises with each change, from 0 at open; also with one inside a batch, and when a batch is given
  * up. */
 uint64_t store_version(const struct store *store);
@@ -77,6 +74,56 @@ struct store_usage {
     uint64_t modseq, epoch; /* the clock, and which history it numbers */
 };
 MUST_CHECK bool store_usage(struct store *store, struct store_usage *out, struct error *err);
+
+/* ---- what changed: for IDLE, and for whoever follows an account ---- */
+
+/* Kinds, as bits. Of a mailbox: */
+#define STORE_NEWS_ARRIVED 1u  /* messages were put into it */
+#define STORE_NEWS_FLAGS 2u    /* flags or keywords of its messages changed */
+#define STORE_NEWS_EXPUNGED 4u /* messages left it */
+#define STORE_NEWS_CREATED 8u
+#define STORE_NEWS_RENAMED 16u
+#define STORE_NEWS_DELETED 32u
+/* ... or, with the id 0, of a name that is no mailbox: */
+#define STORE_NEWS_SUBSCRIBED 64u /* or no longer */
+/* Of the account, with the id 0: */
+#define STORE_NEWS_QUOTA 128u /* what is used changed, or what may be */
+/* 256 and higher are for collections that hold no mail; their ids will be their own. */
+#define STORE_NEWS_ALL UINT32_MAX
+
+struct store_news_item {
+    int64_t id; /* mailbox, or 0 */
+    unsigned kinds;
+};
+
+#define STORE_NEWS_ITEMS 16
+
+/* What happened between two looks: each mailbox once. */
+struct store_news {
+    unsigned kinds; /* of all items; only of those that there was room for when `overflow` */
+    struct store_news_item items[STORE_NEWS_ITEMS];
+    size_t n;
+    bool overflow; /* there was more: anything may have changed */
+};
+
+/* wake is called when there is news: after a commit, at once where some waits already; then not again
+ * until it is taken. It must not call the store, and has its owner's loop call store_news_take. NULL
+ * ends that. */
+void store_on_news(struct store *store, void (*wake)(void *arg), void *arg);
+/* What was committed since the last call; forgotten then. False: nothing. */
+bool store_news_take(struct store *store, struct store_news *out);
+/* Of which of these kinds there is news about this mailbox, or, with the id 0, about the account; all
+ * of them when there was no room to say. */
+unsigned store_news_of(const struct store_news *news, int64_t id, unsigned kinds);
+
+/* The same from the database: what changed after the modseq `since`, of these kinds. Adds to items (a
+ * vec of struct store_news_item) those behind the id `after`, ascending, at most max of them: fewer
+ * than max are the last. Begin with after = -1, go on with the id of the last item; and read the clock
+ * (store_usage) before the first call, because that is what to ask from the next time. Deleted
+ * mailboxes are in it; one that was made and deleted since has both kinds. What was changed before
+ * the account knew of kinds may be told once too often. */
+MUST_CHECK bool store_changes(struct store *store, uint64_t since, unsigned kinds, int64_t after,
+                              size_t max, struct vec *items, struct error *err);
 
 /* ---- several changes, one fsync ---- */
 
@@ -169,6 +216,7 @@ MUST_CHECK bool store_append(struct store *store, const struct store_append *app
                              struct store_placed *out, struct error *err);
 /* From now on. */
 void store_set_retention(struct store *store, int64_t us); /* as in the config */
+/* From now on; that is news. */
 void store_set_quota(struct store *store, uint64_t quota);
 /* Whether n more bytes fit the quota. */
 MUST_CHECK bool store_quota_check(struct store *store, uint64_t n, struct error *err);
@@ -211,6 +259,9 @@ MUST_CHECK bool store_email_get(struct store *store, int64_t email, struct arena
 /* Its sizes and dates alone (no strings, no parts): cheap. */
 MUST_CHECK bool store_email_head(struct store *store, int64_t email, struct store_email *out,
                                  struct error *err);
+/* Where its parts are, in the arena. */
+MUST_CHECK bool store_email_parts(struct store *store, int64_t email, struct arena *arena,
+                                  struct store_part **parts, uint32_t *n, struct error *err);
 /* Appends at most n bytes of the message from `from`; less at the end. ERROR_LIMIT: out is too
  * small. */
 MUST_CHECK bool store_email_read(struct store *store, int64_t email, uint64_t from, uint64_t n,
@@ -288,10 +339,12 @@ bool store_keywords_has(struct str keywords, struct str word);
 /* ---- upkeep ---- */
 
 /* One slice (at most about 20 ms) of what can wait: purging what is past its retention, forgetting
- * old delivery ids, sweeping files, giving memory back. *more: call again. */
+ * old delivery ids, sweeping files, reading messages again that an earlier release has described,
+ * giving memory back. *more: call again. */
 MUST_CHECK bool store_idle(struct store *store, bool *more, struct error *err);
 /* Recomputes every derived number and text from contents and placements and compares; a line of
- * report for each difference. repair: writes the right ones. *differences counts. */
+ * report for each difference. repair: writes the right ones. *differences counts; what an earlier
+ * release has described and store_idle has not come to yet is none, and gets one line in all. */
 MUST_CHECK bool store_check(struct store *store, bool repair, struct buf *report,
                             uint64_t *differences, struct error *err);
 

@@ -52,6 +52,7 @@ static bool write_flags(struct store_tx *t, const struct store_placement *p, uin
     db_bind_int(s, 5, p->uid);
     counts->unseen += !(flags & STORE_SEEN) - !(p->flags & STORE_SEEN);
     counts->deleted += !!(flags & STORE_DELETED) - !!(p->flags & STORE_DELETED);
+    counts->kinds |= STORE_NEWS_FLAGS;
     t->emails = t->mailboxes = true;
     return db_run(db, s, err);
 }

@@ -13,6 +13,7 @@ struct check {
     struct buf *report;
     bool repair;
     uint64_t differences;
+    uint64_t stale; /* emails that an earlier release has described */
 };
 
 PRINTF_LIKE(2, 3) static void differs(struct check *c, const char *fmt, ...)
@@ -46,6 +47,13 @@ struct rule {
 #define HIGHEST                                                                                    \
     "max(m.modseq, (SELECT coalesce(max(p.modseq), 0) FROM placement p WHERE p.mailbox = m.id),"   \
     " (SELECT coalesce(max(t.modseq), 0) FROM tombstone t WHERE t.mailbox = m.id))"
+#define ARRIVED                                                                                    \
+    "max(m.arrived, (SELECT coalesce(max(p.created), 0) FROM placement p WHERE p.mailbox = m.id))"
+#define FLAGGED                                                                                    \
+    "max(m.flagged, (SELECT coalesce(max(p.modseq), 0) FROM placement p WHERE p.mailbox = m.id"    \
+    " AND p.modseq > p.created))"
+#define EXPUNGED                                                                                   \
+    "max(m.expunged, (SELECT coalesce(max(t.modseq), 0) FROM tombstone t WHERE t.mailbox = m.id))"
 #define PLACES "(SELECT count(*) FROM placement p WHERE p.email = e.id)"
 #define GRAVES "(SELECT count(*) FROM tombstone t WHERE t.email = e.id)"
 #define SIZE "length(e.prefix) + (SELECT c.size FROM content c WHERE c.id = e.content)"
@@ -100,6 +108,9 @@ static const struct rule rules[] = {
     MAILBOX_RULE("the sum of sizes", "bytes", BYTES),
     MAILBOX_RULE("UIDNEXT", "uidnext", UIDNEXT),
     MAILBOX_RULE("the highest modseq", "modseq", HIGHEST),
+    MAILBOX_RULE("the modseq of the last arrival", "arrived", ARRIVED),
+    MAILBOX_RULE("the modseq of the last change of flags", "flagged", FLAGGED),
+    MAILBOX_RULE("the modseq of the last expunge", "expunged", EXPUNGED),
     ACCOUNT_RULE("the sum of live bytes", "live_bytes", LIVE),
     ACCOUNT_RULE("the sum of kept bytes", "kept_bytes", KEPT),
     ACCOUNT_RULE("the number of messages", "messages", MESSAGES),
@@ -127,102 +138,26 @@ static bool apply_rule(struct check *c, const struct rule *rule, struct error *e
 
 /* ---- what is derived from contents ---- */
 
-static bool next_email(struct check *c, int64_t *id, int64_t *content, uint64_t *size, bool *found,
-                       struct error *err)
+static bool check_email(struct check *c, int64_t id, struct str bytes, struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s =
-        db_stmt(c->store->db, "SELECT e.id, e.content, coalesce(c.size, -1) FROM email e"
-                              " LEFT JOIN content c ON c.id = e.content WHERE e.id > ?"
-                              " ORDER BY e.id LIMIT 1");
-    db_bind_int(s, 1, *id);
-    enum db_step step = db_next(c->store->db, s, err);
-    *found = step == DB_ROW;
-    if (*found) {
-        *id = db_col_int(s, 0);
-        *content = db_col_int(s, 1);
-        *size = (uint64_t)db_col_int(s, 2);
-    }
-    return step != DB_FAIL;
-}
+    struct store_derived differ;
 
-static bool same_texts(struct check *c, int64_t id, const struct store_parsed *p, bool *same,
-                       struct error *err)
-{
-    AUTO_STMT sqlite3_stmt *s =
-        db_stmt(c->store->db, "SELECT sent_us, message_id, subject, preview, envelope, structure,"
-                              " parts FROM email WHERE id = ?");
-    db_bind_int(s, 1, id);
-    enum db_step step = db_next(c->store->db, s, err);
-    if (step != DB_ROW)
-        return step != DB_FAIL;
-    bool no_date = sqlite3_column_type(s, 0) == SQLITE_NULL;
-    *same = (no_date ? p->sent_us == INT64_MIN : p->sent_us == db_col_int(s, 0)) &&
-            str_equal(db_col_str(s, 1), p->message_id) && str_equal(db_col_str(s, 2), p->subject) &&
-            str_equal(db_col_str(s, 3), buf_view(&p->preview)) &&
-            str_equal(db_col_str(s, 4), buf_view(&p->envelope)) &&
-            str_equal(db_col_str(s, 5), buf_view(&p->structure)) &&
-            str_equal(db_col_str(s, 6), buf_view(&p->parts));
+    if (!store_derive_email(c->store, id, bytes, c->repair, &differ, err))
+        return false;
+    if (store_stale_has(c->store, id)) { /* what an earlier release understood is no damage */
+        c->stale++;
+        return true;
+    }
+    if (differ.texts)
+        differs(c, "email %lld: what is understood of it is not what its content says",
+                (long long)id);
+    if (differ.refs)
+        differs(c, "email %lld: its references are not those of its header", (long long)id);
     return true;
 }
 
-static bool write_texts(struct check *c, int64_t id, const struct store_parsed *p,
-                        struct error *err)
-{
-    AUTO_STMT sqlite3_stmt *s =
-        db_stmt(c->store->db, "UPDATE email SET sent_us = ?, message_id = ?, subject = ?,"
-                              " preview = ?, envelope = ?, structure = ?, parts = ? WHERE id = ?");
-    store_bind_parsed(s, 1, p);
-    db_bind_int(s, 8, id);
-    return db_run(c->store->db, s, err);
-}
-
-static bool check_refs(struct check *c, int64_t id, const struct store_parsed *p, struct error *err)
-{
-    int64_t n = 0, missing = 0;
-    for (size_t i = 0; i < p->refs_n; i++) {
-        AUTO_STMT sqlite3_stmt *s =
-            db_stmt(c->store->db, "SELECT count(*) FROM email_ref WHERE email = ? AND ref = ?");
-        int64_t there = 0;
-        db_bind_int(s, 1, id);
-        db_bind_int(s, 2, p->refs[i]);
-        if (!db_one_int(c->store->db, s, &there, NULL, err))
-            return false;
-        missing += there == 0;
-    }
-    {
-        AUTO_STMT sqlite3_stmt *s =
-            db_stmt(c->store->db, "SELECT count(*) FROM email_ref WHERE email = ?");
-        db_bind_int(s, 1, id);
-        if (!db_one_int(c->store->db, s, &n, NULL, err))
-            return false;
-    }
-    if (missing == 0 && n == (int64_t)p->refs_n)
-        return true;
-    differs(c, "email %lld: its references are not those of its header", (long long)id);
-    if (!c->repair)
-        return true;
-    AUTO_STMT sqlite3_stmt *s = db_stmt(c->store->db, "DELETE FROM email_ref WHERE email = ?");
-    db_bind_int(s, 1, id);
-    return db_run(c->store->db, s, err) && store_insert_refs(c->store, id, p, err);
-}
-
-static bool check_email(struct check *c, int64_t id, struct str bytes, struct error *err)
-{
-    struct store_parsed p;
-    bool same = true;
-    store_parse(c->store, bytes, &p);
-    bool ok = same_texts(c, id, &p, &same, err) && check_refs(c, id, &p, err);
-    if (ok && !same) {
-        differs(c, "email %lld: what is understood of it is not what its content says",
-                (long long)id);
-        ok = !c->repair || write_texts(c, id, &p, err);
-    }
-    store_parsed_done(&p);
-    return ok;
-}
-
-/* A content that is gone or damaged is told and can not be made again; the others are checked all
- * the same. */
+/* A content that is gone or damaged is told and cannot be made again; the others are checked all the
+ * same. */
 static bool check_emails(struct check *c, struct error *err)
 {
     int64_t id = 0, content;
@@ -231,7 +166,7 @@ static bool check_emails(struct check *c, struct error *err)
     for (;;) {
         struct buf bytes;
         struct error why = {0};
-        if (!next_email(c, &id, &content, &size, &found, err))
+        if (!store_derive_next(c->store, &id, &content, &size, &found, err))
             return false;
         if (!found)
             return true;
@@ -239,7 +174,7 @@ static bool check_emails(struct check *c, struct error *err)
         buf_init(&bytes, size == UINT64_MAX ? 1 : (size_t)size + 1);
         if (size == UINT64_MAX || !content_read(c->store->db, content, 0, size, &bytes, &why)) {
             c->differences++;
-            buf_printf(c->report, "email %lld: its content can not be read: %s\n", (long long)id,
+            buf_printf(c->report, "email %lld: its content cannot be read: %s\n", (long long)id,
                        size == UINT64_MAX ? "it is not there" : why.text);
         } else {
             ok = check_email(c, id, buf_view(&bytes), err);
@@ -271,7 +206,11 @@ static bool check_all(struct check *c, struct error *err)
     for (size_t i = 0; i < ARRAY_LEN(rules); i++)
         if (!apply_rule(c, &rules[i], err))
             return false;
-    return true;
+    if (c->stale > 0)
+        buf_printf(c->report, "%llu messages that an earlier release has described %s\n",
+                   (unsigned long long)c->stale,
+                   c->repair ? "were described anew" : "will be described anew by and by");
+    return !c->repair || store_stale_none(c->store, err);
 }
 
 bool store_check(struct store *store, bool repair, struct buf *report, uint64_t *differences,
@@ -293,7 +232,7 @@ bool store_check(struct store *store, bool repair, struct buf *report, uint64_t 
             return false;
         t.clock = usage.modseq;
         (void)store_tx_modseq(&t);
-        t.emails = t.mailboxes = true;
+        t.emails = t.mailboxes = t.news.overflow = true;
     }
     return store_tx_commit(&t, err);
 }

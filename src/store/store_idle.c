@@ -1,5 +1,6 @@
 /* store/store_idle.c: what can wait until nothing else is to do, in slices: purging what is past
- * its retention, and forgetting what nobody can ask for any more. */
+ * its retention, forgetting what nobody can ask for any more, and describing messages anew after an
+ * upgrade. */
 #include "store/store_int.h"
 
 #include "base/clock.h"
@@ -159,10 +160,12 @@ bool store_idle(struct store *store, bool *more, struct error *err)
         if (!content_sweep(store->db, err))
             return false;
     }
-    if (!forgetting) {
+    *more = forgetting;
+    if (!forgetting && !store_stale_slice(store, more, err))
+        return false;
+    if (!*more) {
         content_idle();
         db_idle(store->db);
     }
-    *more = forgetting;
     return true;
 }

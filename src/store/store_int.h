@@ -6,17 +6,28 @@
 #include "db/content.h"
 #include "store/store.h"
 
+/* How messages are understood: higher with each change of what store_parse makes of the same bytes,
+ * so that accounts of before read their messages again (store_derive.c).
+ *
+ *     1  the first
+ *     2  BODYSTRUCTURE has a list of languages, also of one */
+#define STORE_DERIVED 2
+
 struct store {
     struct db *db;
     struct store_config config;
     unsigned char thread_key[16]; /* keys the hashes in email_ref */
     struct db_tx batch;           /* open between store_batch_begin and _commit */
-    bool in_batch, batch_changed;
+    bool in_batch;
+    struct store_news batch_news; /* of its parts, not committed yet */
+    struct store_news news;       /* committed, not taken yet */
+    void (*wake)(void *arg);
+    void *wake_arg;
     bool in_tx; /* a store_tx is open: calls do not nest */
     uint64_t version;
-    int64_t swept_us; /* boot clock: when content_sweep ran last */
-    void (*changed)(void *arg);
-    void *changed_arg;
+    int64_t swept_us;           /* boot clock: when content_sweep ran last */
+    int64_t stale_at, stale_to; /* emails behind the one and up to the other are to be read again */
+    unsigned stale_read;        /* since that was written down */
 };
 
 /* change.kind: what happened. Numbers are in the database: never reused. */
@@ -45,10 +56,11 @@ struct store_tx {
     bool open, savepoint;
     struct str actor;
     enum store_change_kind kind;
-    uint64_t clock;                           /* account.modseq as it was */
-    uint64_t modseq;                          /* taken by this change, or 0 */
-    int64_t mailbox;                          /* for the change record */
-    bool emails, mailboxes;                   /* which published numbers it moves */
+    uint64_t clock;         /* account.modseq as it was */
+    uint64_t modseq;        /* taken by this change, or 0 */
+    int64_t mailbox;        /* for the change record */
+    bool emails, mailboxes; /* which published numbers it moves */
+    struct store_news news;
     int64_t live_bytes, kept_bytes, messages; /* differences of account's sums */
 };
 MUST_CHECK bool store_tx_begin(struct store_tx *t, struct store *store, struct str actor,
@@ -60,10 +72,17 @@ MUST_CHECK bool store_tx_commit(struct store_tx *t, struct error *err);
 void store_tx_end(struct store_tx *t);
 #define AUTO_STORE_TX __attribute__((cleanup(store_tx_end)))
 
+/* Adds to news; the bounds are kept. */
+void store_news_add(struct store_news *news, int64_t id, unsigned kinds);
+void store_news_join(struct store_news *news, const struct store_news *more);
+/* What a commit brought. */
+void store_news_tell(struct store *store, const struct store_news *committed);
+
 /* Differences of a mailbox's counts, written once a change. */
 struct store_counts {
     int64_t messages, unseen, deleted, bytes;
     uint32_t uidnext; /* 0: as it is */
+    unsigned kinds;   /* STORE_NEWS_... */
 };
 MUST_CHECK bool store_counts_write(struct store_tx *t, int64_t mailbox,
                                    const struct store_counts *counts, struct error *err);
@@ -122,6 +141,27 @@ void store_parsed_done(struct store_parsed *p);
 void store_bind_parsed(sqlite3_stmt *s, int i, const struct store_parsed *p);
 MUST_CHECK bool store_insert_refs(struct store *store, int64_t email, const struct store_parsed *p,
                                   struct error *err);
+
+/* ---- what is derived from contents, made again: store_derive.c ---- */
+
+/* Compares what is kept of an email with what its content says, and writes that where `write`. */
+struct store_derived {
+    bool texts, refs; /* they differed */
+};
+MUST_CHECK bool store_derive_email(struct store *store, int64_t email, struct str content,
+                                   bool write, struct store_derived *out, struct error *err);
+/* The first email behind *id, its content and that content's size (UINT64_MAX: it is not there);
+ * *found false at the end. */
+MUST_CHECK bool store_derive_next(struct store *store, int64_t *id, int64_t *content,
+                                  uint64_t *size, bool *found, struct error *err);
+/* At open: after an upgrade all emails there are become stale. */
+MUST_CHECK bool store_stale_open(struct store *store, struct error *err);
+/* Whether this email waits to be read again. */
+bool store_stale_has(const struct store *store, int64_t email);
+/* Reads some of them again; *more: there are others. */
+MUST_CHECK bool store_stale_slice(struct store *store, bool *more, struct error *err);
+/* All were read again, by a repair in this transaction. */
+MUST_CHECK bool store_stale_none(struct store *store, struct error *err);
 
 /* The part table as a blob: store_parts.c. Offsets in it are those of the content; reading adds
  * prefix_n. */

@@ -209,8 +209,8 @@ bool store_mailbox_insert(struct store_tx *t, struct str name, enum store_role r
         return false;
     AUTO_STMT sqlite3_stmt *s =
         db_stmt(db, "INSERT INTO mailbox (name, role, uidvalidity, uidnext, messages, unseen,"
-                    " deleted, bytes, modseq, floor)"
-                    " SELECT ?1, ?2, uidvalidity, 1, 0, 0, 0, 0, ?3, ?3 FROM account");
+                    " deleted, bytes, modseq, floor, created)"
+                    " SELECT ?1, ?2, uidvalidity, 1, 0, 0, 0, 0, ?3, ?3, ?3 FROM account");
     db_bind_text(s, 1, name);
     db_bind_int(s, 2, role);
     db_bind_int(s, 3, (int64_t)store_tx_modseq(t));
@@ -219,6 +219,7 @@ bool store_mailbox_insert(struct store_tx *t, struct str name, enum store_role r
     *id = sqlite3_last_insert_rowid(db_sqlite(db));
     t->mailboxes = true;
     t->mailbox = *id;
+    store_news_add(&t->news, *id, STORE_NEWS_CREATED);
     return true;
 }
 
@@ -297,6 +298,7 @@ static bool mark_gone(struct store_tx *t, int64_t id, struct error *err)
     db_bind_int(s, 2, id);
     t->mailboxes = true;
     t->mailbox = id;
+    store_news_add(&t->news, id, STORE_NEWS_DELETED);
     return db_run(db, s, err);
 }
 
@@ -332,14 +334,17 @@ static bool rename_rows(struct store_tx *t, struct str from, struct str to, stru
 {
     struct db *db = t->store->db;
     AUTO_STMT sqlite3_stmt *s =
-        db_stmt(db, "UPDATE mailbox SET name = ?2 || substr(name, length(?1) + 1), modseq = ?3"
-                    " WHERE gone IS NULL AND (name = ?1 OR"
-                    " (name > ?1 || '/' AND name < ?1 || '0'))");
+        db_stmt(db, "UPDATE mailbox SET name = ?2 || substr(name, length(?1) + 1), modseq = ?3,"
+                    " renamed = ?3 WHERE gone IS NULL AND (name = ?1 OR"
+                    " (name > ?1 || '/' AND name < ?1 || '0')) RETURNING id");
     db_bind_text(s, 1, from);
     db_bind_text(s, 2, to);
     db_bind_int(s, 3, (int64_t)store_tx_modseq(t));
     t->mailboxes = true;
-    return db_run(db, s, err);
+    enum db_step step;
+    while ((step = db_next(db, s, err)) == DB_ROW)
+        store_news_add(&t->news, db_col_int(s, 0), STORE_NEWS_RENAMED);
+    return step == DB_DONE;
 }
 
 static bool longest_fits(struct store *store, struct str from, struct str to, struct error *err)
@@ -408,6 +413,21 @@ bool store_mailbox_rename(struct store *store, struct str from, struct str to, s
 
 /* ---- subscriptions and keywords ---- */
 
+/* A mailbox that has this name keeps the number of the change, else the account. */
+static bool note_subscription(struct store_tx *t, struct str name, struct error *err)
+{
+    struct db *db = t->store->db;
+    int64_t id;
+    t->mailboxes = true;
+    if (!store_mailbox_id(t->store, name, &id, err))
+        return false;
+    store_news_add(&t->news, id, STORE_NEWS_SUBSCRIBED);
+    AUTO_STMT sqlite3_stmt *s = db_stmt(db, "UPDATE mailbox SET subscribed = ? WHERE id = ?");
+    db_bind_int(s, 1, (int64_t)store_tx_modseq(t));
+    db_bind_int(s, 2, id);
+    return db_run(db, s, err);
+}
+
 static bool subscribe_in(struct store_tx *t, struct str name, bool subscribed, struct error *err)
 {
     struct db *db = t->store->db;
@@ -424,11 +444,7 @@ static bool subscribe_in(struct store_tx *t, struct str name, bool subscribed, s
     db_bind_text(s, 1, name);
     if (!db_run(db, s, err))
         return false;
-    if (sqlite3_changes(db_sqlite(db)) > 0) {
-        (void)store_tx_modseq(t);
-        t->mailboxes = true;
-    }
-    return true;
+    return sqlite3_changes(db_sqlite(db)) == 0 || note_subscription(t, name, err);
 }
 
 bool store_subscribe(struct store *store, struct str words, bool subscribed, struct str actor,

@@ -51,7 +51,7 @@ static bool move_sums(struct store_tx *t, int64_t email, int places, int graves,
     return db_run(db, s, err);
 }
 
-static void count(struct store_counts *counts, const struct store_placement *p, int n)
+static void count_placement(struct store_counts *counts, const struct store_placement *p, int n)
 {
     counts->messages += n;
     counts->unseen += (p->flags & STORE_SEEN) ? 0 : n;
@@ -66,7 +66,9 @@ bool store_counts_write(struct store_tx *t, int64_t mailbox, const struct store_
     AUTO_STMT sqlite3_stmt *s =
         db_stmt(db, "UPDATE mailbox SET messages = messages + ?1, unseen = unseen + ?2,"
                     " deleted = deleted + ?3, bytes = bytes + ?4, uidnext = max(uidnext, ?5),"
-                    " modseq = ?6 WHERE id = ?7");
+                    " modseq = ?6, arrived = CASE WHEN ?8 & 1 THEN ?6 ELSE arrived END,"
+                    " flagged = CASE WHEN ?8 & 2 THEN ?6 ELSE flagged END,"
+                    " expunged = CASE WHEN ?8 & 4 THEN ?6 ELSE expunged END WHERE id = ?7");
     db_bind_int(s, 1, counts->messages);
     db_bind_int(s, 2, counts->unseen);
     db_bind_int(s, 3, counts->deleted);
@@ -74,7 +76,9 @@ bool store_counts_write(struct store_tx *t, int64_t mailbox, const struct store_
     db_bind_int(s, 5, counts->uidnext);
     db_bind_int(s, 6, (int64_t)store_tx_modseq(t));
     db_bind_int(s, 7, mailbox);
+    db_bind_int(s, 8, counts->kinds);
     t->mailbox = mailbox;
+    store_news_add(&t->news, mailbox, counts->kinds);
     return db_run(db, s, err);
 }
 
@@ -112,7 +116,8 @@ bool store_place(struct store_tx *t, const struct store_placement *p, struct sto
     db_bind_text(s, 5, p->keywords.p ? p->keywords : STR(""));
     db_bind_int(s, 6, (int64_t)store_tx_modseq(t));
     db_bind_int(s, 7, p->saved_us);
-    count(counts, p, 1);
+    count_placement(counts, p, 1);
+    counts->kinds |= STORE_NEWS_ARRIVED;
     if (p->uid + 1 > counts->uidnext)
         counts->uidnext = p->uid + 1;
     return db_run(db, s, err) && move_sums(t, p->email, 1, 0, err);
@@ -136,7 +141,8 @@ bool store_unplace(struct store_tx *t, const struct store_placement *p, struct s
     AUTO_STMT sqlite3_stmt *s = db_stmt(db, "DELETE FROM placement WHERE mailbox = ? AND uid = ?");
     db_bind_int(s, 1, p->mailbox);
     db_bind_int(s, 2, p->uid);
-    count(counts, p, -1);
+    count_placement(counts, p, -1);
+    counts->kinds |= STORE_NEWS_EXPUNGED;
     return db_run(db, grave, err) && db_run(db, s, err) && move_sums(t, p->email, -1, 1, err);
 }
 

@@ -9,7 +9,7 @@ static bool too_much(struct error *err)
 }
 
 /* A copy in the arena; false when it did not fit. */
-static bool keep(struct arena *arena, struct str in, struct str *out)
+static bool keep_text(struct arena *arena, struct str in, struct str *out)
 {
     *out = arena_str(arena, in);
     return out->n == in.n;
@@ -34,7 +34,7 @@ static bool get_tombstone(struct store *store, int64_t mailbox, uint32_t uid, st
                               .saved_us = db_col_int(s, 3),
                               .email = db_col_int(s, 4),
                               .expunged = true};
-    if (!keep(arena, db_col_str(s, 2), &m.keywords))
+    if (!keep_text(arena, db_col_str(s, 2), &m.keywords))
         return too_much(err);
     *out = m;
     return true;
@@ -58,7 +58,7 @@ bool store_message_get(struct store *store, int64_t mailbox, uint32_t uid, struc
                               .modseq = (uint64_t)db_col_int(s, 1),
                               .saved_us = db_col_int(s, 3),
                               .email = db_col_int(s, 4)};
-    if (!keep(arena, db_col_str(s, 2), &m.keywords))
+    if (!keep_text(arena, db_col_str(s, 2), &m.keywords))
         return too_much(err);
     *out = m;
     return true;
@@ -105,15 +105,30 @@ bool store_email_get(struct store *store, int64_t email, struct arena *arena,
         return no_email(email, err);
     if (step != DB_ROW)
         return false;
-    if (!keep(arena, db_col_str(s, 0), &e.message_id) ||
-        !keep(arena, db_col_str(s, 1), &e.subject) || !keep(arena, db_col_str(s, 2), &e.preview) ||
-        !keep(arena, db_col_str(s, 3), &e.envelope) || !keep(arena, db_col_str(s, 4), &e.structure))
+    if (!keep_text(arena, db_col_str(s, 0), &e.message_id) ||
+        !keep_text(arena, db_col_str(s, 1), &e.subject) ||
+        !keep_text(arena, db_col_str(s, 2), &e.preview) ||
+        !keep_text(arena, db_col_str(s, 3), &e.envelope) ||
+        !keep_text(arena, db_col_str(s, 4), &e.structure))
         return too_much(err);
     if (!store_parts_parse(db_col_str(s, 5), (uint64_t)db_col_int(s, 6), arena, &e.parts,
                            &e.parts_n, err))
         return false;
     *out = e;
     return true;
+}
+
+bool store_email_parts(struct store *store, int64_t email, struct arena *arena,
+                       struct store_part **parts, uint32_t *n, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(store->db, "SELECT parts, length(prefix) FROM email WHERE id = ?");
+    db_bind_int(s, 1, email);
+    enum db_step step = db_next(store->db, s, err);
+    if (step == DB_DONE)
+        return no_email(email, err);
+    return step == DB_ROW &&
+           store_parts_parse(db_col_str(s, 0), (uint64_t)db_col_int(s, 1), arena, parts, n, err);
 }
 
 bool store_email_read(struct store *store, int64_t email, uint64_t from, uint64_t n,
@@ -147,7 +162,7 @@ bool store_email_read(struct store *store, int64_t email, uint64_t from, uint64_
 
 /* ---- the view ---- */
 
-static bool collect(struct store *store, sqlite3_stmt *s, struct vec *uids, struct error *err)
+static bool collect_uids(struct store *store, sqlite3_stmt *s, struct vec *uids, struct error *err)
 {
     enum db_step step;
     while ((step = db_next(store->db, s, err)) == DB_ROW)
@@ -174,7 +189,7 @@ bool store_view(struct store *store, int64_t mailbox, uint32_t from, uint32_t be
     db_bind_int(s, 3, below);
     db_bind_int(s, 4, (int64_t)(expunged_after & INT64_MAX));
     db_bind_int(s, 5, at_most(max));
-    return collect(store, s, uids, err);
+    return collect_uids(store, s, uids, err);
 }
 
 bool store_expunged(struct store *store, int64_t mailbox, uint32_t below, uint64_t after,
@@ -188,7 +203,7 @@ bool store_expunged(struct store *store, int64_t mailbox, uint32_t below, uint64
     db_bind_int(s, 3, (int64_t)until);
     db_bind_int(s, 4, below);
     db_bind_int(s, 5, at_most(max));
-    return collect(store, s, uids, err);
+    return collect_uids(store, s, uids, err);
 }
 
 bool store_changed(struct store *store, int64_t mailbox, uint32_t below, struct store_changed after,
@@ -238,5 +253,5 @@ bool store_deleted(struct store *store, int64_t mailbox, uint32_t from, size_t m
     db_bind_int(s, 1, mailbox);
     db_bind_int(s, 2, from);
     db_bind_int(s, 3, at_most(max));
-    return collect(store, s, uids, err);
+    return collect_uids(store, s, uids, err);
 }

@@ -1,10 +1,9 @@
 /* store/store_test.c: the account's store, over real files. */
 #include "store/store.c"
-#include "store/test_store.h"
+#include "store/test_account.h"
 
 #include <errno.h>
 
-static struct test_store one;
 static int64_t now_us;
 
 static int64_t test_wall(void)
@@ -15,72 +14,6 @@ static int64_t test_wall(void)
 static int64_t test_boot(void)
 {
     return now_us;
-}
-
-/* Every test ends with the check that finds nothing. */
-static void sound(void)
-{
-    struct buf report;
-    uint64_t differences = 99;
-    struct error err = {0};
-    buf_init(&report, 1 << 20);
-    CHECK(store_check(one.store, false, &report, &differences, &err));
-    if (!CHECK_U64(differences, 0))
-        fprintf(stderr, "%.*s", STR_ARG(buf_view(&report)));
-    buf_done(&report);
-}
-
-static void end(void)
-{
-    sound();
-    test_store_close(&one);
-}
-
-static void reopen(void)
-{
-    store_close(one.store);
-    test_store_open(&one, 0);
-}
-
-static struct arena arena;
-
-static struct store_mailbox mailbox(const char *name)
-{
-    struct store_mailbox m = {0};
-    struct error err = {0};
-    arena_done(&arena);
-    arena_init(&arena, 1 << 20);
-    CHECK_ROW(store_mailbox_find(one.store, str_c(name), &arena, &m, &err), name);
-    return m;
-}
-
-static bool exists(const char *name)
-{
-    struct store_mailbox m;
-    arena_done(&arena);
-    arena_init(&arena, 1 << 20);
-    return store_mailbox_find(one.store, str_c(name), &arena, &m, NULL);
-}
-
-static struct store_usage usage(void)
-{
-    struct store_usage u = {0};
-    CHECK(store_usage(one.store, &u, NULL));
-    return u;
-}
-
-static struct str mail(unsigned n)
-{
-    static char text[200];
-    int len = snprintf(text, sizeof(text),
-                       "Subject: message %u\r\nMessage-ID: <%u@a>\r\n\r\nbody %u\r\n", n, n, n);
-    return str_of(text, (size_t)len);
-}
-
-static bool expunge(const char *name, uint32_t uid)
-{
-    uint64_t modseq;
-    return store_expunge(one.store, mailbox(name).id, &uid, 1, STR("session:t"), &modseq, NULL);
 }
 
 /* ---- */
@@ -298,9 +231,12 @@ static void count(void *arg)
 static void a_batch_is_one_commit_and_each_part_its_own(void)
 {
     struct store_placed p;
+    struct store_news news;
     int told = 0;
     test_store_open(&one, 0);
-    store_on_change(one.store, count, &told);
+    store_on_news(one.store, count, &told);
+    told = 0; /* what was made at its opening */
+    CHECK(store_news_take(one.store, &news));
     CHECK(store_batch_begin(one.store, NULL));
     test_deliver(&one, "INBOX", mail(1));
     CHECK(!store_mailbox_create(one.store, STR("Sent"), 0, STR("s"), NULL, NULL));
@@ -308,11 +244,14 @@ static void a_batch_is_one_commit_and_each_part_its_own(void)
     CHECK_U64(told, 0);
     CHECK(store_batch_commit(one.store, NULL));
     CHECK_U64(told, 1);
+    CHECK(store_news_take(one.store, &news));
+    CHECK_U64(store_news_of(&news, mailbox("INBOX").id, STORE_NEWS_ALL), STORE_NEWS_ARRIVED);
     CHECK_U64(mailbox("INBOX").messages, 2);
 
     CHECK(store_batch_begin(one.store, NULL));
     test_deliver(&one, "INBOX", mail(3));
     store_batch_abort(one.store);
+    CHECK(!store_news_take(one.store, &news));
     CHECK_U64(mailbox("INBOX").messages, 2);
     struct store_delivery d = {.transaction = STR("t"), .bytes = mail(3), .actor = STR("s")};
     CHECK(store_deliver(one.store, &d, &p, NULL));
@@ -410,13 +349,6 @@ static void keywords_are_sorted_and_counted(void)
     arena_done(&a);
 }
 
-static void sql(const char *text)
-{
-    char *message = NULL;
-    if (sqlite3_exec(db_sqlite(store_db(one.store)), text, NULL, NULL, &message) != SQLITE_OK)
-        fatal("%s: %s", text, message);
-}
-
 /* Each derived number and text is spoiled; the check must tell, repair, and then find nothing. */
 static void whatever_is_derived_can_be_made_again(void)
 {
@@ -427,6 +359,9 @@ static void whatever_is_derived_can_be_made_again(void)
         "UPDATE mailbox SET bytes = 7 WHERE name = 'INBOX'",
         "UPDATE mailbox SET uidnext = 1 WHERE name = 'INBOX'",
         "UPDATE mailbox SET modseq = 0 WHERE name = 'INBOX'",
+        "UPDATE mailbox SET arrived = 0 WHERE name = 'INBOX'",
+        "UPDATE mailbox SET expunged = 0 WHERE name = 'INBOX'",
+        "UPDATE mailbox SET flagged = 0 WHERE name = 'INBOX'",
         "UPDATE account SET live_bytes = 1",
         "UPDATE account SET kept_bytes = 1",
         "UPDATE account SET messages = 0",
@@ -452,6 +387,7 @@ static void whatever_is_derived_can_be_made_again(void)
         test_deliver(&one, "INBOX", mail(2));
         test_deliver(&one, "INBOX", mail(3));
         CHECK(expunge("INBOX", 1));
+        flag("INBOX", 2, STORE_SEEN);
         sound();
         sql(damages[i]);
         buf_init(&report, 1 << 16);

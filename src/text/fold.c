@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 
+#include <string.h>
 #include <unicase.h>
 #include <uninorm.h>
 
@@ -16,7 +17,7 @@
     128 /* the longest NFKD has 18 characters, case folding makes at most three of one             \
          */
 
-struct mime_fold_entry {
+struct text_fold_entry {
     uint32_t code; /* 0: nothing remembered */
     uint32_t n, to[CACHED];
 };
@@ -101,7 +102,7 @@ static bool is_itself(uint32_t code)
 
 /* Compatibility decomposition, case folding, both again where needed (Unicode section 3.13, D146),
  * and what is dropped left out. */
-static size_t map(uint32_t code, uint32_t to[MAPPED])
+static size_t map_character(uint32_t code, uint32_t to[MAPPED])
 {
     uint32_t plain[MAPPED], folded[MAPPED];
     size_t plain_n = MAPPED, folded_n = MAPPED, n = 0;
@@ -124,37 +125,36 @@ static size_t map(uint32_t code, uint32_t to[MAPPED])
 
 /* ---- output ---- */
 
-static void put(struct mime_fold *f, uint32_t code)
+static void fold_put(struct text_fold *f, uint32_t code)
 {
-    size_t n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    bool gap = f->gap && f->out->n > f->begin;
+    bool gap = f->gap && (f->any || f->edges);
 
     if (f->full)
         return;
-    if (f->out->n + n + gap > f->end) {
+    if (f->out->max - f->out->n < 5) {
         f->full = true;
         return;
     }
     if (gap)
         buf_char(f->out, f->gap);
     f->gap = 0;
+    f->any = true;
     utf8_print(f->out, code);
-    f->full = f->out->overflow;
 }
 
-static void release(struct mime_fold *f)
+static void fold_release(struct text_fold *f)
 {
     if (f->held)
-        put(f, f->held);
+        fold_put(f, f->held);
     f->held = 0;
 }
 
-static void add(struct mime_fold *f, uint32_t code)
+static void fold_add(struct text_fold *f, uint32_t code)
 {
     ucs4_t both;
 
     if (is_blank(code)) {
-        release(f);
+        fold_release(f);
         if (!f->gap)
             f->gap = ' ';
         return;
@@ -165,57 +165,137 @@ static void add(struct mime_fold *f, uint32_t code)
         f->held = both;
         return;
     }
-    release(f);
+    fold_release(f);
     f->held = code;
 }
 
-static void add_mapped(struct mime_fold *f, uint32_t code)
+static void fold_add_mapped(struct text_fold *f, uint32_t code)
 {
-    struct mime_fold_entry *entry = &f->cache[code % CACHE];
+    struct text_fold_entry *entry;
     uint32_t to[MAPPED];
     size_t n;
 
     if (is_itself(code)) {
-        add(f, code);
+        fold_add(f, code);
         return;
     }
+    if (!f->cache) /* most texts need none */
+        f->cache = mem_zalloc(CACHE * sizeof *f->cache);
+    entry = &f->cache[code % CACHE];
     if (entry->code == code) {
         for (uint32_t i = 0; i < entry->n; i++)
-            add(f, entry->to[i]);
+            fold_add(f, entry->to[i]);
         return;
     }
-    n = map(code, to);
+    n = map_character(code, to);
     if (n <= CACHED) {
-        *entry = (struct mime_fold_entry){.code = code, .n = (uint32_t)n};
+        *entry = (struct text_fold_entry){.code = code, .n = (uint32_t)n};
         for (size_t i = 0; i < n; i++)
             entry->to[i] = to[i];
     }
     for (size_t i = 0; i < n; i++)
-        add(f, to[i]);
+        fold_add(f, to[i]);
+}
+
+/* ASCII in small letters; white space and controls are a space. */
+static char ascii_folded(char ch)
+{
+    static const char folded[] =
+        "                                 !\"#$%&'()*+,-./0123456789:;<=>?@"
+        "abcdefghijklmnopqrstuvwxyz[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~ ";
+
+    return folded[(unsigned char)ch];
+}
+
+#define EACH(byte) (0x0101010101010101U * (byte))
+
+/* Eight ASCII characters at once, where that is all there is to do: none is a control, and no space
+ * stands behind another. Of each byte, which is below 128, the highest bit tells what a sum found. */
+static bool fold_eight(char *to, const char *in, bool behind_space)
+{
+    uint64_t x, controls, spaces, capitals;
+
+    memcpy(&x, in, sizeof x);
+    controls = (~(x + EACH(0x80 - ' ')) | (x + EACH(0x80 - 0x7f))) & EACH(0x80);
+    spaces = ~((x ^ EACH(' ')) + EACH(0x7f)) & EACH(0x80);
+    if (controls || (spaces & spaces << 8) || (behind_space && in[0] == ' '))
+        return false;
+    capitals = (x + EACH(0x80 - 'A')) & ~(x + EACH(0x80 - 'Z' - 1)) & EACH(0x80);
+    x |= capitals >> 2;
+    memcpy(to, &x, sizeof x);
+    return true;
+}
+
+/* The first character of a run: what it does to the one before it is not known yet. Returns how many
+ * bytes are done with. */
+static size_t fold_begin_ascii(struct text_fold *f, struct str in)
+{
+    size_t n = 0;
+
+    while (n < in.n && ascii_folded(in.p[n]) == ' ')
+        n++;
+    if (n > 0)
+        fold_add(f, ' ');
+    if (n < in.n)
+        fold_add(f, (unsigned char)ascii_folded(in.p[n++]));
+    return n;
+}
+
+/* A run of ASCII: what fold_add would make of it, without a look at each character's neighbours,
+ * because most of all text is this. */
+static void fold_add_ascii(struct text_fold *f, struct str in)
+{
+    char *from, *to;
+
+    if (!f->held)
+        in = str_skip(in, fold_begin_ascii(f, in));
+    if (in.n == 0)
+        return;
+    fold_release(f);
+    if (f->full || f->out->max - f->out->n < in.n) { /* as far as there is room */
+        for (size_t i = 0; i < in.n && !f->full; i++)
+            fold_add(f, (unsigned char)ascii_folded(in.p[i]));
+        return;
+    }
+    from = to = buf_reserve(f->out, in.n);
+    for (size_t i = 0; i < in.n;) {
+        if (in.n - i >= 8 && fold_eight(to, in.p + i, to > from && to[-1] == ' ')) {
+            to += 8;
+            i += 8;
+            continue;
+        }
+        *to = ascii_folded(in.p[i++]);
+        to += *to != ' ' || to == from || to[-1] != ' ';
+    }
+    /* The last one is held back again, or is a gap. */
+    to--;
+    if (*to == ' ')
+        f->gap = ' ';
+    else
+        f->held = (unsigned char)*to;
+    buf_commit(f->out, (size_t)(to - from));
 }
 
 /* ---- pieces ---- */
 
-void mime_fold_begin(struct mime_fold *f, struct buf *out, size_t max)
+void text_fold_begin(struct text_fold *f, struct buf *out)
 {
-    *f = (struct mime_fold){.out = out, .begin = out->n};
-    f->end = out->n + size_min(max, SIZE_MAX - out->n);
-    f->cache = mem_zalloc(CACHE * sizeof *f->cache);
+    *f = (struct text_fold){.out = out};
 }
 
 /* The length that the character beginning with this byte should have. */
-static size_t wanted(unsigned char lead)
+static size_t wanted_bytes(unsigned char lead)
 {
     return lead < 0xc2 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 1;
 }
 
 /* Takes bytes until `rest` is a character, or no beginning of one. Returns how many. */
-static size_t complete_rest(struct mime_fold *f, struct str in)
+static size_t complete_rest(struct text_fold *f, struct str in)
 {
     size_t used = 0, at = 0;
     int32_t code;
 
-    while (f->rest_n < wanted(f->rest[0])) {
+    while (f->rest_n < wanted_bytes(f->rest[0])) {
         if (used == in.n)
             return used;
         if (((unsigned char)in.p[used] & 0xc0) != 0x80)
@@ -225,7 +305,7 @@ static size_t complete_rest(struct mime_fold *f, struct str in)
     /* Each byte that belongs to no character is one U+FFFD, as it is in one piece. */
     while (at < f->rest_n) {
         code = utf8_next(str_of(f->rest, f->rest_n), &at);
-        add_mapped(f, code < 0 ? 0xfffd : (uint32_t)code);
+        fold_add_mapped(f, code < 0 ? 0xfffd : (uint32_t)code);
     }
     f->rest_n = 0;
     return used;
@@ -234,7 +314,7 @@ static size_t complete_rest(struct mime_fold *f, struct str in)
 /* True when in ends within the character that begins at `at`, so far as one can see. */
 static bool is_cut(struct str in, size_t at)
 {
-    size_t n = wanted((unsigned char)in.p[at]);
+    size_t n = wanted_bytes((unsigned char)in.p[at]);
 
     if (n <= in.n - at)
         return false;
@@ -244,17 +324,33 @@ static bool is_cut(struct str in, size_t at)
     return true;
 }
 
-void mime_fold_feed(struct mime_fold *f, struct str in)
+/* How many bytes at the beginning are ASCII. */
+static size_t ascii_run(struct str in)
+{
+    size_t n = 0;
+    uint64_t eight;
+
+    for (; in.n - n >= sizeof eight; n += sizeof eight) {
+        memcpy(&eight, in.p + n, sizeof eight);
+        if (eight & 0x8080808080808080U)
+            break;
+    }
+    while (n < in.n && (unsigned char)in.p[n] < 0x80)
+        n++;
+    return n;
+}
+
+void text_fold_feed(struct text_fold *f, struct str in)
 {
     size_t at = f->rest_n ? complete_rest(f, in) : 0;
 
     while (at < in.n && !f->full) {
-        unsigned char byte = (unsigned char)in.p[at];
+        size_t run = ascii_run(str_skip(in, at));
         int32_t code;
 
-        if (byte < 0x80) {
-            add(f, (unsigned char)ascii_lower((char)byte));
-            at++;
+        if (run > 0) {
+            fold_add_ascii(f, str_sub(in, at, run));
+            at += run;
             continue;
         }
         if (is_cut(in, at)) {
@@ -263,38 +359,41 @@ void mime_fold_feed(struct mime_fold *f, struct str in)
             return;
         }
         code = utf8_next(in, &at);
-        add_mapped(f, code < 0 ? 0xfffd : (uint32_t)code);
+        fold_add_mapped(f, code < 0 ? 0xfffd : (uint32_t)code);
     }
 }
 
 /* A character that will not become whole. */
-static void finish_rest(struct mime_fold *f)
+static void finish_rest(struct text_fold *f)
 {
     for (size_t i = 0; i < f->rest_n; i++)
-        add_mapped(f, 0xfffd);
+        fold_add_mapped(f, 0xfffd);
     f->rest_n = 0;
 }
 
-void mime_fold_break(struct mime_fold *f)
+void text_fold_break(struct text_fold *f)
 {
     finish_rest(f);
-    release(f);
+    fold_release(f);
     f->gap = '\n';
 }
 
-void mime_fold_end(struct mime_fold *f)
+void text_fold_end(struct text_fold *f)
 {
     finish_rest(f);
-    release(f);
+    fold_release(f);
+    if (f->edges && f->gap == ' ' && f->out->n < f->out->max)
+        buf_char(f->out, ' ');
     mem_free(f->cache);
     f->cache = NULL;
 }
 
-void mime_fold(struct buf *out, struct str in)
+void text_fold_query(struct buf *out, struct str in)
 {
-    struct mime_fold f;
+    struct text_fold f;
 
-    mime_fold_begin(&f, out, out->max - out->n);
-    mime_fold_feed(&f, in);
-    mime_fold_end(&f);
+    text_fold_begin(&f, out);
+    f.edges = true;
+    text_fold_feed(&f, in);
+    text_fold_end(&f);
 }

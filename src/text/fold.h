@@ -13,29 +13,30 @@
 
 #include "base/buf.h"
 
-struct mime_fold_entry;
+struct text_fold_entry;
 
 /* Folds a text that comes in pieces; the result does not depend on how it is cut. */
-struct mime_fold {
-    struct buf *out;
-    size_t begin, end;     /* of what it may write in out */
-    uint32_t held;         /* the last character, which the next may still change; 0: none */
-    char gap;              /* to be written before the next one: space, line feed, or 0 */
-    bool full;             /* it stopped: end is reached, or out is full */
+struct text_fold {
+    struct buf *out; /* may be another one at each feed, and what is in it may be taken away */
+    uint32_t held;   /* the last character, which the next may still change; 0: none */
+    char gap;        /* to be written before the next one: space, line feed, or 0 */
+    bool any;        /* something was written */
+    bool edges;      /* white space at both ends stays, as one space */
+    bool full;       /* it stopped: out is full */
     unsigned char rest[4]; /* a character that is not yet whole */
     size_t rest_n;
-    struct mime_fold_entry *cache; /* owned until end */
+    struct text_fold_entry *cache; /* owned until end */
 };
 
-/* Appends to out, at most max bytes, whole characters. */
-void mime_fold_begin(struct mime_fold *f, struct buf *out, size_t max);
-/* UTF-8; a byte that is none counts as U+FFFD. Does nothing once f->full. */
-void mime_fold_feed(struct mime_fold *f, struct str in);
+void text_fold_begin(struct text_fold *f, struct buf *out);
+/* UTF-8; a byte that is none counts as U+FFFD. Appends whole characters, of at most 12 bytes for each
+ * byte of `in`, and a few more. Does nothing once f->full. */
+void text_fold_feed(struct text_fold *f, struct str in);
 /* What follows is another text: a line feed, which is in no folded text else, stands between. */
-void mime_fold_break(struct mime_fold *f);
+void text_fold_break(struct text_fold *f);
 /* Writes what was held back and frees what begin made. */
-void mime_fold_end(struct mime_fold *f);
-/* All of it in one: a query. White space at its ends goes. */
-void mime_fold(struct buf *out, struct str in);
+void text_fold_end(struct text_fold *f);
+/* All of it in one: what is looked for. White space at an end is one space: " a" is not found in "ba". */
+void text_fold_query(struct buf *out, struct str in);
 
 #endif

@@ -1,6 +1,7 @@
 /* text/fold_test.c: what is the same when it is searched, and what is not. */
 #include "text/fold.c"
 
+#include "base/random.h"
 #include "base/test.h"
 
 static const struct fold_case {
@@ -67,8 +68,12 @@ static const struct fold_case {
 
 static struct str folded(struct buf *out, struct str in)
 {
+    struct text_fold f;
+
     buf_reset(out);
-    mime_fold(out, in);
+    text_fold_begin(&f, out);
+    text_fold_feed(&f, in);
+    text_fold_end(&f);
     return buf_view(out);
 }
 
@@ -95,13 +100,13 @@ static void pieces_fold_as_the_whole_does(void)
         struct str in = str_c(fold_cases[i].input);
 
         for (size_t cut = 0; cut <= in.n; cut++) {
-            struct mime_fold f;
+            struct text_fold f;
 
             buf_reset(&out);
-            mime_fold_begin(&f, &out, SIZE_MAX);
-            mime_fold_feed(&f, test_exact(str_sub(in, 0, cut)));
-            mime_fold_feed(&f, test_exact(str_skip(in, cut)));
-            mime_fold_end(&f);
+            text_fold_begin(&f, &out);
+            text_fold_feed(&f, test_exact(str_sub(in, 0, cut)));
+            text_fold_feed(&f, test_exact(str_skip(in, cut)));
+            text_fold_end(&f);
             CHECK_STR(buf_view(&out), str_c(fold_cases[i].want));
         }
     }
@@ -130,38 +135,95 @@ static void folding_twice_changes_nothing(void)
 
 static void it_stops_at_a_character(void)
 {
-    struct str in = STR("a\xe6\x97\xa5 \xe6\x9c\xac");
+    struct str in = STR("a\xe6\x97\xa5 \xe6\x9c\xac bcd");
 
-    for (size_t max = 0; max < 12; max++) {
-        struct mime_fold f;
+    for (size_t max = 6; max < 40; max++) {
+        struct text_fold f;
         struct buf out;
 
-        buf_init(&out, 100);
+        buf_init(&out, max);
         buf_c(&out, "before");
-        mime_fold_begin(&f, &out, max);
-        mime_fold_feed(&f, in);
-        mime_fold_end(&f);
-        CHECK_U64(out.n - 6, max < 1 ? 0 : max < 4 ? 1 : max < 8 ? 4 : 8);
-        CHECK(f.full == (max < 8));
-        CHECK(utf8_valid(buf_view(&out)) && out.p[out.n - 1] != ' ');
+        text_fold_begin(&f, &out);
+        text_fold_feed(&f, in);
+        text_fold_end(&f);
+        CHECK(utf8_valid(buf_view(&out)) && !out.overflow);
+        CHECK(str_starts(STR("beforea\xe6\x97\xa5 \xe6\x9c\xac bcd"), buf_view(&out)));
+        CHECK(f.full == (out.n < 6 + in.n));
+        CHECK(out.n == 6 + in.n || out.n + 10 > max);
         buf_done(&out);
     }
 }
 
+/* ASCII has a way of its own; whatever stands beside it must not see that. */
+static void ascii_folds_as_other_text_does(void)
+{
+    static const char *const pieces[] = {"a",        "B",        " ",  "\t",
+                                         "\r\n",     "x y",      "  ", "\x01",
+                                         "\xcc\x81", "\xc3\xa9", "~",  "\xe2\x80\x8b"};
+
+    for (int i = 0; i < 20000; i++) {
+        struct buf in, fast, slow;
+        struct text_fold f;
+
+        buf_init(&in, 1000);
+        buf_init(&fast, 1000);
+        buf_init(&slow, 1000);
+        for (size_t n = random_below(8); n > 0; n--)
+            buf_c(&in, pieces[random_below(ARRAY_LEN(pieces))]);
+        text_fold_begin(&f, &fast);
+        f.edges = i % 2;
+        text_fold_feed(&f, buf_view(&in));
+        text_fold_end(&f);
+        text_fold_begin(&f, &slow);
+        f.edges = i % 2;
+        for (size_t at = 0; at < in.n; at++) /* byte by byte no run is found */
+            text_fold_feed(&f, str_sub(buf_view(&in), at, 1));
+        text_fold_end(&f);
+        if (!CHECK_STR(buf_view(&fast), buf_view(&slow)))
+            i = 20000;
+        buf_done(&in);
+        buf_done(&fast);
+        buf_done(&slow);
+    }
+}
+
+static void a_query_keeps_a_space_at_its_ends(void)
+{
+    static const struct fold_case queries[] = {
+        {"a word", "Hello", "hello"},
+        {"a space before it", "\t Hello", " hello"},
+        {"and after", "Hello \r\n World  ", "hello world "},
+        {"what is not seen before the space", "\xe2\x80\x8b a", " a"},
+        {"spaces alone", "  ", " "},
+        {"nothing that is seen", "\xe2\x80\x8b\xcc\x81", ""},
+        {"nothing", "", ""},
+    };
+    struct buf out;
+
+    buf_init(&out, 1000);
+    for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
+        buf_reset(&out);
+        text_fold_query(&out, test_exact(str_c(queries[i].input)));
+        if (!CHECK_STR(buf_view(&out), str_c(queries[i].want)))
+            CHECK_ROW(false, queries[i].name);
+    }
+    buf_done(&out);
+}
+
 static void texts_are_parted_by_line_feeds(void)
 {
-    struct mime_fold f;
+    struct text_fold f;
     struct buf out;
 
     buf_init(&out, 100);
-    mime_fold_begin(&f, &out, SIZE_MAX);
-    mime_fold_break(&f);
-    mime_fold_feed(&f, STR(" A\n"));
-    mime_fold_break(&f);
-    mime_fold_break(&f);
-    mime_fold_feed(&f, STR("\xcc\x81 \n B"));
-    mime_fold_break(&f);
-    mime_fold_end(&f);
+    text_fold_begin(&f, &out);
+    text_fold_break(&f);
+    text_fold_feed(&f, STR(" A\n"));
+    text_fold_break(&f);
+    text_fold_break(&f);
+    text_fold_feed(&f, STR("\xcc\x81 \n B"));
+    text_fold_break(&f);
+    text_fold_end(&f);
     CHECK_STR(buf_view(&out), STR("a\nb"));
     buf_done(&out);
 }
@@ -172,6 +234,8 @@ int main(void)
     RUN(pieces_fold_as_the_whole_does);
     RUN(folding_twice_changes_nothing);
     RUN(it_stops_at_a_character);
+    RUN(ascii_folds_as_other_text_does);
+    RUN(a_query_keeps_a_space_at_its_ends);
     RUN(texts_are_parted_by_line_feeds);
     return test_end();
 }

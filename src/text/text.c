@@ -1,280 +1,450 @@
-/* text/text.c: see text.h. A part goes through a pipe in pieces: transfer decoding, charset, HTML,
- * folding. Each stage holds back what it can not yet decide. */
-#include "text/text_int.h"
+/* text/text.c: see text.h. A text goes through a pipe in pieces: transfer decoding, charset, HTML,
+ * folding. Each stage holds back what it cannot yet decide.
+ *
+ *     PART    its header is read                                    -> FIELDS, NAME, PART of the next
+ *     FIELDS  each field of it                                      -> NAME, PART of the next
+ *     NAME    its file name                                         -> TEXT, TNEF, PART of the next
+ *     TEXT    its content, piece by piece                           -> PART of the next
+ *     TNEF    winmail.dat is gathered, since it lists slices of itself  -> LIST
+ *     LIST    the next thing in it                                  -> INNER, LIST, PART of the next
+ *     INNER   the text of that thing, piece by piece                -> LIST
+ */
+#include "text/text.h"
 
 #include "base/limits.h"
-#include "mime/address.h"
 #include "mime/charset.h"
-#include "text/fold.h"
-#include "mime/header.h"
 #include "mime/html.h"
+#include "mime/message.h"
 #include "mime/param.h"
 #include "mime/tnef.h"
 #include "mime/transfer.h"
+#include "text/fold.h"
 
-#define PIECE 16384 /* encoded bytes that go through the pipe at once */
+#define STEP 65536
 #define TNEF_DEPTH 4
 #define FIELD_ARENA (16 * LIMIT_MIME_FIELD)
 
-struct search {
-    size_t piece; /* encoded bytes that go through the pipe at once */
-    struct mime_fold fold;
-    struct buf bytes; /* decoded, not yet UTF-8 */
-    struct buf utf8;
-    struct buf plain; /* the text of HTML */
+enum text_place {
+    TEXT_PLACE_PART,
+    TEXT_PLACE_FIELDS,
+    TEXT_PLACE_NAME,
+    TEXT_PLACE_TEXT,
+    TEXT_PLACE_TNEF,
+    TEXT_PLACE_LIST,
+    TEXT_PLACE_INNER,
+    TEXT_PLACE_END,
 };
 
 /* A text on its way through the pipe. */
-struct text {
+struct text_pipe {
+    struct mime_decoder decoder;
     struct str charset;
-    enum mime_charset_form form;
-    bool html, stopped;
+    bool utf8, html, ended;
+    bool stopped; /* nothing more of it is wanted */
     struct mime_html_stream tags;
+    size_t fed; /* of utf8 */
+};
+
+struct text_reader {
+    struct text_source source;
+    unsigned what;
+    size_t step;
+    struct text_fold fold;
+    enum text_place place;
+    uint32_t part;
+
+    struct buf header; /* of the part */
+    size_t field_at;
+    struct arena arena; /* of the part */
+    struct mime_part about;
+    uint64_t at; /* in the message: what comes next of the part's body */
+
+    struct text_pipe pipe;
+    struct buf encoded, bytes, utf8, plain; /* between its stages */
+
+    struct buf winmail;
+    struct mime_tnef tnef[TNEF_DEPTH];
+    size_t tnef_n;
+    struct str inner; /* what is left of the text in it */
 };
 
 /* ---- the pipe ---- */
 
-static void add_utf8(struct search *s, struct text *t, struct str utf8)
+static void feed_utf8(struct text_reader *r, struct str utf8)
 {
-    if (!t->html) {
-        mime_fold_feed(&s->fold, utf8);
+    if (!r->pipe.html) {
+        text_fold_feed(&r->fold, utf8);
         return;
     }
-    buf_reset(&s->plain);
-    mime_html_stream_feed(&t->tags, utf8, &s->plain);
-    mime_fold_feed(&s->fold, buf_view(&s->plain));
+    buf_reset(&r->plain);
+    mime_html_stream_feed(&r->pipe.tags, utf8, &r->plain);
+    text_fold_feed(&r->fold, buf_view(&r->plain));
 }
 
-/* True when the text may be cut behind its first n bytes: the last one is a character in itself, as
- * all below 0x30 are in these charsets, and no broken character before it could still want it, as
- * three bytes ("\x81", a digit, and this one) of GB18030 do or the third byte of EUC-JP. */
-static bool may_cut(const char *p, size_t n)
+static void pipe_begin(struct text_reader *r, enum mime_transfer encoding, struct str charset,
+                       bool html)
 {
-    if ((unsigned char)p[n - 1] >= 0x30 || (n > 1 && (unsigned char)p[n - 2] >= 0x80))
+    r->pipe =
+        (struct text_pipe){.charset = charset, .utf8 = mime_charset_is_utf8(charset), .html = html};
+    mime_decoder_init(&r->pipe.decoder, encoding);
+    mime_html_stream_init(&r->pipe.tags);
+    buf_reset(&r->bytes);
+    buf_reset(&r->utf8);
+}
+
+/* Decoded bytes were added, behind the first `from`: those that can be are converted. */
+static void convert_bytes(struct text_reader *r, size_t from)
+{
+    struct str bytes = buf_view(&r->bytes);
+    size_t n;
+
+    if (r->pipe.utf8) { /* cut characters are the business of folding */
+        struct buf empty = r->utf8;
+
+        r->utf8 = r->bytes;
+        r->bytes = empty;
+        return;
+    }
+    n = r->pipe.ended ? bytes.n : mime_charset_cut(r->pipe.charset, bytes, from);
+    if (n == 0 && bytes.n >= LIMIT_SEARCH_PENDING) {
+        n = bytes.n;
+        r->pipe.stopped = true; /* what follows means nothing without this */
+    }
+    mime_charset_convert(&r->utf8, r->pipe.charset, str_sub(bytes, 0, n));
+    buf_drop(&r->bytes, n);
+}
+
+/* Takes encoded bytes; `last`: there are no more of them. */
+static void pipe_feed(struct text_reader *r, struct str encoded, bool last)
+{
+    size_t from = r->bytes.n;
+
+    mime_decoder_feed(&r->pipe.decoder, encoded, &r->bytes);
+    if (last)
+        mime_decoder_end(&r->pipe.decoder, &r->bytes);
+    r->pipe.ended = last;
+    convert_bytes(r, from);
+}
+
+/* Goes on with what is converted; true when there is no more of that. */
+static bool pipe_drain(struct text_reader *r)
+{
+    struct str piece = str_sub(buf_view(&r->utf8), r->pipe.fed, 4 * r->step);
+
+    feed_utf8(r, piece);
+    r->pipe.fed += piece.n;
+    if (r->pipe.fed < r->utf8.n)
         return false;
-    return n < 3 || !ascii_digit(p[n - 2]) || (unsigned char)p[n - 3] < 0x80;
+    buf_reset(&r->utf8);
+    r->pipe.fed = 0;
+    return true;
 }
 
-/* How many of the bytes that wait can be converted alone. Behind the first `from` or before there
- * is no place to cut. */
-static size_t convertible(const struct search *s, size_t from)
+static void pipe_end(struct text_reader *r)
 {
-    size_t n = s->bytes.n;
-
-    if (n >= LIMIT_SEARCH_PENDING)
-        return n;
-    while (n > from && !may_cut(s->bytes.p, n))
-        n--;
-    return n > from ? n : 0;
+    buf_reset(&r->plain);
+    mime_html_stream_end(&r->pipe.tags, &r->plain);
+    text_fold_feed(&r->fold, buf_view(&r->plain));
+    text_fold_break(&r->fold);
 }
 
-static void convert(struct search *s, struct text *t, size_t n)
+static void add_text(struct text_reader *r, struct str utf8)
 {
-    buf_reset(&s->utf8);
-    mime_charset_convert(&s->utf8, t->charset, str_sub(buf_view(&s->bytes), 0, n));
-    add_utf8(s, t, buf_view(&s->utf8));
-    buf_drop(&s->bytes, n);
-}
-
-static void text_begin(struct search *s, struct text *t, struct str charset, bool html)
-{
-    *t = (struct text){.charset = charset, .form = mime_charset_form(charset), .html = html};
-    buf_reset(&s->bytes);
-    mime_html_stream_init(&t->tags);
-}
-
-/* Decoded bytes were added to s->bytes, behind the first `from`. */
-static void text_feed(struct search *s, struct text *t, size_t from)
-{
-    switch (t->form) {
-    case MIME_CHARSET_UTF8: /* cut characters are the business of folding */
-        add_utf8(s, t, buf_view(&s->bytes));
-        buf_reset(&s->bytes);
-        break;
-    case MIME_CHARSET_SINGLE:
-        convert(s, t, s->bytes.n);
-        break;
-    case MIME_CHARSET_MULTI:
-        convert(s, t, convertible(s, from));
-        break;
-    case MIME_CHARSET_SHIFTS: /* means nothing without its beginning */
-        t->stopped = s->bytes.n >= LIMIT_SEARCH_PENDING;
-        break;
-    }
-}
-
-static void text_end(struct search *s, struct text *t)
-{
-    if (t->form == MIME_CHARSET_UTF8)
-        add_utf8(s, t, buf_view(&s->bytes));
-    else
-        convert(s, t, s->bytes.n);
-    buf_reset(&s->plain);
-    mime_html_stream_end(&t->tags, &s->plain);
-    mime_fold_feed(&s->fold, buf_view(&s->plain));
-    mime_fold_break(&s->fold);
-}
-
-/* A text whose transfer encoding is known. */
-static void add_encoded(struct search *s, struct str in, enum mime_transfer encoding,
-                        struct str charset, bool html)
-{
-    struct mime_decoder decoder;
-    struct text t;
-
-    text_begin(s, &t, charset, html);
-    mime_decoder_init(&decoder, encoding);
-    for (size_t at = 0; at < in.n && !s->fold.full && !t.stopped; at += s->piece) {
-        size_t from = s->bytes.n;
-
-        mime_decoder_feed(&decoder, str_sub(in, at, s->piece), &s->bytes);
-        text_feed(s, &t, from);
-    }
-    if (!t.stopped)
-        mime_decoder_end(&decoder, &s->bytes);
-    text_end(s, &t);
-}
-
-static void add_text(struct search *s, struct str utf8)
-{
-    mime_fold_feed(&s->fold, utf8);
-    mime_fold_break(&s->fold);
+    text_fold_feed(&r->fold, utf8);
+    text_fold_break(&r->fold);
 }
 
 /* ---- headers ---- */
 
-static void add_addresses(struct search *s, struct str value, struct arena *arena)
+static void next_part(struct text_reader *r)
 {
-    struct mime_addresses list;
-    struct mime_address a;
+    r->part++;
+    r->place = r->part < r->source.parts_n ? TEXT_PLACE_PART : TEXT_PLACE_END;
+}
 
-    mime_addresses_begin(&list, value, arena);
-    while (mime_addresses_next(&list, &a)) {
-        mime_fold_feed(&s->fold, mime_decode_words(a.name, arena));
-        mime_fold_feed(&s->fold, STR(" "));
-        mime_fold_feed(&s->fold, a.local);
-        if (a.domain.n) {
-            mime_fold_feed(&s->fold, STR("@"));
-            mime_fold_feed(&s->fold, a.domain);
-        }
-        mime_fold_break(&s->fold);
+static bool wants_kind(const struct text_reader *r, unsigned kind)
+{
+    return r->what & kind;
+}
+
+static bool begin_part(struct text_reader *r, struct error *err)
+{
+    const struct text_part *part = &r->source.parts[r->part];
+    uint64_t n = part->body_at - part->header_at;
+
+    if (part->multipart && !wants_kind(r, TEXT_FIELDS)) {
+        next_part(r);
+        return true;
     }
+    buf_reset(&r->header);
+    arena_done(&r->arena);
+    n = n < LIMIT_SEARCH_HEADER ? n : LIMIT_SEARCH_HEADER;
+    if (!r->source.read(r->source.arg, part->header_at, (size_t)n, &r->header, err))
+        return false;
+    r->field_at = 0;
+    r->place = wants_kind(r, TEXT_FIELDS) ? TEXT_PLACE_FIELDS : TEXT_PLACE_NAME;
+    return true;
 }
 
-static bool is_address_field(struct str name)
+static void add_field(struct text_reader *r, const struct mime_field *field)
 {
-    static const char *const names[] = {"From", "Reply-To", "To", "Cc", "Bcc"};
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_equal_nocase(name, str_c(names[i])))
-            return true;
-    return false;
-}
-
-static void add_header(struct search *s, struct str header)
-{
-    struct mime_field field;
-
-    for (size_t at = 0, n = 0; n < LIMIT_MIME_HEADER_FIELDS && !s->fold.full; n++) {
-        struct arena arena;
-
-        if (!mime_next_field(header, &at, &field))
-            break;
-        arena_init(&arena, FIELD_ARENA);
-        field.value = str_sub(field.value, 0, LIMIT_MIME_FIELD);
-        if (str_equal_nocase(field.name, STR("Subject")))
-            add_text(s, mime_decode_words(field.value, &arena));
-        else if (is_address_field(field.name))
-            add_addresses(s, field.value, &arena);
-        arena_done(&arena);
-    }
-}
-
-/* ---- parts ---- */
-
-static void add_tnef(struct search *s, struct str bytes, struct arena *arena, unsigned depth)
-{
-    struct mime_tnef_part part;
-    struct mime_tnef tnef;
-
-    if (depth == TNEF_DEPTH || !mime_tnef_begin(&tnef, bytes, arena))
-        return;
-    while (!s->fold.full && mime_tnef_next(&tnef, &part)) {
-        bool html = part.kind == MIME_TNEF_HTML || str_equal_nocase(part.type, STR("text/html"));
-
-        add_text(s, part.name);
-        if (part.kind == MIME_TNEF_MESSAGE)
-            add_tnef(s, part.data, arena, depth + 1);
-        else if (part.kind != MIME_TNEF_ATTACHMENT || str_starts_nocase(part.type, STR("text/")))
-            add_encoded(s, part.data, MIME_TRANSFER_IDENTITY, part.charset, html);
-    }
-}
-
-/* winmail.dat is held whole, because what it lists are slices of it. */
-static void add_winmail(struct search *s, struct str body, enum mime_transfer encoding)
-{
-    struct mime_decoder decoder;
     struct arena arena;
-    struct buf bytes;
 
     arena_init(&arena, FIELD_ARENA);
-    buf_init(&bytes, LIMIT_SEARCH_TNEF + PIECE + 16);
-    mime_decoder_init(&decoder, encoding);
-    for (size_t at = 0; at < body.n && bytes.n < LIMIT_SEARCH_TNEF; at += PIECE)
-        mime_decoder_feed(&decoder, str_sub(body, at, PIECE), &bytes);
-    mime_decoder_end(&decoder, &bytes);
-    add_tnef(s, buf_view(&bytes), &arena, 0);
-    buf_done(&bytes);
+    text_fold_feed(&r->fold, field->name);
+    text_fold_feed(&r->fold, STR(": "));
+    add_text(r, mime_decode_words(str_sub(field->value, 0, LIMIT_MIME_FIELD), &arena));
     arena_done(&arena);
 }
 
-static void add_part(struct search *s, const struct mime_message *m, const struct mime_part *part)
+static void step_fields(struct text_reader *r)
 {
-    struct str body = str_sub(m->bytes, part->body_at, part->end_at - part->body_at);
-    struct str name =
-        mime_param_find(part->disposition_params, part->disposition_params_n, STR("filename"));
-    enum mime_transfer encoding = mime_transfer_parse(part->encoding);
+    size_t to = r->field_at + r->step;
+    struct mime_field field;
 
-    if (part->multipart)
-        return;
-    if (name.n == 0)
-        name = mime_param_find(part->params, part->params_n, STR("name"));
-    add_text(s, name);
-    if (part->message)
-        return;
-    /* message/delivery-status and other reports are text as well (RFC 3464 section 2.1). */
-    if (str_equal_nocase(part->type, STR("text")) || str_equal_nocase(part->type, STR("message")))
-        add_encoded(s, body, encoding,
-                    mime_param_find(part->params, part->params_n, STR("charset")),
-                    str_equal_nocase(part->subtype, STR("html")));
-    else if (str_equal_nocase(part->subtype, STR("ms-tnef")) ||
-             str_equal_nocase(part->subtype, STR("vnd.ms-tnef")) ||
-             str_equal_nocase(name, STR("winmail.dat")))
-        add_winmail(s, body, encoding);
-}
-
-void mime_search_text_by(struct buf *out, const struct mime_message *m, size_t piece)
-{
-    struct search s = {.piece = piece};
-
-    mime_fold_begin(&s.fold, out, LIMIT_SEARCH_TEXT);
-    buf_init(&s.bytes, LIMIT_SEARCH_PENDING + 2 * piece);
-    buf_init(&s.utf8, 4 * (LIMIT_SEARCH_PENDING + 2 * piece));
-    buf_init(&s.plain, 4 * (LIMIT_SEARCH_PENDING + 2 * piece) + 64);
-    for (uint32_t i = 0; i < m->parts_n && !s.fold.full; i++) {
-        const struct mime_part *part = &m->parts[i];
-
-        if (i == 0 || m->parts[part->parent].message)
-            add_header(&s, str_sub(m->bytes, part->header_at, part->body_at - part->header_at));
-        add_part(&s, m, part);
+    while (r->field_at < to) {
+        if (!mime_next_field(buf_view(&r->header), &r->field_at, &field)) {
+            r->place = TEXT_PLACE_NAME;
+            if (!wants_kind(r, TEXT_BODY) || r->source.parts[r->part].multipart)
+                next_part(r);
+            return;
+        }
+        add_field(r, &field);
     }
-    mime_fold_end(&s.fold);
-    buf_done(&s.bytes);
-    buf_done(&s.utf8);
-    buf_done(&s.plain);
 }
 
-void mime_search_text(struct buf *out, const struct mime_message *m)
+void text_field(struct buf *out, struct str value)
 {
-    mime_search_text_by(out, m, PIECE);
+    struct text_fold f;
+    struct arena arena;
+
+    arena_init(&arena, FIELD_ARENA);
+    text_fold_begin(&f, out);
+    text_fold_feed(&f, mime_decode_words(str_sub(value, 0, LIMIT_MIME_FIELD), &arena));
+    text_fold_end(&f);
+    arena_done(&arena);
+}
+
+/* ---- bodies ---- */
+
+/* message/delivery-status and other reports are text as well (RFC 3464 section 2.1). */
+static bool is_text(const struct mime_part *part)
+{
+    if (str_equal_nocase(part->type, STR("message")))
+        return !str_equal_nocase(part->subtype, STR("rfc822")) &&
+               !str_equal_nocase(part->subtype, STR("global"));
+    return str_equal_nocase(part->type, STR("text"));
+}
+
+static bool is_winmail(const struct mime_part *part, struct str name)
+{
+    return str_equal_nocase(part->subtype, STR("ms-tnef")) ||
+           str_equal_nocase(part->subtype, STR("vnd.ms-tnef")) ||
+           str_equal_nocase(name, STR("winmail.dat"));
+}
+
+static void begin_body(struct text_reader *r)
+{
+    const struct text_part *part = &r->source.parts[r->part];
+    const struct mime_part *about = &r->about;
+    enum mime_transfer encoding;
+    struct str name;
+
+    mime_part_read(&r->about, buf_view(&r->header), &r->arena);
+    name = mime_param_find(about->disposition_params, about->disposition_params_n, STR("filename"));
+    if (name.n == 0)
+        name = mime_param_find(about->params, about->params_n, STR("name"));
+    add_text(r, name);
+    r->at = part->body_at;
+    encoding = mime_transfer_parse(about->encoding);
+    if (part->message) {
+        next_part(r);
+    } else if (is_text(about)) {
+        r->place = TEXT_PLACE_TEXT;
+        pipe_begin(r, encoding, mime_param_find(about->params, about->params_n, STR("charset")),
+                   str_equal_nocase(about->subtype, STR("html")));
+    } else if (is_winmail(about, name)) {
+        r->place = TEXT_PLACE_TNEF;
+        pipe_begin(r, encoding, STR_NULL, false);
+        buf_reset(&r->winmail);
+    } else {
+        next_part(r);
+    }
+}
+
+/* The next encoded bytes of the part; fewer at its end. */
+static bool read_encoded(struct text_reader *r, bool *last, struct error *err)
+{
+    uint64_t left = r->source.parts[r->part].end_at - r->at;
+    size_t n = left < r->step ? (size_t)left : r->step;
+
+    buf_reset(&r->encoded);
+    if (!r->source.read(r->source.arg, r->at, n, &r->encoded, err))
+        return false;
+    r->at += n;
+    *last = r->at == r->source.parts[r->part].end_at;
+    return true;
+}
+
+static bool step_text(struct text_reader *r, struct error *err)
+{
+    bool last;
+
+    if (!pipe_drain(r))
+        return true;
+    if (r->pipe.ended || r->pipe.stopped) {
+        pipe_end(r);
+        next_part(r);
+        return true;
+    }
+    if (!read_encoded(r, &last, err))
+        return false;
+    pipe_feed(r, buf_view(&r->encoded), last);
+    return true;
+}
+
+/* ---- winmail.dat ---- */
+
+static bool step_tnef(struct text_reader *r, struct error *err)
+{
+    bool last;
+
+    if (!read_encoded(r, &last, err))
+        return false;
+    mime_decoder_feed(&r->pipe.decoder, buf_view(&r->encoded), &r->winmail);
+    if (!last && r->winmail.n < LIMIT_SEARCH_TNEF)
+        return true;
+    mime_decoder_end(&r->pipe.decoder, &r->winmail);
+    r->tnef_n = mime_tnef_begin(&r->tnef[0], buf_view(&r->winmail), &r->arena);
+    r->place = TEXT_PLACE_LIST;
+    return true;
+}
+
+static void step_list(struct text_reader *r)
+{
+    struct mime_tnef_part part;
+
+    if (r->tnef_n == 0) {
+        next_part(r);
+        return;
+    }
+    if (!mime_tnef_next(&r->tnef[r->tnef_n - 1], &part)) {
+        r->tnef_n--;
+        return;
+    }
+    add_text(r, part.name);
+    if (part.kind == MIME_TNEF_MESSAGE) {
+        if (r->tnef_n < TNEF_DEPTH)
+            r->tnef_n += mime_tnef_begin(&r->tnef[r->tnef_n], part.data, &r->arena);
+    } else if (part.kind != MIME_TNEF_ATTACHMENT || str_starts_nocase(part.type, STR("text/"))) {
+        pipe_begin(r, MIME_TRANSFER_IDENTITY, part.charset,
+                   part.kind == MIME_TNEF_HTML || str_equal_nocase(part.type, STR("text/html")));
+        r->inner = part.data;
+        r->place = TEXT_PLACE_INNER;
+    }
+}
+
+static void step_inner(struct text_reader *r)
+{
+    struct str piece = str_sub(r->inner, 0, r->step);
+
+    if (!pipe_drain(r))
+        return;
+    if (r->pipe.ended || r->pipe.stopped) {
+        pipe_end(r);
+        r->place = TEXT_PLACE_LIST;
+        return;
+    }
+    r->inner = str_skip(r->inner, piece.n);
+    pipe_feed(r, piece, r->inner.n == 0);
+}
+
+/* ---- life ---- */
+
+struct text_reader *text_reader_create(size_t step)
+{
+    struct text_reader *r = mem_zalloc(sizeof *r);
+
+    r->step = step ? step : STEP;
+    r->place = TEXT_PLACE_END;
+    arena_init(&r->arena, FIELD_ARENA);
+    buf_init(&r->header, LIMIT_SEARCH_HEADER);
+    buf_init(&r->encoded, r->step);
+    buf_init(&r->bytes, 4 * (LIMIT_SEARCH_PENDING + 2 * r->step + 16));
+    buf_init(&r->utf8, 4 * (LIMIT_SEARCH_PENDING + 2 * r->step + 16));
+    buf_init(&r->plain, 4 * (4 * r->step) + 64);
+    buf_init(&r->winmail, LIMIT_SEARCH_TNEF + r->step + 16);
+    return r;
+}
+
+/* What folding held back goes nowhere. */
+static void forget_text(struct text_reader *r)
+{
+    struct buf none;
+
+    buf_init(&none, 64);
+    r->fold.out = &none;
+    text_fold_end(&r->fold);
+    buf_done(&none);
+}
+
+void text_reader_begin(struct text_reader *r, const struct text_source *source, unsigned what)
+{
+    forget_text(r);
+    text_fold_begin(&r->fold, NULL);
+    r->source = *source;
+    r->what = what;
+    r->part = 0;
+    r->place = TEXT_PLACE_PART;
+}
+
+void text_reader_destroy(struct text_reader *r)
+{
+    if (!r)
+        return;
+    forget_text(r);
+    arena_done(&r->arena);
+    buf_done(&r->header);
+    buf_done(&r->encoded);
+    buf_done(&r->bytes);
+    buf_done(&r->utf8);
+    buf_done(&r->plain);
+    buf_done(&r->winmail);
+    mem_free(r);
+}
+
+static bool take_step(struct text_reader *r, struct error *err)
+{
+    switch (r->place) {
+    case TEXT_PLACE_PART:
+        return begin_part(r, err);
+    case TEXT_PLACE_FIELDS:
+        step_fields(r);
+        return true;
+    case TEXT_PLACE_NAME:
+        begin_body(r);
+        return true;
+    case TEXT_PLACE_TEXT:
+        return step_text(r, err);
+    case TEXT_PLACE_TNEF:
+        return step_tnef(r, err);
+    case TEXT_PLACE_LIST:
+        step_list(r);
+        return true;
+    case TEXT_PLACE_INNER:
+        step_inner(r);
+        return true;
+    case TEXT_PLACE_END:
+        return true;
+    }
+    panic("a text is at place %d", (int)r->place);
+}
+
+bool text_reader_step(struct text_reader *r, struct buf *out, unsigned *kind, struct error *err)
+{
+    *kind = r->place == TEXT_PLACE_END      ? 0
+            : r->place <= TEXT_PLACE_FIELDS ? TEXT_FIELDS
+                                            : TEXT_BODY;
+    r->fold.out = out;
+    return take_step(r, err);
 }

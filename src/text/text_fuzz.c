@@ -2,12 +2,22 @@
  * first byte chooses what the rest is, and where it is cut. */
 #include "text/fold.h"
 #include "mime/html.h"
-#include "text/text_int.h"
+#include "text/test_text.h"
 
 #include "base/limits.h"
 #include "base/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void fold_in_pieces(struct buf *out, struct str bytes, size_t piece)
+{
+    struct text_fold f;
+
+    text_fold_begin(&f, out);
+    for (size_t at = 0; at < bytes.n; at += piece)
+        text_fold_feed(&f, str_sub(bytes, at, piece));
+    text_fold_end(&f);
+}
 
 /* UTF-8, one space at a time, none at the ends; and what is folded stays as it is. */
 static void check_folded(struct str text)
@@ -32,7 +42,7 @@ static void check_folded(struct str text)
     for (struct str rest = text, line = text; rest.n; rest = str_skip(rest, line.n + 1)) {
         line = str_sub(rest, 0, str_find_char(rest, '\n'));
         buf_reset(&again);
-        mime_fold(&again, line);
+        fold_in_pieces(&again, line, line.n);
         if (!str_equal(buf_view(&again), line))
             panic("folding twice changes something");
     }
@@ -46,15 +56,15 @@ static void message_text(struct str bytes, size_t cut)
     struct buf out, pieces;
 
     arena_init(&arena, bytes.n / 2 + 65536);
-    buf_init(&out, LIMIT_SEARCH_TEXT + 1);
-    buf_init(&pieces, LIMIT_SEARCH_TEXT + 1);
+    buf_init(&out, 64 * bytes.n + 65536);
+    buf_init(&pieces, 64 * bytes.n + 65536);
     mime_parse(bytes, &arena, &m);
-    mime_search_text(&out, &m);
-    mime_search_text_by(&pieces, &m, cut);
-    if (out.n > LIMIT_SEARCH_TEXT || out.overflow)
+    test_text(&out, &m, TEXT_FIELDS | TEXT_BODY, 0);
+    test_text(&pieces, &m, TEXT_FIELDS | TEXT_BODY, cut);
+    if (out.overflow)
         panic("too much text");
     if (!str_equal(buf_view(&out), buf_view(&pieces)))
-        panic("the text depends on the pieces");
+        panic("the text depends on the steps");
     check_folded(buf_view(&out));
     buf_done(&out);
     buf_done(&pieces);
@@ -81,16 +91,12 @@ static void html(struct str bytes, size_t cut)
 
 static void fold(struct str bytes, size_t cut)
 {
-    struct mime_fold f;
     struct buf whole, pieces;
 
     buf_init(&whole, 64 * bytes.n + 64);
     buf_init(&pieces, 64 * bytes.n + 64);
-    mime_fold(&whole, bytes);
-    mime_fold_begin(&f, &pieces, SIZE_MAX);
-    for (size_t at = 0; at < bytes.n; at += cut)
-        mime_fold_feed(&f, str_sub(bytes, at, cut));
-    mime_fold_end(&f);
+    fold_in_pieces(&whole, bytes, bytes.n);
+    fold_in_pieces(&pieces, bytes, cut);
     if (!str_equal(buf_view(&whole), buf_view(&pieces)))
         panic("folding depends on the pieces");
     check_folded(buf_view(&whole));
