@@ -197,10 +197,15 @@ def all_functions():
 
 
 def prefixes(path):
-    """What an exported name may begin with: the folder, the file, or whole words that the file begins with; each also in the singular."""
+    """What an exported name may begin with: the folder, the file, whole words that the file begins with, what stands in the file's name
+    after the folder's, or a struct that a header of the folder declares (timers_run takes a struct timers); each also in the singular."""
     folder, stem = split(path)
     words = stem.split("_")
     found = [folder] + ["_".join(words[:i]) for i in range(1, len(words) + 1)]
+    if stem.startswith(folder + "_"):
+        found.append(stem[len(folder) + 1:])
+    for header in glob.glob(os.path.dirname(path) + "/*.h"):
+        found += re.findall(r"^(?:extern )?(?:const )?struct (\w+)(?: \{|;)", read(header), re.M)
     found += [re.sub("s$", "", name) for name in found]
     return tuple(name + "_" for name in found) + (BASE_PREFIXES if folder == "base" else ())
 
