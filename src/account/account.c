@@ -1,4 +1,4 @@
-/* account/account.c: the life of one account's process (DESIGN, Processes; RATIONALE 2): its descriptors and nothing else, new
+/* account/account.c: the life of one account's process (docs/design.md, "The account's process"): its descriptors and nothing else, new
  * random numbers, the sandbox, the key over a socket of its own, and only then the first byte of the account. */
 #include "account/account_int.h"
 #include "account/files.h"

@@ -1,5 +1,5 @@
 /* directory/accounts.c: rows of domains, addresses and accounts. Answers come from the database each time; there is no cache
- * that could be cold or stale (LESSONS 42, 43). */
+ * that could be cold or stale. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "directory/directory_int.h"

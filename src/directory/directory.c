@@ -99,7 +99,7 @@ static void directory_peer_lost(void *arg, enum role role, struct chan *c)
         reserve_edge_lost(d, c);
 }
 
-/* Room on the disk for a message of this size, above the reserve (DESIGN, Operating rules). */
+/* Room on the disk for a message of this size, above the reserve (docs/design.md, "Operating rules"). */
 static bool disk_has_room(struct directory *d, uint64_t size, struct error *err)
 {
     struct statfs fs;

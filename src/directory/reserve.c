@@ -1,4 +1,4 @@
-/* directory/reserve.c: room that a message on its way has reserved in an account with a quota (RATIONALE 4).
+/* directory/reserve.c: room that a message on its way has reserved in an account with a quota.
  *
  * The account's process knows how much it holds, so it counts the reservations too; this end remembers which session of which
  * edge has which, and gives back what an edge can no longer use. An account that can not be asked takes the message all the

@@ -3,7 +3,7 @@
  *
  * Asked twice (intake was started again meanwhile) the edge tells the same message under the same transaction. And so does a
  * client whose connection broke before it heard our answer: within an hour the same sender, recipients and bytes get the
- * transaction of the first time, so that the accounts take them once (RATIONALE 4). */
+ * transaction of the first time, so that the accounts take them once (docs/design.md, "Delivery, 250 and the queue"). */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"

@@ -481,7 +481,7 @@ static enum imap_step literal_step(struct imap_session *s, struct fetch_job *job
 }
 
 /* Goes on until the message is answered or a piece of it is written. What fits a piece goes out in
- * one write: some clients wait when a literal and the ")" behind it come apart (CLIENTS, Apple). */
+ * one write: some clients wait when a literal and the ")" behind it come apart (Apple Mail). */
 static enum imap_step message_step(struct imap_session *s, struct fetch_job *job)
 {
     struct error err = {0};

@@ -13,7 +13,8 @@
 #include "base/encode.h"
 #include "base/limits.h"
 
-#define UNKNOWN_MAX 3 /* commands that do not exist, before login (FAILURES 7) */
+#define UNKNOWN_MAX                                                                                \
+    3 /* commands that do not exist, before login (another protocol's client, or a guesser) */
 
 enum login_state {
     LOGIN_READY,
@@ -292,7 +293,7 @@ void imap_login_answer(struct imap_login *l, const struct error *err)
 
 /* ---- input ---- */
 
-/* The first word of a request of another protocol (ALPACA, FAILURES 7). */
+/* The first word of a request of another protocol (ALPACA). */
 static bool is_other_protocol(struct str text)
 {
     static const char *const words[] = {"GET ",     "POST ",   "HEAD ",  "PUT ",   "OPTIONS ",

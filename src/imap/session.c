@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #define CHANGED_SLICE_US                                                                           \
-    20000 /* a session that is told of a change holds the loop no longer (DESIGN) */
+    20000 /* a session that is told of a change holds the loop no longer (docs/design.md, "Processes and walls") */
 
 /* ---- answers ---- */
 

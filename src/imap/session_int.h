@@ -33,7 +33,7 @@ enum imap_phase {
 
 enum imap_sync_phase { IMAP_SYNC_BEGIN, IMAP_SYNC_EXPUNGE, IMAP_SYNC_EXISTS, IMAP_SYNC_FLAGS };
 
-/* The selected mailbox and what the client knows of it (RATIONALE 3). */
+/* The selected mailbox and what the client knows of it (docs/design.md, "What a session sees, and parking"). */
 struct imap_selected {
     int64_t mailbox; /* 0: none */
     bool read_only;  /* EXAMINE */

@@ -1,4 +1,4 @@
-/* proc/sandbox.c: see sandbox.h and RATIONALE 2. */
+/* proc/sandbox.c: see sandbox.h and docs/design.md, "Processes and walls". */
 #include "proc/sandbox.h"
 
 #include <errno.h>
@@ -33,8 +33,9 @@
     S(fstat)                                                                                       \
     S(arch_prctl)                                                                                  \
     S(set_robust_list)                                                                             \
-    S(rt_sigtimedwait) S(process_vm_readv) S(pipe2) S(getdents64) S(membarrier) S(rseq)            \
-        S(readlinkat) S(nanosleep) S(clock_nanosleep)
+    S(rt_sigtimedwait)                                                                             \
+    S(process_vm_readv) S(pipe2) S(getdents64) S(membarrier) S(rseq) S(readlinkat) S(nanosleep)    \
+        S(clock_nanosleep)
 #else
 #define SYSCALLS_SANITIZER(S)
 #endif

@@ -10,7 +10,7 @@
  * number that touched it. What is expunged leaves a tombstone that holds its email for the
  * retention time, so a session that has not been told yet still reads it.
  *
- * What a session sees is a function of the database (RATIONALE 3): with U the UIDNEXT it was told
+ * What a session sees is a function of the database (docs/design.md, "What a session sees, and parking"): with U the UIDNEXT it was told
  * and E the modseq up to which it was told of expunges, it sees the placements and tombstones of
  * the mailbox with uid < U that are alive or were expunged after E, in UID order.
  *
@@ -199,7 +199,7 @@ struct store_placed {
     uint64_t modseq;
     bool duplicate; /* it was there already; uid is that of the first time */
 };
-/* Never refused by the quota: what was accepted is kept (RATIONALE 4). out may be NULL. */
+/* Never refused by the quota: what was accepted is kept (docs/design.md, "Delivery, 250 and the queue"). out may be NULL. */
 MUST_CHECK bool store_deliver(struct store *store, const struct store_delivery *delivery,
                               struct store_placed *out, struct error *err);
 
