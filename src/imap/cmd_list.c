@@ -230,6 +230,15 @@ static bool shows_parents(const struct list_job *job)
     return job->recursive || (job->lsub && str_ends(job->patterns[0], STR("%")));
 }
 
+/* Whether the selection options let it through; `child`: something subscribed is below it. */
+static bool is_selected(const struct list_job *job, const struct store_mailbox *m, bool child)
+{
+    bool special = m->role != STORE_ROLE_NONE && m->role != STORE_ROLE_INBOX;
+    if (job->select_subscribed && !m->subscribed && !child)
+        return false;
+    return (m->id != 0 || job->select_subscribed) && (special || !job->select_special);
+}
+
 static bool list_one(struct imap_session *s, struct list_job *job, const struct store_mailbox *m,
                      struct error *err)
 {
@@ -239,12 +248,7 @@ static bool list_one(struct imap_session *s, struct list_job *job, const struct 
     if (shows_parents(job) && !(job->lsub && m->subscribed) &&
         !subscribed_below(s, m->name, &child, err))
         return false;
-    if (job->select_subscribed && !m->subscribed && !child)
-        return true;
-    if (m->id == 0 && !job->select_subscribed)
-        return true;
-    bool special = m->role != STORE_ROLE_NONE && m->role != STORE_ROLE_INBOX;
-    if (job->select_special && !special)
+    if (!is_selected(job, m, child))
         return true;
     write_list(s, job, m, m->id != 0 && (!job->lsub || m->subscribed), child && !job->lsub);
     if (job->status && m->id != 0)

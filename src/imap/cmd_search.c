@@ -90,27 +90,28 @@ void imap_check_search(struct imap_session *s, struct imap_parse *p)
 
 /* ---- sets ---- */
 
-/* Sets become spans of numbers once, so that a message is looked up in them by halving. A number
- * that is not there matches nothing: clients search 1:500 whatever there is. */
+/* A number that is not there matches nothing: clients search 1:500 whatever there is. */
+static void drop_missing(struct imap_set *set, uint32_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < set->n; i++) {
+        struct imap_range r = set->ranges[i];
+        uint64_t low = r.from < r.to ? r.from : r.to;
+        if (low == 0 || (low != IMAP_STAR && low > n))
+            continue;
+        r.from = r.from != IMAP_STAR && r.from > n ? n : r.from;
+        r.to = r.to != IMAP_STAR && r.to > n ? n : r.to;
+        set->ranges[kept++] = r;
+    }
+    set->n = kept;
+}
+
+/* Sets become spans of numbers once, so that a message is looked up in them by halving. */
 static bool prepare_set(struct imap_session *s, struct imap_search_key *key)
 {
     struct imap_set set = key->set;
-    uint32_t n = s->selected.view.n;
-    for (size_t i = 0; !key->by_uid && i < set.n; i++) {
-        struct imap_range *r = &set.ranges[i];
-        uint64_t low = r->from < r->to ? r->from : r->to;
-        if (low != IMAP_STAR && low > n) {
-            *r = (struct imap_range){0, 0};
-            continue;
-        }
-        r->from = r->from != IMAP_STAR && r->from > n ? n : r->from;
-        r->to = r->to != IMAP_STAR && r->to > n ? n : r->to;
-    }
-    size_t kept = 0;
-    for (size_t i = 0; i < set.n; i++)
-        if (set.ranges[i].to != 0)
-            set.ranges[kept++] = set.ranges[i];
-    set.n = kept;
+    if (!key->by_uid)
+        drop_missing(&set, s->selected.view.n);
     if (!imap_resolve(s, &set, key->by_uid))
         return false;
     key->spans = arena_array(&s->arena, s->numbers.n, sizeof(*key->spans));

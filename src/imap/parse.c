@@ -33,14 +33,14 @@ bool imap_count_item(struct imap_parse *p)
 /* ---- characters ---- */
 
 /* atom-specials and resp-specials (RFC 9051 section 9). 8-bit bytes are no atom. */
-bool imap_is_atom_char(char c)
+static bool is_atom_char(char c)
 {
     return c > ' ' && c < 0x7f && !strchr("(){%*\"\\]", c);
 }
 
 bool imap_is_astring_char(char c)
 {
-    return imap_is_atom_char(c) || c == ']';
+    return is_atom_char(c) || c == ']';
 }
 
 static bool is_list_char(char c)
@@ -95,7 +95,7 @@ struct str imap_take_tag(struct imap_parse *p)
 
 struct str imap_take_atom(struct imap_parse *p)
 {
-    return one_or_more(p, imap_is_atom_char, "an atom is missing");
+    return one_or_more(p, is_atom_char, "an atom is missing");
 }
 
 /* quoted = DQUOTE *QUOTED-CHAR DQUOTE; only `"` and `\` may be escaped, and 8-bit bytes are taken
@@ -204,11 +204,6 @@ struct str imap_take_list_mailbox(struct imap_parse *p)
 }
 
 /* ---- numbers and sets ---- */
-
-uint32_t imap_take_number(struct imap_parse *p)
-{
-    return (uint32_t)cursor_number(&p->c, UINT32_MAX);
-}
 
 uint64_t imap_take_modseq(struct imap_parse *p)
 {

@@ -36,7 +36,6 @@ struct str imap_take_nstring(struct imap_parse *p);
 struct str imap_take_mailbox(struct imap_parse *p);
 /* As LIST has it: with wildcards, decoded to UTF-8. */
 struct str imap_take_list_mailbox(struct imap_parse *p);
-uint32_t imap_take_number(struct imap_parse *p);
 uint64_t imap_take_modseq(struct imap_parse *p); /* 0 to 2^63 - 1 */
 
 #define IMAP_STAR UINT64_MAX
@@ -69,7 +68,6 @@ int64_t imap_take_date(struct imap_parse *p);
 int64_t imap_days(int64_t year, unsigned month, unsigned day);
 void imap_civil(int64_t days, int64_t *year, unsigned *month, unsigned *day);
 
-bool imap_is_atom_char(char c);
 bool imap_is_astring_char(char c);
 
 #endif

@@ -32,11 +32,6 @@ struct str imap_reader_command(const struct imap_reader *r)
     return buf_view(&r->text);
 }
 
-bool imap_reader_begun(const struct imap_reader *r)
-{
-    return r->state != IMAP_READER_LINE || (r->text.n > 0 && !r->dropped);
-}
-
 bool imap_reader_skips(const struct imap_reader *r)
 {
     return r->state == IMAP_READER_SKIP_LITERAL || r->state == IMAP_READER_SKIP_LINE;

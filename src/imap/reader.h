@@ -57,7 +57,5 @@ void imap_reader_accept(struct imap_reader *r);
 void imap_reader_refuse(struct imap_reader *r);
 /* Whether what comes next is passed over: the rest of a command that was too long, or refused. */
 bool imap_reader_skips(const struct imap_reader *r);
-/* Whether a command has begun. */
-bool imap_reader_begun(const struct imap_reader *r);
 
 #endif

@@ -42,8 +42,7 @@ struct imap_search {
 };
 
 bool imap_search_failed(const struct imap_search *search);
-/* What a key needs is read when the first one needs it. False: there is no such thing, or it failed. */
-bool imap_search_need_message(struct imap_search *search);
+/* Reads the email's sizes, once. False: it is purged, or could not be read. */
 bool imap_search_need_email(struct imap_search *search);
 
 /* search_text.c: begins anew for another message; and looks into a piece more of its text, which sets

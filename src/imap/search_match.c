@@ -14,7 +14,7 @@ bool imap_search_failed(const struct imap_search *search)
     return search->err.kind != ERROR_NONE;
 }
 
-bool imap_search_need_message(struct imap_search *search)
+static bool need_message(struct imap_search *search)
 {
     struct imap_session *s = search->s;
     if (search->has_message || imap_search_failed(search))
@@ -27,7 +27,7 @@ bool imap_search_need_message(struct imap_search *search)
 
 bool imap_search_need_email(struct imap_search *search)
 {
-    if (search->has_email || !imap_search_need_message(search) || search->message.email == 0)
+    if (search->has_email || !need_message(search) || search->message.email == 0)
         return search->has_email;
     search->has_email =
         store_email_head(search->s->store, search->message.email, &search->email, &search->err);
@@ -45,7 +45,7 @@ static bool date_matches(struct imap_search *search, const struct imap_search_ke
 {
     int64_t us;
     if (key->which == IMAP_SEARCH_SAVED) {
-        if (!imap_search_need_message(search))
+        if (!need_message(search))
             return false;
         us = search->message.saved_us;
     } else {
@@ -70,16 +70,33 @@ static bool age_matches(struct imap_search *search, const struct imap_search_key
     return key->kind == IMAP_SEARCH_OLDER ? seconds >= key->number : seconds <= key->number;
 }
 
-static bool simple_matches(struct imap_search *search, const struct imap_search_key *key)
+static bool message_matches(struct imap_search *search, const struct imap_search_key *key)
 {
     const struct store_message *m = &search->message;
+    if (!need_message(search))
+        return false;
+    if (key->kind == IMAP_SEARCH_FLAG)
+        return (m->flags & key->flag) == key->flag;
+    if (key->kind == IMAP_SEARCH_KEYWORD)
+        return store_keywords_has(m->keywords, key->text);
+    return m->modseq >= key->number;
+}
+
+static bool size_matches(struct imap_search *search, const struct imap_search_key *key)
+{
+    uint64_t size = imap_search_need_email(search) ? search->email.size : key->number;
+    return key->kind == IMAP_SEARCH_LARGER ? size > key->number : size < key->number;
+}
+
+static bool simple_matches(struct imap_search *search, const struct imap_search_key *key)
+{
     switch (key->kind) {
     case IMAP_SEARCH_ALL:
         return true;
     case IMAP_SEARCH_FLAG:
-        return imap_search_need_message(search) && (m->flags & key->flag) == key->flag;
     case IMAP_SEARCH_KEYWORD:
-        return imap_search_need_message(search) && store_keywords_has(m->keywords, key->text);
+    case IMAP_SEARCH_MODSEQ:
+        return message_matches(search, key);
     case IMAP_SEARCH_SET:
         return imap_spans_have(key->spans, key->spans_n, search->number);
     case IMAP_SEARCH_BEFORE:
@@ -90,11 +107,8 @@ static bool simple_matches(struct imap_search *search, const struct imap_search_
     case IMAP_SEARCH_YOUNGER:
         return age_matches(search, key);
     case IMAP_SEARCH_LARGER:
-        return imap_search_need_email(search) && search->email.size > key->number;
     case IMAP_SEARCH_SMALLER:
-        return imap_search_need_email(search) && search->email.size < key->number;
-    case IMAP_SEARCH_MODSEQ:
-        return imap_search_need_message(search) && m->modseq >= key->number;
+        return size_matches(search, key);
     default: /* NONE; the others are not simple */
         return false;
     }
@@ -171,7 +185,7 @@ bool imap_search_step(struct imap_search *search, uint32_t number, enum imap_sea
     *answer = list_answer(search, search->first);
     if (*answer == IMAP_SEARCH_OPEN && !imap_search_failed(search))
         imap_search_text_step(search);
-    if (*answer == IMAP_SEARCH_YES && imap_search_need_message(search))
+    if (*answer == IMAP_SEARCH_YES && need_message(search))
         *modseq = search->message.modseq;
     if (!imap_search_failed(search))
         return true;

@@ -64,14 +64,6 @@ void imap_write_astring(struct buf *out, struct str s)
         imap_write_string(out, s);
 }
 
-void imap_write_nstring(struct buf *out, struct str s)
-{
-    if (s.p)
-        imap_write_string(out, s);
-    else
-        buf_c(out, "NIL");
-}
-
 /* Names are free of controls (store_mailbox_name), so UTF-8 can always be quoted. */
 void imap_write_mailbox(struct buf *out, struct str name, bool utf8)
 {

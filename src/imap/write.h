@@ -12,8 +12,6 @@
 void imap_write_string(struct buf *out, struct str s);
 /* As above, or an atom. */
 void imap_write_astring(struct buf *out, struct str s);
-/* NIL for STR_NULL (p is NULL). */
-void imap_write_nstring(struct buf *out, struct str s);
 /* "{n}" CRLF: the n bytes are written by the caller. */
 void imap_write_literal_head(struct buf *out, uint64_t n);
 /* A mailbox name, in modified UTF-7 or UTF-8. */

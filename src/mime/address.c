@@ -97,6 +97,21 @@ static struct phrase read_phrase(struct mime_addresses *list)
     return phrase;
 }
 
+/* domain-literal = "[" *dtext "]" (RFC 5322 section 3.4.1), without white space */
+static void domain_literal(struct mime_addresses *list)
+{
+    struct cursor *c = &list->in;
+
+    while (c->at < c->in.n && c->in.p[c->at] != ']') {
+        char ch = c->in.p[c->at++];
+
+        if (ch != ' ' && ch != '\t' && ch != '\r' && ch != '\n' && ch != '\0')
+            add_char(list, ch);
+    }
+    if (cursor_accept(c, ']'))
+        add_char(list, ']');
+}
+
 /* domain = dot-atom / domain-literal / obs-domain; with its white space and comments, which are
  * dropped. *comment becomes the one behind it. */
 static struct str domain(struct mime_addresses *list, struct str *comment)
@@ -107,14 +122,7 @@ static struct str domain(struct mime_addresses *list, struct str *comment)
 
     mime_lex_cfws(c, NULL);
     if (cursor_peek(c) == '[') {
-        while (c->at < c->in.n && c->in.p[c->at] != ']') {
-            char ch = c->in.p[c->at++];
-
-            if (ch != ' ' && ch != '\t' && ch != '\r' && ch != '\n' && ch != '\0')
-                add_char(list, ch);
-        }
-        if (cursor_accept(c, ']'))
-            add_char(list, ']');
+        domain_literal(list);
         return words_from(list, from);
     }
     for (;;) {

@@ -86,16 +86,3 @@ struct str mime_unfold(struct str value, struct arena *arena)
             to[n++] = value.p[i];
     return str_trim(str_of(to, n));
 }
-
-bool mime_find_field(struct str header, struct str name, struct mime_field *out)
-{
-    struct mime_field field;
-
-    for (size_t at = 0; mime_next_field(header, &at, &field);) {
-        if (!str_equal_nocase(field.name, name))
-            continue;
-        *out = field;
-        return true;
-    }
-    return false;
-}

@@ -18,7 +18,5 @@ bool mime_line_is_empty(struct str in, size_t at, size_t end);
  * section 2.2.3). value itself where that changes nothing, else in the arena; STR_NULL when the
  * arena is full. */
 struct str mime_unfold(struct str value, struct arena *arena);
-/* The first field of this name, ASCII case aside; false when there is none. */
-bool mime_find_field(struct str header, struct str name, struct mime_field *out);
 
 #endif

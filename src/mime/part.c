@@ -42,6 +42,13 @@ static struct mime_part *part_at(const struct scan *s, uint32_t i)
     return &s->parts[i];
 }
 
+static struct str without_trailing_space(struct str line)
+{
+    while (line.n && strchr(" \t\r\n", line.p[line.n - 1]) && line.p[line.n - 1])
+        line.n--;
+    return line;
+}
+
 /* Which frame has this line as its boundary? Innermost first. */
 static bool match_boundary(const struct scan *s, size_t end, uint32_t *frame, bool *closes)
 {
@@ -49,20 +56,14 @@ static bool match_boundary(const struct scan *s, size_t end, uint32_t *frame, bo
 
     if (s->frames_n == 0 || line.n < 3 || line.p[0] != '-' || line.p[1] != '-')
         return false;
-    line = str_skip(line, 2);
-    while (line.n && (line.p[line.n - 1] == ' ' || line.p[line.n - 1] == '\t' ||
-                      line.p[line.n - 1] == '\r' || line.p[line.n - 1] == '\n'))
-        line.n--;
+    line = without_trailing_space(str_skip(line, 2));
     for (uint32_t i = s->frames_n; i-- > 0;) {
-        struct str boundary = s->frames[i].boundary;
-        bool longer = line.n == boundary.n + 2;
+        struct str boundary = s->frames[i].boundary, rest = str_skip(line, boundary.n);
 
-        if ((line.n != boundary.n && !longer) || memcmp(line.p, boundary.p, boundary.n) != 0)
-            continue;
-        if (longer && memcmp(line.p + boundary.n, "--", 2) != 0)
+        if (!str_starts(line, boundary) || (rest.n && !str_equal(rest, STR("--"))))
             continue;
         *frame = i;
-        *closes = longer;
+        *closes = rest.n > 0;
         return true;
     }
     return false;

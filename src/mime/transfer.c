@@ -123,65 +123,75 @@ static int hex_value(char c)
     return plus_one[(unsigned char)c] - 1;
 }
 
+static bool quoted_blank(char ch)
+{
+    return ch == ' ' || ch == '\t';
+}
+
+/* White space that a line may have lost or gained at its end. */
+static bool quoted_trailing(char ch)
+{
+    return quoted_blank(ch) || ch == '\r';
+}
+
+static void quoted_release(struct mime_decoder *d, struct buf *out)
+{
+    buf_add(out, d->held, d->held_n);
+    d->held_n = 0;
+}
+
 /* Takes one byte behind an "=" (RFC 2045 section 6.7): the held bytes are "=" and then one digit,
  * or white space before the end of a soft-broken line. Returns true when the byte was used. */
 static bool quoted_escape(struct mime_decoder *d, char ch, struct buf *out)
 {
     int high = d->held_n == 2 ? hex_value(d->held[1]) : -1, low = hex_value(ch);
-    bool soft = d->held_n == 1 || d->held[1] == ' ' || d->held[1] == '\t' || d->held[1] == '\r';
+    bool soft = d->held_n == 1 || quoted_trailing(d->held[1]);
 
     if (high >= 0 && low >= 0) {
         buf_char(out, (char)(high << 4 | low));
         d->held_n = 0;
-        return true;
-    }
-    if (soft && ch == '\n') { /* a soft line break */
+    } else if (soft && ch == '\n') { /* a soft line break */
         d->held_n = 0;
-        return true;
-    }
-    if ((d->held_n == 1 && low >= 0) ||
-        (soft && d->held_n < sizeof d->held && (ch == ' ' || ch == '\t' || ch == '\r'))) {
+    } else if ((d->held_n == 1 && low >= 0) ||
+               (soft && d->held_n < sizeof d->held && quoted_trailing(ch))) {
         d->held[d->held_n++] = ch;
-        return true;
+    } else {
+        quoted_release(d, out); /* no escape: it stays as it is */
+        return false;
     }
-    buf_add(out, d->held, d->held_n); /* no escape: it stays as it is */
+    return true;
+}
+
+/* White space before a line end was put there by gateways (rule 3). */
+static void quoted_line_end(struct mime_decoder *d, struct buf *out)
+{
+    bool cr = d->held_n && d->held[d->held_n - 1] == '\r';
+
+    buf_c(out, cr ? "\r\n" : "\n");
     d->held_n = 0;
-    return false;
 }
 
 static void quoted_byte(struct mime_decoder *d, char ch, struct buf *out)
 {
     if (d->held_n && d->held[0] == '=' && quoted_escape(d, ch, out))
         return;
-    if (ch == '\n') { /* white space before a line end was put there by gateways (rule 3) */
-        bool cr = d->held_n && d->held[d->held_n - 1] == '\r';
-
-        buf_add(out, "\r\n", cr ? 2 : 0);
-        if (!cr)
-            buf_char(out, '\n');
-        d->held_n = 0;
+    if (ch == '\n') {
+        quoted_line_end(d, out);
         return;
     }
-    if (ch == '=' || d->held_n == sizeof d->held || (d->held_n && d->held[d->held_n - 1] == '\r') ||
-        (ch != ' ' && ch != '\t' && ch != '\r')) {
-        buf_add(out, d->held, d->held_n);
-        d->held_n = 0;
-    }
-    if (ch == '=' || ch == ' ' || ch == '\t' || ch == '\r')
+    if (!quoted_trailing(ch) || d->held_n == sizeof d->held ||
+        (d->held_n && d->held[d->held_n - 1] == '\r'))
+        quoted_release(d, out);
+    if (ch == '=' || quoted_trailing(ch))
         d->held[d->held_n++] = ch;
     else
         buf_char(out, ch);
 }
 
-static bool quoted_blank(char ch)
-{
-    return ch == ' ' || ch == '\t';
-}
-
 static bool quoted_only_blank(struct str rest)
 {
     for (size_t i = 0; i < rest.n; i++)
-        if (!quoted_blank(rest.p[i]) && rest.p[i] != '\r')
+        if (!quoted_trailing(rest.p[i]))
             return false;
     return true;
 }
@@ -287,18 +297,36 @@ static char *uu_group(struct mime_decoder *d, char *to)
     return to;
 }
 
-static char *uu_byte(struct mime_decoder *d, char ch, char *to)
+/* A line that may be the one that begins the file. */
+static void uu_begin(struct mime_decoder *d, char ch)
 {
     static const char begin[] = "begin ";
 
+    if (ch != begin[d->held_n])
+        d->state = ch == '\n' ? UU_BEFORE : UU_SKIP;
+    else if (++d->held_n == sizeof begin - 1)
+        d->state = UU_NAME;
+    if (d->state != UU_BEFORE || ch == '\n')
+        d->held_n = 0;
+}
+
+static char *uu_data(struct mime_decoder *d, char ch, char *to)
+{
+    if (ch == '\n') {
+        d->state = UU_LENGTH;
+        return uu_group(d, to);
+    }
+    if (d->left == 0 || ch == '\r')
+        return to;
+    d->bits = d->bits << 6 | ((unsigned)(ch - ' ') & 63);
+    return ++d->bits_n == 4 ? uu_group(d, to) : to;
+}
+
+static char *uu_byte(struct mime_decoder *d, char ch, char *to)
+{
     switch ((enum uu_state)d->state) {
     case UU_BEFORE:
-        if (ch != begin[d->held_n])
-            d->state = ch == '\n' ? UU_BEFORE : UU_SKIP;
-        else if (++d->held_n == sizeof begin - 1)
-            d->state = UU_NAME;
-        if (d->state != UU_BEFORE || ch == '\n')
-            d->held_n = 0;
+        uu_begin(d, ch);
         break;
     case UU_SKIP:
         d->state = ch == '\n' ? UU_BEFORE : UU_SKIP;
@@ -312,15 +340,7 @@ static char *uu_byte(struct mime_decoder *d, char ch, char *to)
         d->state = ch < ' ' || ch > '`' || d->left == 0 ? UU_END : UU_DATA;
         break;
     case UU_DATA:
-        if (ch == '\n') {
-            to = uu_group(d, to);
-            d->state = UU_LENGTH;
-        } else if (d->left && ch != '\r') {
-            d->bits = d->bits << 6 | ((unsigned)(ch - ' ') & 63);
-            if (++d->bits_n == 4)
-                to = uu_group(d, to);
-        }
-        break;
+        return uu_data(d, ch, to);
     case UU_END:
         break;
     }

@@ -293,26 +293,28 @@ const struct smtp_command *smtp_command_find(struct str word)
     return NULL;
 }
 
+static bool is_word_char(char ch)
+{
+    return ascii_alpha(ch) || ascii_digit(ch) || ch == '-' || ch == '.';
+}
+
 /* Another protocol talks to us, through a browser or a mixed-up TLS connection (ALPACA, 2021):
  * request lines and header fields of HTTP, and bytes that no command begins with, like those of a
  * TLS or SSH handshake. */
 static bool is_other_protocol(struct str line)
 {
-    static const char *const words[] = {"GET",     "POST",  "PUT",   "HEAD", "OPTIONS",  "DELETE",
-                                        "CONNECT", "PATCH", "TRACE", "PRI",  "PROPFIND", "SSH-2.0"};
+    static const char *const words[] = {"GET",     "POST",  "PUT",   "HEAD", "OPTIONS", "DELETE",
+                                        "CONNECT", "PATCH", "TRACE", "PRI",  "PROPFIND"};
     size_t n = 0;
 
-    while (n < line.n && (ascii_alpha(line.p[n]) || line.p[n] == '-' || ascii_digit(line.p[n]) ||
-                          line.p[n] == '.'))
+    while (n < line.n && is_word_char(line.p[n]))
         n++;
     if (n == 0)
-        return line.n && line.p[0] != '\r' && line.p[0] != '\n' && line.p[0] != ' ' &&
-               line.p[0] != '\t';
-    if (n < line.n && line.p[n] == ':')
+        return line.n && (!line.p[0] || !strchr("\r\n \t", line.p[0]));
+    if ((n < line.n && line.p[n] == ':') || str_starts(line, STR("SSH-2.0")))
         return true;
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (str_equal_nocase(str_sub(line, 0, n), str_c(words[i])) ||
-            (i + 1 == ARRAY_LEN(words) && str_starts(line, str_c(words[i]))))
+        if (str_equal_nocase(str_sub(line, 0, n), str_c(words[i])))
             return true;
     return false;
 }

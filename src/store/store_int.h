@@ -120,9 +120,6 @@ MUST_CHECK bool store_copy_in(struct store_tx *t, int64_t mailbox, const uint32_
                               int64_t target, bool move, struct vec *pairs, struct error *err);
 MUST_CHECK bool store_mailbox_insert(struct store_tx *t, struct str name, enum store_role role,
                                      int64_t *id, struct error *err);
-/* The id of a living mailbox of exactly this stored name, or 0. */
-MUST_CHECK bool store_mailbox_id(struct store *store, struct str name, int64_t *id,
-                                 struct error *err);
 
 /* What is understood of a message once. Slices are in the arena, except texts, which lie in bufs.
  */
@@ -165,8 +162,6 @@ MUST_CHECK bool store_stale_none(struct store *store, struct error *err);
 
 /* The part table as a blob: store_parts.c. Offsets in it are those of the content; reading adds
  * prefix_n. */
-struct mime_message;
-void store_parts_print(struct buf *out, const struct mime_message *m);
 MUST_CHECK bool store_parts_parse(struct str blob, uint64_t prefix_n, struct arena *arena,
                                   struct store_part **parts, uint32_t *n, struct error *err);
 

@@ -35,6 +35,12 @@ static bool levels_ok(struct str name)
     return true;
 }
 
+/* Whether this is INBOX, in any case, or below it. */
+static bool is_inbox(struct str name)
+{
+    return str_starts_nocase(name, STR("INBOX")) && (name.n == 5 || name.p[5] == '/');
+}
+
 bool store_mailbox_name(struct str words, struct str *out, struct arena *arena, struct error *err)
 {
     struct str name = words;
@@ -50,8 +56,8 @@ bool store_mailbox_name(struct str words, struct str *out, struct arena *arena, 
         return error_set(err, ERROR_SYNTAX, "a mailbox name has something on each side of a /");
     /* INBOX in any case is INBOX (RFC 9051 section 5.1); below it as well, or there would be two
      * trees. */
-    bool inbox = str_starts_nocase(name, STR("INBOX")) && (name.n == 5 || name.p[5] == '/');
-    if (inbox && str_starts_nocase(name, STR("INBOX/INBOX")) && (name.n == 11 || name.p[11] == '/'))
+    bool inbox = is_inbox(name);
+    if (inbox && name.n > 6 && is_inbox(str_skip(name, 6)))
         return error_set(err, ERROR_SYNTAX, "INBOX can not be inside INBOX");
     if (inbox && !str_starts(name, STR("INBOX")))
         name = arena_printf(arena, "INBOX%.*s", STR_ARG(str_skip(name, 5)));
@@ -122,7 +128,8 @@ bool store_mailbox_get(struct store *store, int64_t id, struct arena *arena,
     return step == DB_ROW && read_row(s, arena, out, gone, err);
 }
 
-bool store_mailbox_id(struct store *store, struct str name, int64_t *id, struct error *err)
+/* The id of a living mailbox of exactly this stored name, or 0. */
+static bool mailbox_id(struct store *store, struct str name, int64_t *id, struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
         db_stmt(store->db, "SELECT id FROM mailbox WHERE name = ? AND gone IS NULL");
@@ -231,7 +238,7 @@ static bool make_parents(struct store_tx *t, struct str name, struct error *err)
         if (name.p[i] != '/')
             continue;
         struct str parent = str_sub(name, 0, i);
-        if (!store_mailbox_id(t->store, parent, &id, err))
+        if (!mailbox_id(t->store, parent, &id, err))
             return false;
         if (id == 0 && !store_mailbox_insert(t, parent, STORE_ROLE_NONE, &id, err))
             return false;
@@ -255,7 +262,7 @@ static bool role_free(struct store *store, enum store_role role, struct error *e
 static bool name_free(struct store *store, struct str name, struct error *err)
 {
     int64_t id;
-    if (!store_mailbox_id(store, name, &id, err))
+    if (!mailbox_id(store, name, &id, err))
         return false;
     if (id != 0)
         return error_set(err, ERROR_EXISTS, "there is a mailbox \"%.*s\" already",
@@ -419,7 +426,7 @@ static bool note_subscription(struct store_tx *t, struct str name, struct error 
     struct db *db = t->store->db;
     int64_t id;
     t->mailboxes = true;
-    if (!store_mailbox_id(t->store, name, &id, err))
+    if (!mailbox_id(t->store, name, &id, err))
         return false;
     store_news_add(&t->news, id, STORE_NEWS_SUBSCRIBED);
     AUTO_STMT sqlite3_stmt *s = db_stmt(db, "UPDATE mailbox SET subscribed = ? WHERE id = ?");

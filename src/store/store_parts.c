@@ -38,7 +38,7 @@ static bool take_number(struct str blob, size_t *at, uint64_t *v)
     return false;
 }
 
-void store_parts_print(struct buf *out, const struct mime_message *m)
+static void print_parts(struct buf *out, const struct mime_message *m)
 {
     add_number(out, m->parts_n);
     for (uint32_t i = 0; i < m->parts_n; i++) {
@@ -136,7 +136,7 @@ void store_parse(struct store *store, struct str bytes, struct store_parsed *out
     if (out->envelope.overflow || out->structure.overflow)
         too_much_structure(out);
     mime_print_preview(&out->preview, &m, &out->arena);
-    store_parts_print(&out->parts, &m);
+    print_parts(&out->parts, &m);
     out->message_id = m.message_id;
     out->subject = str_sub(m.subject, 0, LIMIT_MIME_FIELD);
     out->sent_us = m.date_us;
