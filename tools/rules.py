@@ -171,6 +171,8 @@ def banned():
                     yield path, word, n, "%s() is not used here: base/ has what knows its lengths" % word
                 if word == "free" and not path.startswith("src/base/") and path not in FREE_ALLOWED:
                     yield path, word, n, "free(): memory of ours is freed with mem_free"
+                if word == "sigaction" or word == "signal" and not re.search(r"\bsignal\(\w+, SIG_(IGN|DFL)\)", line):
+                    yield path, word, n, "%s(): no work is done in a signal handler; signals come by signalfd" % word
 
 
 @of_rule("lengths")
