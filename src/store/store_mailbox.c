@@ -35,6 +35,12 @@ static bool levels_ok(struct str name)
     return true;
 }
 
+/* Whether a name is base, or begins with it as its first levels, in any case. */
+static bool is_within_nocase(struct str name, struct str base)
+{
+    return str_starts_nocase(name, base) && (name.n == base.n || name.p[base.n] == '/');
+}
+
 bool store_mailbox_name(struct str words, struct str *out, struct arena *arena, struct error *err)
 {
     struct str name = words;
@@ -50,8 +56,8 @@ bool store_mailbox_name(struct str words, struct str *out, struct arena *arena, 
         return error_set(err, ERROR_SYNTAX, "a mailbox name has something on each side of a /");
     /* INBOX in any case is INBOX (RFC 9051 section 5.1); below it as well, or there would be two
      * trees. */
-    bool inbox = str_starts_nocase(name, STR("INBOX")) && (name.n == 5 || name.p[5] == '/');
-    if (inbox && str_starts_nocase(name, STR("INBOX/INBOX")) && (name.n == 11 || name.p[11] == '/'))
+    bool inbox = is_within_nocase(name, STR("INBOX"));
+    if (is_within_nocase(name, STR("INBOX/INBOX")))
         return error_set(err, ERROR_SYNTAX, "INBOX can not be inside INBOX");
     if (inbox && !str_starts(name, STR("INBOX")))
         name = arena_printf(arena, "INBOX%.*s", STR_ARG(str_skip(name, 5)));
