@@ -37,6 +37,8 @@ FUNCTION_MOST, FILE_MOST, COMPLEXITY_MOST = 60, 800, 15
 # Exported names beside those of their folder and file. base/ has no prefix of its own: these are words of the language we write in.
 NAMES_ALLOWED = {"main", "panic", "fatal", "siphash24"}
 BASE_PREFIXES = ("mem_", "size_", "base64_", "hex_", "ascii_")
+# main/main.h declares what runs a command of the command line, whichever file has it, after the command: command_config_show.
+MAIN_PREFIXES = ("command_",)
 # Names of static functions that say what is done, or when, but not of what.
 NOUNLESS = {"on_tick", "on_timer", "on_read", "on_write", "on_event", "on_message", "do_it", "do_work", "set_up", "clean_up", "give_up"}
 SHARED_MOST = 2     # files that may have a static function of one name
@@ -209,7 +211,7 @@ def prefixes(path):
     for header in glob.glob(os.path.dirname(path) + "/*.h"):
         found += re.findall(r"^(?:extern )?(?:const )?struct (\w+)(?: \{|;)", read(header), re.M)
     found += [re.sub("s$", "", name) for name in found]
-    return tuple(name + "_" for name in found) + (BASE_PREFIXES if folder == "base" else ())
+    return tuple(name + "_" for name in found) + {"base": BASE_PREFIXES, "main": MAIN_PREFIXES}.get(folder, ())
 
 
 @of_rule("names")

@@ -149,7 +149,7 @@ static void on_changed(evutil_socket_t fd, short what, void *arg)
         return;
     if (store_news_of(&news, 0, STORE_NEWS_QUOTA))
         notice_quota(a);
-    sessions_changed(a, &news);
+    session_tell_news(a, &news);
 }
 
 /* After a commit: the sessions hear of it from the loop, not from within the one that made it. */
@@ -270,7 +270,7 @@ static void on_parent(void *arg, struct chan *c, struct msg *m)
 }
 
 /* Upkeep once after each time of work, and now and then: an idle account costs no CPU. True: there is more to do. */
-static bool upkeep(struct account *a, int64_t now)
+static bool upkeep_store(struct account *a, int64_t now)
 {
     struct error err;
     bool more = false;
@@ -296,7 +296,7 @@ static void on_idle(void *arg)
 
     if (a->stopping && !session_is_busy(a))
         account_end(a);
-    if (upkeep(a, now)) {
+    if (upkeep_store(a, now)) {
         next = UPKEEP_STEP_US;
     } else if (a->upkeep_us > a->used_us && (session_is_busy(a) || a->pending.n)) {
         a->resting = true;

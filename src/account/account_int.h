@@ -65,7 +65,7 @@ void session_start(struct account *a, int fd, const struct msg_session_start *m)
 bool session_is_busy(const struct account *a);
 void session_end_all(struct account *a, uint64_t credential, const char *words);
 /* The store did: those that idle where there is news tell their clients. */
-void sessions_changed(struct account *a, const struct store_news *news);
+void session_tell_news(struct account *a, const struct store_news *news);
 
 /* link.c: channels from roles of ours. */
 struct role_link { /* a channel from one of them */

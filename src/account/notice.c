@@ -42,7 +42,7 @@ static void print_size(struct buf *out, uint64_t bytes)
     buf_printf(out, unit == 0 || n >= 100 ? "%.0f %s" : "%.1f %s", n, units[unit]);
 }
 
-static void print_words(struct buf *out, const struct store_usage *u, int percent)
+static void print_notice_body(struct buf *out, const struct store_usage *u, int percent)
 {
     buf_printf(out, "Your mailbox has reached %d %% of its size: ", percent);
     print_size(out, u->live_bytes);
@@ -69,7 +69,7 @@ static bool print_notice(struct buf *out, struct str name, const struct store_us
     from.domain = to.domain = domain;
     to.local = local;
     buf_init(&words, 2000);
-    print_words(&words, u, percent);
+    print_notice_body(&words, u, percent);
     compose_init(&w, out);
     w.smtputf8 = true; /* it goes nowhere else */
     compose_date(&w, STR("Date"), clock_wall_us());

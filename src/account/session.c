@@ -70,17 +70,17 @@ static void run_session(struct session *s)
         event_active(s->go_on, EV_TIMEOUT, 0);
 }
 
-static void on_readable(void *arg)
+static void on_session_readable(void *arg)
 {
     run_session(arg);
 }
 
-static void on_drained(void *arg)
+static void on_session_drained(void *arg)
 {
     run_session(arg);
 }
 
-static void on_closed(void *arg, const char *why)
+static void on_session_closed(void *arg, const char *why)
 {
     struct session *s = arg;
 
@@ -97,8 +97,9 @@ static void on_go_on(evutil_socket_t fd, short what, void *arg)
 
 void session_start(struct account *a, int fd, const struct msg_session_start *m)
 {
-    static const struct stream_ops ops = {
-        .readable = on_readable, .drained = on_drained, .closed = on_closed};
+    static const struct stream_ops ops = {.readable = on_session_readable,
+                                          .drained = on_session_drained,
+                                          .closed = on_session_closed};
     /* One account may not take all the memory and descriptors of its process by sessions alone. */
     bool refused = a->sessions.n >= LIMIT_SESSIONS_ACCOUNT;
     struct session *s = mem_zalloc(sizeof *s);
@@ -126,7 +127,7 @@ void session_start(struct account *a, int fd, const struct msg_session_start *m)
     write_out(s);
 }
 
-void sessions_changed(struct account *a, const struct store_news *news)
+void session_tell_news(struct account *a, const struct store_news *news)
 {
     struct session *s, *next;
 

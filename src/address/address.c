@@ -21,14 +21,6 @@ bool address_split(struct str address, struct str *local, struct str *domain)
     return true;
 }
 
-static bool is_ascii(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] > 127)
-            return false;
-    return true;
-}
-
 static void fold_ascii(struct buf *out, struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -40,7 +32,7 @@ void address_fold(struct buf *out, struct str s)
     uint8_t *folded = NULL;
     size_t n = 0;
 
-    if (!is_ascii(s) && utf8_valid(s))
+    if (!str_is_ascii(s) && utf8_valid(s))
         folded = u8_casefold((const uint8_t *)s.p, s.n, NULL, UNINORM_NFC, NULL, &n);
     if (folded)
         buf_add(out, folded, n);
@@ -53,7 +45,7 @@ void address_fold_domain(struct buf *out, struct str s)
 {
     char *name, *label = NULL;
 
-    if (is_ascii(s) || s.n > LIMIT_SMTP_DOMAIN || str_find_char(s, '\0') != SIZE_MAX) {
+    if (str_is_ascii(s) || s.n > LIMIT_SMTP_DOMAIN || str_find_char(s, '\0') != SIZE_MAX) {
         fold_ascii(out, s);
         return;
     }

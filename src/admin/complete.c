@@ -124,7 +124,7 @@ static void print_all_values(struct buf *out)
 }
 
 /* What may follow a command: its options, and words of which all are known. */
-static void print_row(struct buf *out, const struct admin_command *c)
+static void print_completions(struct buf *out, const struct admin_command *c)
 {
     buf_c(out, "options=\"");
     print_options(out, c->takes, c->takes_n);
@@ -143,7 +143,7 @@ static void print_noun(struct buf *out, const char *noun)
 
     buf_printf(out, "    %s)\n        ", noun);
     if (alone) {
-        print_row(out, alone);
+        print_completions(out, alone);
         buf_c(out, "\n        ;;\n");
         return;
     }
@@ -156,7 +156,7 @@ static void print_noun(struct buf *out, const char *noun)
     at = 0;
     while ((verb = admin_each_verb(str_c(noun), &at))) {
         buf_printf(out, "        %s) ", verb);
-        print_row(out, admin_find(str_c(noun), str_c(verb)));
+        print_completions(out, admin_find(str_c(noun), str_c(verb)));
         buf_c(out, " ;;\n");
     }
     buf_c(out, "        esac\n        ;;\n");

@@ -15,7 +15,7 @@ static void open_typed(struct admin_json *j, const char *name, const char *type)
 
 /* ---- answers ---- */
 
-static void print_settings(struct admin_json *j)
+static void print_settings_schema(struct admin_json *j)
 {
 #define SETTING_TEXT "string"
 #define SETTING_ADDRESSES "string"
@@ -82,7 +82,7 @@ static void print_fields(struct admin_json *j, const struct admin_fields *fields
     admin_json_open(j, "properties", '{');
     for (size_t i = 0; i < fields->n; i++) {
         if (fields->v[i].type == ADMIN_FIELD_SETTINGS)
-            print_settings(j);
+            print_settings_schema(j);
         else if (strcmp(fields->v[i].name, "*") == 0)
             others = &fields->v[i];
         else
@@ -118,7 +118,7 @@ static void print_answer(struct admin_json *j, const struct admin_command *c)
 
 /* ---- arguments ---- */
 
-static void print_words(struct admin_json *j, const char *name, struct str list)
+static void print_alternatives(struct admin_json *j, const char *name, struct str list)
 {
     admin_json_open(j, name, '[');
     while (list.n) {
@@ -172,7 +172,7 @@ static void print_argument(struct admin_json *j, const struct admin_argument *a)
     if (a->type == ADMIN_TYPE_ADDRESS || a->type == ADMIN_TYPE_DOMAIN)
         admin_json_c(j, "format", a->type == ADMIN_TYPE_ADDRESS ? "email" : "hostname");
     if (a->type == ADMIN_TYPE_CHOICE)
-        print_words(j, "enum", str_c(a->placeholder));
+        print_alternatives(j, "enum", str_c(a->placeholder));
     print_preset(j, a);
     admin_json_c(j, "spelling", a->spelling);
     if (admin_is_option(a) && a->type != ADMIN_TYPE_FLAG)

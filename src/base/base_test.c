@@ -27,6 +27,7 @@ static void slices_compare_and_cut(void)
     CHECK_STR(str_trim(STR(" \t x y\r\n")), STR("x y"));
     CHECK(str_find(STR("abcabd"), STR("abd")) == 3);
     CHECK(str_find(STR("abc"), STR("abcd")) == SIZE_MAX);
+    CHECK(str_is_ascii(STR("a\x7f")) && str_is_ascii(STR_NULL) && !str_is_ascii(STR("a\x80")));
     CHECK(str_to_u64(STR("18446744073709551615"), UINT64_MAX, &v) && v == UINT64_MAX);
     CHECK(!str_to_u64(STR("18446744073709551616"), UINT64_MAX, &v));
     CHECK(!str_to_u64(STR("8"), 7, &v) && str_to_u64(STR("7"), 7, &v));

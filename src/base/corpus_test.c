@@ -6,7 +6,7 @@
 
 static void the_corpus_of_the_fuzzer_holds(void)
 {
-    CHECK(fuzz_replay(fuzz_corpus) >= 20);
+    CHECK(replay_corpus(fuzz_corpus) >= 20);
 }
 
 int main(void)

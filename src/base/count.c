@@ -17,7 +17,7 @@ struct count count_now(void)
     return count;
 }
 
-static void *taken(void *p)
+static void *count_taken(void *p)
 {
     count.calls++;
     count.bytes += malloc_usable_size(p);
@@ -33,12 +33,12 @@ static void counted_free(void *p)
 
 static void *counted_malloc(size_t n)
 {
-    return taken(malloc(n));
+    return count_taken(malloc(n));
 }
 
 static void *counted_calloc(size_t n, size_t size)
 {
-    return taken(calloc(n, size));
+    return count_taken(calloc(n, size));
 }
 
 /* Counted as one that moves: both blocks are there for a moment. */
@@ -46,7 +46,7 @@ static void *counted_realloc(void *p, size_t n)
 {
     size_t old = malloc_usable_size(p);
 
-    p = taken(realloc(p, n));
+    p = count_taken(realloc(p, n));
     count.bytes -= old;
     return p;
 }

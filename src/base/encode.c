@@ -24,7 +24,7 @@ void base64_print(struct buf *out, struct str in)
     }
 }
 
-static int value64(char c)
+static int base64_value(char c)
 {
     if (c >= 'A' && c <= 'Z')
         return c - 'A';
@@ -48,7 +48,7 @@ bool base64_parse(struct buf *out, struct str in, struct error *err)
         if (last && in.p[i + 3] == '=')
             pad = in.p[i + 2] == '=' ? 2 : 1;
         for (size_t k = 0; k < 4; k++) {
-            int d = k >= 4 - pad ? 0 : value64(in.p[i + k]);
+            int d = k >= 4 - pad ? 0 : base64_value(in.p[i + k]);
 
             if (d < 0)
                 return error_set(err, ERROR_SYNTAX, "not a base64 character");
@@ -74,7 +74,7 @@ void hex_print(struct buf *out, const void *p, size_t n)
     }
 }
 
-static int value16(char c)
+static int hex_value(char c)
 {
     c = ascii_lower(c);
     return ascii_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -87,9 +87,9 @@ bool hex_parse(void *out, size_t n, struct str in)
     if (in.n / 2 != n || in.n % 2)
         return false;
     for (size_t i = 0; i < n; i++)
-        if (value16(in.p[2 * i]) < 0 || value16(in.p[2 * i + 1]) < 0)
+        if (hex_value(in.p[2 * i]) < 0 || hex_value(in.p[2 * i + 1]) < 0)
             return false;
     for (size_t i = 0; i < n; i++)
-        b[i] = (unsigned char)(value16(in.p[2 * i]) << 4 | value16(in.p[2 * i + 1]));
+        b[i] = (unsigned char)(hex_value(in.p[2 * i]) << 4 | hex_value(in.p[2 * i + 1]));
     return true;
 }

@@ -12,7 +12,7 @@ struct map_slot {
     void *value;
 };
 
-static uint64_t rotl(uint64_t x, int b)
+static uint64_t rotate_left(uint64_t x, int b)
 {
     return x << b | x >> (64 - b);
 }
@@ -20,15 +20,15 @@ static uint64_t rotl(uint64_t x, int b)
 static void sip_round(uint64_t v[4])
 {
     v[0] += v[1];
-    v[1] = rotl(v[1], 13) ^ v[0];
-    v[0] = rotl(v[0], 32);
+    v[1] = rotate_left(v[1], 13) ^ v[0];
+    v[0] = rotate_left(v[0], 32);
     v[2] += v[3];
-    v[3] = rotl(v[3], 16) ^ v[2];
+    v[3] = rotate_left(v[3], 16) ^ v[2];
     v[0] += v[3];
-    v[3] = rotl(v[3], 21) ^ v[0];
+    v[3] = rotate_left(v[3], 21) ^ v[0];
     v[2] += v[1];
-    v[1] = rotl(v[1], 17) ^ v[2];
-    v[2] = rotl(v[2], 32);
+    v[1] = rotate_left(v[1], 17) ^ v[2];
+    v[2] = rotate_left(v[2], 32);
 }
 
 uint64_t siphash24(const unsigned char key[16], const void *p, size_t n)
@@ -102,7 +102,7 @@ static struct map_slot *slot_of(const struct map *m, struct str key, uint64_t ha
     }
 }
 
-static void resize(struct map *m, size_t cap)
+static void resize_map(struct map *m, size_t cap)
 {
     struct map old = *m;
 
@@ -131,7 +131,7 @@ void *map_put(struct map *m, struct str key, void *value)
     void *before;
 
     if ((m->n + 1) * 4 > m->cap * 3)
-        resize(m, m->cap ? m->cap * 2 : 8);
+        resize_map(m, m->cap ? m->cap * 2 : 8);
     s = slot_of(m, key, hash);
     before = s->key ? s->value : NULL;
     if (!s->key) {
@@ -165,7 +165,7 @@ void *map_remove(struct map *m, struct str key)
     }
     m->slots[hole] = (struct map_slot){0};
     if (m->cap > SHRINKS_FROM && m->n < m->cap / 8) /* what a crowd has needed goes with it */
-        resize(m, m->cap / 4);
+        resize_map(m, m->cap / 4);
     return value;
 }
 

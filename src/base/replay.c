@@ -22,7 +22,7 @@ static void replay_file(const char *path)
     mem_free(exact);
 }
 
-size_t fuzz_replay(const char *name)
+size_t replay_corpus(const char *name)
 {
     const char *given = getenv("POSTHUS_TEST_DATA"), *slash = strrchr(__FILE__, '/');
     char folder[1000], path[1400];

@@ -12,6 +12,6 @@ extern const char fuzz_corpus[];
 
 /* Gives each file of tests/data/fuzz/<name> to it, in blocks of their exact size;
  * $POSTHUS_TEST_DATA stands for tests/data. Returns how many there were. */
-size_t fuzz_replay(const char *name);
+size_t replay_corpus(const char *name);
 
 #endif

@@ -51,6 +51,14 @@ bool str_ends(struct str s, struct str suffix)
     return s.n >= suffix.n && str_equal(str_skip(s, s.n - suffix.n), suffix);
 }
 
+bool str_is_ascii(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] > 127)
+            return false;
+    return true;
+}
+
 size_t str_find_char(struct str s, char c)
 {
     const char *p = s.n ? memchr(s.p, c, s.n) : NULL;

@@ -26,6 +26,8 @@ int str_cmp(struct str a, struct str b);
 bool str_starts(struct str s, struct str prefix);
 bool str_starts_nocase(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
+/* Whether no byte is above 127; true of an empty slice. */
+bool str_is_ascii(struct str s);
 /* The index of the first (last) c, or SIZE_MAX. */
 size_t str_find_char(struct str s, char c);
 size_t str_rfind_char(struct str s, char c);

@@ -77,14 +77,6 @@ static bool is_atext(char ch)
            (ch != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", ch));
 }
 
-static bool is_ascii(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] > 127)
-            return false;
-    return true;
-}
-
 static bool is_blank(char ch)
 {
     return ch == ' ' || ch == '\t';
@@ -252,7 +244,7 @@ static struct str next_run(struct str text, size_t at, bool blank)
 
 static bool needs_encoding(struct str word)
 {
-    return word.n > WORD_PLAIN || !is_ascii(word) || str_find(word, STR("=?")) != SIZE_MAX;
+    return word.n > WORD_PLAIN || !str_is_ascii(word) || str_find(word, STR("=?")) != SIZE_MAX;
 }
 
 static bool has_long_blanks(struct str text)
@@ -406,7 +398,8 @@ static bool check_address(struct compose *w, const struct mime_address *a)
         compose_fail(w, ERROR_SYNTAX, "an address is not UTF-8");
     if (!is_dot_atom(a->domain) && !is_literal(a->domain))
         compose_fail(w, ERROR_SYNTAX, "what stands behind the @ of an address is no domain");
-    if (!w->smtputf8 && (!is_ascii(a->local) || !is_ascii(a->domain))) /* RFC 6532 section 3.2 */
+    if (!w->smtputf8 &&
+        (!str_is_ascii(a->local) || !str_is_ascii(a->domain))) /* RFC 6532 section 3.2 */
         compose_fail(w, ERROR_UNSUPPORTED, "an address in UTF-8, and no SMTPUTF8");
     return w->err.kind == ERROR_NONE;
 }
@@ -543,7 +536,7 @@ bool compose_id_writable(struct str id, bool smtputf8)
             return false;
     if (str_find(id, STR("=?")) != SIZE_MAX) /* readers take it for an encoded word */
         return false;
-    return id.n > 0 && id.n <= LIMIT_WRITE_ID && (smtputf8 ? utf8_valid(id) : is_ascii(id));
+    return id.n > 0 && id.n <= LIMIT_WRITE_ID && (smtputf8 ? utf8_valid(id) : str_is_ascii(id));
 }
 
 /* How many ids at the end of the list are written beside the first one. */

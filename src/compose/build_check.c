@@ -32,7 +32,7 @@ static void fill_random(void *p, size_t n)
         bytes[i] = (unsigned char)next_random(source);
 }
 
-static size_t below(struct compose_sample *s, size_t n)
+static size_t sample_below(struct compose_sample *s, size_t n)
 {
     return (size_t)(next_random(&s->random) % n);
 }
@@ -109,26 +109,26 @@ static const char *const odd[] = {"=?utf-8?q?x?=",
                                   "\xef\xbf\xbd",
                                   "\xc2\x80"};
 
-static void add_word(struct compose_sample *s, struct buf *b, bool ascii)
+static void add_sample_word(struct compose_sample *s, struct buf *b, bool ascii)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
-    size_t kind = below(s, 100), n = 1 + below(s, 9);
+    size_t kind = sample_below(s, 100), n = 1 + sample_below(s, 9);
 
     if (kind < 40) {
         for (size_t i = 0; i < n; i++)
-            buf_char(b, letters[below(s, sizeof letters - 1)]);
+            buf_char(b, letters[sample_below(s, sizeof letters - 1)]);
     } else if (kind < 70) {
-        const char *word = odd[below(s, ARRAY_LEN(odd))];
+        const char *word = odd[sample_below(s, ARRAY_LEN(odd))];
 
         if (!ascii || (unsigned char)word[0] < 128)
             buf_c(b, strcmp(word, "e\xcc\x81") == 0 && ascii ? "e" : word);
     } else if (kind < 85) {
         for (size_t i = 0; i < n; i++)
-            buf_char(b, (char)(' ' + below(s, 95)));
+            buf_char(b, (char)(' ' + sample_below(s, 95)));
     } else if (!ascii) {
         for (size_t i = 0; i < n; i++) {
             static const uint32_t tops[] = {0x7f, 0x7ff, 0xffff, 0x10ffff};
-            uint32_t code = (uint32_t)below(s, tops[below(s, 4)]) + 1;
+            uint32_t code = (uint32_t)sample_below(s, tops[sample_below(s, 4)]) + 1;
 
             utf8_print(b, code < 0xa0 ? 0xa0 + code : code);
         }
@@ -136,21 +136,23 @@ static void add_word(struct compose_sample *s, struct buf *b, bool ascii)
 }
 
 /* Words and blanks; at times very long ones. */
-static struct str text(struct compose_sample *s, size_t words, bool ascii)
+static struct str sample_text(struct compose_sample *s, size_t words, bool ascii)
 {
     struct buf b;
     struct str result;
-    size_t n = below(s, words + 1);
+    size_t n = sample_below(s, words + 1);
 
     buf_init(&b, LIMIT_WRITE_TEXT);
     for (size_t i = 0; i < n; i++) {
-        size_t repeat = below(s, 400) == 0 ? below(s, 1200) : 1;
-        size_t blanks = below(s, 300) == 0 ? below(s, 1200) : below(s, 8) == 0 ? below(s, 4) : 1;
+        size_t repeat = sample_below(s, 400) == 0 ? sample_below(s, 1200) : 1;
+        size_t blanks = sample_below(s, 300) == 0 ? sample_below(s, 1200)
+                        : sample_below(s, 8) == 0 ? sample_below(s, 4)
+                                                  : 1;
 
         while (repeat--)
-            add_word(s, &b, ascii);
+            add_sample_word(s, &b, ascii);
         while (blanks--)
-            buf_char(&b, below(s, 30) ? ' ' : '\t');
+            buf_char(&b, sample_below(s, 30) ? ' ' : '\t');
     }
     result = arena_str(&s->arena, utf8_cut(buf_view(&b), LIMIT_WRITE_TEXT));
     if (!utf8_valid(result)) /* what did not fit was cut within a character */
@@ -186,58 +188,58 @@ static struct str remove_chars(struct compose_sample *s, struct str value, const
     return result.n ? result : STR("x");
 }
 
-static struct str domain(struct compose_sample *s)
+static struct str sample_domain(struct compose_sample *s)
 {
     static const char *const domains[] = {"example.test",       "a.b.c.example",
                                           "[192.0.2.1]",        "x",
                                           "[IPv6:2001:db8::1]", "xn--bcher-kva.test"};
 
-    if (s->smtputf8 && below(s, 2))
+    if (s->smtputf8 && sample_below(s, 2))
         return STR("b\xc3\xbc"
                    "cher.example");
-    return str_c(domains[below(s, ARRAY_LEN(domains))]);
+    return str_c(domains[sample_below(s, ARRAY_LEN(domains))]);
 }
 
-static struct mime_address mailbox(struct compose_sample *s)
+static struct mime_address sample_mailbox(struct compose_sample *s)
 {
     struct mime_address a = {.kind = MIME_ADDRESS_MAILBOX};
 
-    if (below(s, 5))
-        a.name = as_read(s, text(s, 6, below(s, 2)));
-    a.local = remove_chars(s, text(s, 2, !s->smtputf8), "\t", 200);
-    a.domain = domain(s);
+    if (sample_below(s, 5))
+        a.name = as_read(s, sample_text(s, 6, sample_below(s, 2)));
+    a.local = remove_chars(s, sample_text(s, 2, !s->smtputf8), "\t", 200);
+    a.domain = sample_domain(s);
     return a;
 }
 
-static size_t addresses(struct compose_sample *s, struct mime_address *list, size_t max)
+static size_t sample_addresses(struct compose_sample *s, struct mime_address *list, size_t max)
 {
     size_t n = 0;
     bool group = false;
 
     do {
-        if (!group && below(s, 8) == 0 && n + 2 <= max) {
+        if (!group && sample_below(s, 8) == 0 && n + 2 <= max) {
             list[n] = (struct mime_address){.kind = MIME_ADDRESS_GROUP};
-            list[n].name = as_read(s, text(s, 4, below(s, 2)));
+            list[n].name = as_read(s, sample_text(s, 4, sample_below(s, 2)));
             if (list[n].name.n == 0)
                 list[n].name = STR("undisclosed-recipients");
             n++;
             group = true;
-        } else if (group && (below(s, 3) == 0 || n + 1 == max)) {
+        } else if (group && (sample_below(s, 3) == 0 || n + 1 == max)) {
             list[n++] = (struct mime_address){.kind = MIME_ADDRESS_GROUP_END};
             group = false;
         } else {
-            list[n++] = mailbox(s);
+            list[n++] = sample_mailbox(s);
         }
-    } while (n < max && (group || below(s, 4)));
+    } while (n < max && (group || sample_below(s, 4)));
     return n;
 }
 
 static struct str message_id(struct compose_sample *s)
 {
-    return remove_chars(s, text(s, 4, !s->smtputf8), " \t<>=", LIMIT_WRITE_ID);
+    return remove_chars(s, sample_text(s, 4, !s->smtputf8), " \t<>=", LIMIT_WRITE_ID);
 }
 
-static int64_t date(struct compose_sample *s)
+static int64_t sample_date(struct compose_sample *s)
 {
     return ((int64_t)(next_random(&s->random) % UINT64_C(255611289600)) - INT64_C(2208988800)) *
            1000000;
@@ -245,7 +247,7 @@ static int64_t date(struct compose_sample *s)
 
 /* ---- what is written ---- */
 
-static NORETURN void differs(const char *what, struct str written)
+static NORETURN void sample_differs(const char *what, struct str written)
 {
     panic("%s is not read as it was written:\n%.*s", what, STR_ARG(str_sub(written, 0, 4000)));
 }
@@ -254,7 +256,7 @@ static NORETURN void differs(const char *what, struct str written)
 static void check_lines(struct str out)
 {
     if (!compose_embeddable(out))
-        differs("a line", out);
+        sample_differs("a line", out);
 }
 
 static struct str value_of(struct compose_sample *s, struct str name)
@@ -265,10 +267,10 @@ static struct str value_of(struct compose_sample *s, struct str name)
     check_lines(buf_view(&s->out));
     if (!mime_next_field(buf_view(&s->out), &at, &field) || !str_equal(field.name, name) ||
         field.end != s->out.n)
-        differs("a field", buf_view(&s->out));
+        sample_differs("a field", buf_view(&s->out));
     for (size_t i = 0; !s->smtputf8 && i < s->out.n; i++)
         if ((unsigned char)s->out.p[i] > 126)
-            differs("ASCII", buf_view(&s->out));
+            sample_differs("ASCII", buf_view(&s->out));
     return field.value;
 }
 
@@ -282,13 +284,13 @@ static void check_ended(struct compose_sample *s, const struct compose *w)
 
 static void check_text(struct compose_sample *s, struct compose *w)
 {
-    struct str subject = text(s, 40, below(s, 4) == 0), got;
+    struct str subject = sample_text(s, 40, sample_below(s, 4) == 0), got;
 
     compose_text(w, STR("Subject"), subject);
     check_ended(s, w);
     got = mime_decode_words(value_of(s, STR("Subject")), &s->arena);
     if (!str_equal(got, as_read(s, subject)))
-        differs("a text", buf_view(&s->out));
+        sample_differs("a text", buf_view(&s->out));
 }
 
 static void compare_addresses(struct compose_sample *s, struct str value,
@@ -303,9 +305,9 @@ static void compare_addresses(struct compose_sample *s, struct str value,
         if (i == n || got.kind != want[i].kind || !str_equal(got.local, want[i].local) ||
             !str_equal(got.domain, want[i].domain) || got.route.n ||
             !str_equal(mime_decode_words(got.name, &s->arena), want[i].name))
-            differs("an address", value);
+            sample_differs("an address", value);
     if (i != n)
-        differs("an address list", value);
+        sample_differs("an address list", value);
 }
 
 static void check_addresses(struct compose_sample *s, struct compose *w)
@@ -313,8 +315,8 @@ static void check_addresses(struct compose_sample *s, struct compose *w)
     struct mime_address list[SAMPLE_LIST];
     size_t n;
 
-    w->smtputf8 = s->smtputf8 = below(s, 3) == 0;
-    n = addresses(s, list, below(s, SAMPLE_LIST) + 1);
+    w->smtputf8 = s->smtputf8 = sample_below(s, 3) == 0;
+    n = sample_addresses(s, list, sample_below(s, SAMPLE_LIST) + 1);
     compose_addresses(w, STR("Cc"), list, n);
     check_ended(s, w);
     compare_addresses(s, value_of(s, STR("Cc")), list, n);
@@ -323,10 +325,10 @@ static void check_addresses(struct compose_sample *s, struct compose *w)
 static void check_ids(struct compose_sample *s, struct compose *w)
 {
     struct str ids[SAMPLE_LIST], *got = NULL;
-    size_t n = 1 + below(s, SAMPLE_LIST);
+    size_t n = 1 + sample_below(s, SAMPLE_LIST);
     uint32_t got_n = 0;
 
-    w->smtputf8 = s->smtputf8 = below(s, 3) == 0;
+    w->smtputf8 = s->smtputf8 = sample_below(s, 3) == 0;
     for (size_t i = 0; i < n; i++)
         ids[i] = message_id(s);
     compose_ids(w, STR("References"), ids, n);
@@ -334,19 +336,19 @@ static void check_ids(struct compose_sample *s, struct compose *w)
     mime_references(value_of(s, STR("References")), STR_NULL, &s->arena, &got, &got_n);
     for (size_t i = 0; i < n; i++)
         if (got_n != n || !str_equal(got[i], ids[i]))
-            differs("an id", buf_view(&s->out));
+            sample_differs("an id", buf_view(&s->out));
     if (!str_equal(mime_message_id(value_of(s, STR("References")), &s->arena), ids[0]))
-        differs("a first id", buf_view(&s->out));
+        sample_differs("a first id", buf_view(&s->out));
 }
 
 static void check_date(struct compose_sample *s, struct compose *w)
 {
-    int64_t us = date(s), got;
+    int64_t us = sample_date(s), got;
 
-    compose_date(w, STR("Date"), us + (int64_t)below(s, 1000000));
+    compose_date(w, STR("Date"), us + (int64_t)sample_below(s, 1000000));
     check_ended(s, w);
     if (!mime_date_parse(value_of(s, STR("Date")), &got) || got != us)
-        differs("a date", buf_view(&s->out));
+        sample_differs("a date", buf_view(&s->out));
 }
 
 static void check_params(struct compose_sample *s, struct compose *w)
@@ -354,43 +356,44 @@ static void check_params(struct compose_sample *s, struct compose *w)
     static const char *const names[] = {"filename", "x", "a-rather-long-name-of-a-parameter",
                                         "name"};
     struct mime_param params[ARRAY_LEN(names)];
-    size_t n = below(s, ARRAY_LEN(names) + 1);
+    size_t n = sample_below(s, ARRAY_LEN(names) + 1);
     struct str type, subtype, rest;
     struct mime_params got;
 
     for (size_t i = 0; i < n; i++)
         params[i] = (struct mime_param){
             str_c(names[i]),
-            utf8_cut(text(s, below(s, 20) ? 4 : 60, below(s, 2)), n > 2 ? 400 : LIMIT_WRITE_PARAM)};
+            utf8_cut(sample_text(s, sample_below(s, 20) ? 4 : 60, sample_below(s, 2)),
+                     n > 2 ? 400 : LIMIT_WRITE_PARAM)};
     compose_params(w, STR("Content-Type"), STR("text/x"), params, n);
     check_ended(s, w);
     if (!mime_content_type(value_of(s, STR("Content-Type")), &type, &subtype, &rest))
-        differs("a type", buf_view(&s->out));
+        sample_differs("a type", buf_view(&s->out));
     got = mime_params_parse(rest, &s->arena);
     if (got.n != n)
-        differs("a number of parameters", buf_view(&s->out));
+        sample_differs("a number of parameters", buf_view(&s->out));
     for (size_t i = 0; i < n; i++)
         if (!str_equal(got.items[i].name, params[i].name) ||
             !str_equal(got.items[i].value, params[i].value))
-            differs("a parameter", buf_view(&s->out));
+            sample_differs("a parameter", buf_view(&s->out));
 }
 
 /* ---- whole messages ---- */
 
 /* The text of a body: lines of any length and kind. */
-static struct str body(struct compose_sample *s)
+static struct str sample_body(struct compose_sample *s)
 {
     struct str result;
-    size_t lines = below(s, 12);
+    size_t lines = sample_below(s, 12);
     struct buf b;
 
     buf_init(&b, 1 << 20);
     while (lines--) {
-        buf_str(&b, text(s, 14, below(s, 3) > 0));
-        if (lines || below(s, 2))
-            buf_c(&b, below(s, 3) ? "\n" : "\r\n");
-        if (below(s, 60) == 0)
-            buf_c(&b, below(s, 2) ? "\r" : "\x1b\x0c");
+        buf_str(&b, sample_text(s, 14, sample_below(s, 3) > 0));
+        if (lines || sample_below(s, 2))
+            buf_c(&b, sample_below(s, 3) ? "\n" : "\r\n");
+        if (sample_below(s, 60) == 0)
+            buf_c(&b, sample_below(s, 2) ? "\r" : "\x1b\x0c");
     }
     result = arena_str(&s->arena, buf_view(&b));
     buf_done(&b);
@@ -425,27 +428,27 @@ static struct sample_part *note_part(struct compose_sample *s, uint32_t depth, c
     return part;
 }
 
-static void leaf(struct compose_sample *s, struct compose *w, uint32_t depth)
+static void write_leaf(struct compose_sample *s, struct compose *w, uint32_t depth)
 {
-    size_t kind = below(s, 4);
+    size_t kind = sample_below(s, 4);
     struct sample_part *part =
         note_part(s, depth, kind == 0 ? "application/x-bytes" : "text/plain");
     struct mime_param filename = {STR("filename"), STR_NULL};
 
-    if (depth && below(s, 2)) {
-        part->filename = remove_chars(s, text(s, 6, below(s, 2)), "\t", 400);
+    if (depth && sample_below(s, 2)) {
+        part->filename = remove_chars(s, sample_text(s, 6, sample_below(s, 2)), "\t", 400);
         filename.value = part->filename;
         compose_params(w, STR("Content-Disposition"), STR("attachment"), &filename, 1);
     }
     if (kind == 0) {
-        size_t n = below(s, 400);
+        size_t n = sample_below(s, 400);
         char *p = arena_alloc(&s->arena, n + 1);
 
         fill_random(p, n);
         part->content = str_of(p, n);
         compose_body_bytes(w, part->type, NULL, 0, part->content);
     } else {
-        struct str in = body(s);
+        struct str in = sample_body(s);
 
         part->content = body_as_read(s, in);
         compose_body_text(w, STR("plain"), NULL, 0, in);
@@ -465,9 +468,9 @@ static void inner_message(struct compose_sample *s, struct compose *w, uint32_t 
     compose_body_message(w, bytes);
 }
 
-static void multipart(struct compose_sample *s, struct compose *w, uint32_t depth)
+static void write_multipart(struct compose_sample *s, struct compose *w, uint32_t depth)
 {
-    size_t n = 1 + below(s, 4);
+    size_t n = 1 + sample_below(s, 4);
 
     note_part(s, depth, "multipart/mixed")->container = true;
     compose_multipart_begin(w, STR("mixed"), NULL, 0);
@@ -480,29 +483,29 @@ static void multipart(struct compose_sample *s, struct compose *w, uint32_t dept
 
 static void part_of(struct compose_sample *s, struct compose *w, uint32_t depth)
 {
-    size_t kind = below(s, 10);
+    size_t kind = sample_below(s, 10);
 
     if (kind < 3 && depth < 3 && s->parts_n < 30)
-        multipart(s, w, depth);
+        write_multipart(s, w, depth);
     else if (kind == 3)
         inner_message(s, w, depth);
     else
-        leaf(s, w, depth);
+        write_leaf(s, w, depth);
 }
 
 static void sample_fill(struct compose_sample *s)
 {
     struct compose w;
-    struct str subject = text(s, 30, below(s, 3) == 0);
+    struct str subject = sample_text(s, 30, sample_below(s, 3) == 0);
     struct mime_address from = {.name = STR("Ada"), .local = STR("ada"), .domain = STR("x.test")};
     struct error err;
 
-    s->smtputf8 = below(s, 4) == 0;
+    s->smtputf8 = sample_below(s, 4) == 0;
     s->subject = as_read(s, subject);
-    s->date_us = date(s);
+    s->date_us = sample_date(s);
     s->id = message_id(s);
-    s->to_n = addresses(s, s->to, ARRAY_LEN(s->to));
-    s->references_n = 1 + below(s, SAMPLE_LIST);
+    s->to_n = sample_addresses(s, s->to, ARRAY_LEN(s->to));
+    s->references_n = 1 + sample_below(s, SAMPLE_LIST);
     for (size_t i = 0; i < s->references_n; i++)
         s->references[i] = message_id(s);
     compose_init(&w, &s->out);
@@ -537,11 +540,11 @@ static void compare_part(const struct compose_sample *s, const struct mime_messa
         !str_equal_nocase(
             arena_printf(arena, "%.*s/%.*s", STR_ARG(got->type), STR_ARG(got->subtype)),
             want->type))
-        differs("the tree", m->bytes);
+        sample_differs("the tree", m->bytes);
     if (!str_equal(
             mime_param_find(got->disposition_params, got->disposition_params_n, STR("filename")),
             want->filename))
-        differs("a file name", m->bytes);
+        sample_differs("a file name", m->bytes);
     if (want->container)
         return;
     buf_init(&content, bytes.n + 16);
@@ -549,7 +552,7 @@ static void compare_part(const struct compose_sample *s, const struct mime_messa
     mime_decoder_feed(&d, bytes, &content);
     mime_decoder_end(&d, &content);
     if (!str_equal(buf_view(&content), want->content))
-        differs("a body", m->bytes);
+        sample_differs("a body", m->bytes);
     buf_done(&content);
 }
 
@@ -567,17 +570,17 @@ void compose_sample_check(const struct compose_sample *sample)
     mime_parse(buf_view(&s.out), &arena, &m);
     if (!str_equal(m.subject, s.subject) || m.date_us != s.date_us ||
         !str_equal(m.message_id, s.id) || m.references_n != s.references_n)
-        differs("the header", m.bytes);
+        sample_differs("the header", m.bytes);
     for (size_t i = 0; i < s.references_n; i++)
         if (!str_equal(m.references[i], s.references[i]))
-            differs("a reference", m.bytes);
+            sample_differs("a reference", m.bytes);
     do
         if (!mime_next_field(str_sub(m.bytes, 0, m.parts[0].body_at), &at, &field))
-            differs("To", m.bytes);
+            sample_differs("To", m.bytes);
     while (!str_equal_nocase(field.name, STR("To")));
     compare_addresses(&s, field.value, s.to, s.to_n);
     if (m.parts_n != s.parts_n)
-        differs("the number of parts", m.bytes);
+        sample_differs("the number of parts", m.bytes);
     for (uint32_t i = 0; i < m.parts_n; i++)
         compare_part(&s, &m, i, &arena);
     arena_done(&s.arena);

@@ -37,7 +37,7 @@ static bool *bool_of(const struct config *c, const struct setting *s)
     return (bool *)((const char *)c + s->offset);
 }
 
-static bool is_text(const struct setting *s)
+static bool is_text_setting(const struct setting *s)
 {
     return s->type == TYPE_TEXT || s->type == TYPE_ADDRESSES || s->type == TYPE_NETWORKS;
 }
@@ -58,7 +58,7 @@ static bool parse_number(struct str v, uint64_t *out)
     return true;
 }
 
-static bool check_addresses(struct str v, struct error *err)
+static bool check_net_addresses(struct str v, struct error *err)
 {
     struct net_address a;
     size_t at = 0;
@@ -68,34 +68,42 @@ static bool check_addresses(struct str v, struct error *err)
     return at == v.n;
 }
 
-static bool set(struct config *c, const struct setting *s, struct str v, struct error *err)
+static bool set_text(struct config *c, const struct setting *s, struct str v, struct error *err)
+{
+    if (v.n < s->least || v.n > s->most)
+        return error_set(err, ERROR_LIMIT, "%s wants %llu to %llu characters", s->key,
+                         (unsigned long long)s->least, (unsigned long long)s->most);
+    if (s->type == TYPE_ADDRESSES && !check_net_addresses(v, err))
+        return false;
+    if (s->type == TYPE_NETWORKS && !net_networks_check(v, err))
+        return false;
+    mem_free(*text_of(c, s));
+    *text_of(c, s) = str_dup_c(v);
+    return true;
+}
+
+static bool set_number(struct config *c, const struct setting *s, struct str v, struct error *err)
+{
+    uint64_t n;
+
+    if (!parse_number(v, &n))
+        return error_set(err, ERROR_SYNTAX, "%s wants a number, not \"%.*s\"", s->key, STR_ARG(v));
+    if (n < s->least || n > s->most)
+        return error_set(err, ERROR_LIMIT, "%s must be %llu to %llu", s->key,
+                         (unsigned long long)s->least, (unsigned long long)s->most);
+    *number_of(c, s) = n;
+    return true;
+}
+
+static bool set_value(struct config *c, const struct setting *s, struct str v, struct error *err)
 {
     switch (s->type) {
     case TYPE_TEXT:
     case TYPE_ADDRESSES:
     case TYPE_NETWORKS:
-        if (v.n < s->least || v.n > s->most)
-            return error_set(err, ERROR_LIMIT, "%s wants %llu to %llu characters", s->key,
-                             (unsigned long long)s->least, (unsigned long long)s->most);
-        if (s->type == TYPE_ADDRESSES && !check_addresses(v, err))
-            return false;
-        if (s->type == TYPE_NETWORKS && !net_networks_check(v, err))
-            return false;
-        mem_free(*text_of(c, s));
-        *text_of(c, s) = str_dup_c(v);
-        return true;
-    case TYPE_NUMBER: {
-        uint64_t n;
-
-        if (!parse_number(v, &n))
-            return error_set(err, ERROR_SYNTAX, "%s wants a number, not \"%.*s\"", s->key,
-                             STR_ARG(v));
-        if (n < s->least || n > s->most)
-            return error_set(err, ERROR_LIMIT, "%s must be %llu to %llu", s->key,
-                             (unsigned long long)s->least, (unsigned long long)s->most);
-        *number_of(c, s) = n;
-        return true;
-    }
+        return set_text(c, s, v, err);
+    case TYPE_NUMBER:
+        return set_number(c, s, v, err);
     case TYPE_BOOL:
         if (!str_equal(v, STR("yes")) && !str_equal(v, STR("no")))
             return error_set(err, ERROR_SYNTAX, "%s wants yes or no, not \"%.*s\"", s->key,
@@ -112,14 +120,14 @@ void config_init(struct config *c)
 
     memset(c, 0, sizeof *c);
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (!set(c, &table[i], str_c(table[i].def), &err))
+        if (!set_value(c, &table[i], str_c(table[i].def), &err))
             panic("the default of %s: %s", table[i].key, err.text);
 }
 
 void config_done(struct config *c)
 {
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (is_text(&table[i]))
+        if (is_text_setting(&table[i]))
             mem_free(*text_of(c, &table[i]));
     memset(c, 0, sizeof *c);
 }
@@ -154,7 +162,7 @@ static bool parse_line(struct config *c, struct str line, bool *seen, struct err
     seen[i] = true;
     if (memchr(line.p, '\0', line.n))
         return error_set(err, ERROR_SYNTAX, "%s has a NUL byte", table[i].key);
-    return set(c, &table[i], str_trim(value), err);
+    return set_value(c, &table[i], str_trim(value), err);
 }
 
 bool config_parse(struct config *c, struct str text, struct error *err)
@@ -299,7 +307,7 @@ void config_print_changed(const struct config *a, const struct config *b, struct
 
 static void swap_value(struct config *a, struct config *b, const struct setting *s)
 {
-    if (is_text(s)) {
+    if (is_text_setting(s)) {
         char *t = *text_of(a, s);
 
         *text_of(a, s) = *text_of(b, s);
@@ -322,5 +330,5 @@ const char *config_text(const struct config *c, const char *key)
 {
     size_t i = find_key(str_c(key));
 
-    return i < ARRAY_LEN(table) && is_text(&table[i]) ? *text_of(c, &table[i]) : NULL;
+    return i < ARRAY_LEN(table) && is_text_setting(&table[i]) ? *text_of(c, &table[i]) : NULL;
 }

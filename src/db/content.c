@@ -93,7 +93,7 @@ static bool find_row(struct db *db, const unsigned char *hash, int64_t *id, bool
 }
 
 /* Compresses to a row's data, or writes the file when that is larger than a row may be. */
-static bool make(struct content_new *c, struct error *err)
+static bool pack_content(struct content_new *c, struct error *err)
 {
     if (c->bytes.n <= INLINE_MAX) {
         size_t room = size_min(ZSTD_compressBound(c->bytes.n), LIMIT_INLINE_CONTENT);
@@ -115,7 +115,7 @@ static bool make(struct content_new *c, struct error *err)
     return true;
 }
 
-static void forget(struct content_new *c)
+static void forget_content(struct content_new *c)
 {
     for (struct content_new **at = &pending; *at; at = &(*at)->next) {
         if (*at == c) {
@@ -141,8 +141,8 @@ bool content_prepare(struct content_new **out, struct db *db, struct str bytes, 
     c->db = db;
     c->bytes = bytes;
     name_content(db, bytes, c->hash);
-    if (!find_row(db, c->hash, &id, &found, err) || (!found && !make(c, err))) {
-        forget(c);
+    if (!find_row(db, c->hash, &id, &found, err) || (!found && !pack_content(c, err))) {
+        forget_content(c);
         return false;
     }
     c->next = pending;
@@ -174,13 +174,13 @@ bool content_add(struct content_new **c, struct db *db, int64_t *id, struct erro
         return false;
     if (!found) {
         /* Its row was there when it was prepared, and was dropped since. */
-        if ((*c)->where == CONTENT_KNOWN && !make(*c, err))
+        if ((*c)->where == CONTENT_KNOWN && !pack_content(*c, err))
             return false;
         if (!insert_row(*c, db, err))
             return false;
         *id = sqlite3_last_insert_rowid(db_sqlite(db));
     }
-    forget(*c);
+    forget_content(*c);
     *c = NULL;
     return true;
 }
@@ -206,7 +206,7 @@ void content_discard(struct content_new **c, struct db *db)
         return;
     file = (*c)->where == CONTENT_FILE;
     memcpy(hash, (*c)->hash, sizeof hash);
-    forget(*c);
+    forget_content(*c);
     *c = NULL;
     if (!file || within_tx(db) || is_pending(db, hash) || db_failed(db) ||
         !find_row(db, hash, &id, &found, NULL) || found)
@@ -231,8 +231,8 @@ bool content_size(struct db *db, int64_t id, uint64_t *size, struct error *err)
 }
 
 /* n bytes from `from` of a row's data; the caller has checked the range. */
-static bool read_row(struct str data, uint64_t size, uint64_t from, size_t n, char *out,
-                     struct error *err)
+static bool read_inline(struct str data, uint64_t size, uint64_t from, size_t n, char *out,
+                        struct error *err)
 {
     char *whole;
     bool ok;
@@ -285,7 +285,7 @@ bool content_read(struct db *db, int64_t id, uint64_t from, uint64_t n, struct b
         return error_set(err, ERROR_DAMAGED, "a content's row has no name");
     memcpy(hash, row_hash.p, sizeof hash);
     ok = db_col_int(s, 3) ? content_file_read(db, hash, size, from, (size_t)n, room, err)
-                          : read_row(db_col_str(s, 2), size, from, (size_t)n, room, err);
+                          : read_inline(db_col_str(s, 2), size, from, (size_t)n, room, err);
     if (ok)
         buf_commit(out, (size_t)n);
     return ok;

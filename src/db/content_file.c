@@ -170,7 +170,7 @@ out:
     return ok;
 }
 
-static bool damaged(struct error *err)
+static bool file_damaged(struct error *err)
 {
     return error_set(err, ERROR_DAMAGED, "a large content's file does not verify");
 }
@@ -183,7 +183,7 @@ static bool read_record(struct chunk_file *f, const struct seal_place *place, in
     if (got < 0)
         return error_set(err, ERROR_DISK, "reading a content failed: %s", strerror((int)-got));
     if (got != (ssize_t)n || !seal_open(&f->seal, place, record, n, plain))
-        return damaged(err);
+        return file_damaged(err);
     return true;
 }
 
@@ -204,7 +204,7 @@ static bool open_file(struct chunk_file *f, const unsigned char *hash, struct er
         return error_set(err, ERROR_DISK, "opening a content failed: %s", strerror(-f->fd));
     size = f->io->size(f->fd);
     if (size < index_n)
-        return damaged(err);
+        return file_damaged(err);
     index = mem_alloc((size_t)index_n);
     ok = read_record(f, &place, size - index_n, (size_t)index_n, index, f->lengths, err);
     mem_free(index);
@@ -214,10 +214,10 @@ static bool open_file(struct chunk_file *f, const unsigned char *hash, struct er
         uint32_t n = get_length(f->lengths + (size_t)i * 4);
 
         if (n < SEAL_OVERHEAD + 2 || n > CHUNK_RECORD)
-            return damaged(err);
+            return file_damaged(err);
         sum += n;
     }
-    return sum + index_n == size || damaged(err);
+    return sum + index_n == size || file_damaged(err);
 }
 
 /* Reads chunk, whose record is at `at`, into want plain bytes. */
@@ -235,7 +235,7 @@ static bool read_chunk(struct chunk_file *f, uint32_t chunk, int64_t at, char *o
         return true;
     }
     return (f->plain[0] == METHOD_ZSTD && content_unsqueeze(f->plain + 1, n, out, want)) ||
-           damaged(err);
+           file_damaged(err);
 }
 
 bool content_file_read(struct db *db, const unsigned char hash[CONTENT_HASH_BYTES], uint64_t size,

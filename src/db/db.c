@@ -60,6 +60,21 @@ void db_after_fork(void)
     sqlite3_randomness(0, NULL);
 }
 
+/* Which constraint a statement ran into, as those who call distinguish them. */
+static enum error_kind constraint_kind(int code)
+{
+    switch (code) {
+    case SQLITE_CONSTRAINT_UNIQUE:
+    case SQLITE_CONSTRAINT_PRIMARYKEY:
+    case SQLITE_CONSTRAINT_ROWID:
+        return ERROR_EXISTS;
+    case SQLITE_CONSTRAINT_FOREIGNKEY:
+        return ERROR_CONFLICT;
+    default:
+        return ERROR_INTERNAL;
+    }
+}
+
 bool db_error(struct db *db, int code, struct error *err)
 {
     const char *why;
@@ -71,12 +86,7 @@ bool db_error(struct db *db, int code, struct error *err)
         return error_set(err, db->failure, "the database has failed before");
     switch (code & 255) {
     case SQLITE_CONSTRAINT:
-        if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY ||
-            code == SQLITE_CONSTRAINT_ROWID)
-            return error_set(err, ERROR_EXISTS, "%s", sqlite3_errmsg(db->sqlite));
-        if (code == SQLITE_CONSTRAINT_FOREIGNKEY)
-            return error_set(err, ERROR_CONFLICT, "%s", sqlite3_errmsg(db->sqlite));
-        break;
+        return error_set(err, constraint_kind(code), "%s", sqlite3_errmsg(db->sqlite));
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         db->failure = ERROR_DAMAGED;
@@ -109,7 +119,7 @@ bool db_io_failed(struct db *db, int64_t code, const char *what, struct error *e
     return error_set(err, ERROR_DISK, "%s failed: %s", what, strerror(error));
 }
 
-static bool exec(struct db *db, const char *sql, struct error *err)
+static bool exec_sql(struct db *db, const char *sql, struct error *err)
 {
     int code = sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL);
 
@@ -117,7 +127,7 @@ static bool exec(struct db *db, const char *sql, struct error *err)
 }
 
 /* The first column of the first row of sql, as text. */
-static bool query(struct db *db, const char *sql, char *out, size_t out_n, struct error *err)
+static bool query_text(struct db *db, const char *sql, char *out, size_t out_n, struct error *err)
 {
     sqlite3_stmt *s = NULL;
     int code = sqlite3_prepare_v2(db->sqlite, sql, -1, &s, NULL);
@@ -158,7 +168,7 @@ static const struct setting settings[] = {
     {NULL, "PRAGMA page_size", "4096"},
 };
 
-static bool configure(struct db *db, struct error *err)
+static bool configure_db(struct db *db, struct error *err)
 {
     static const int off[] = {SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_DQS_DDL,
                               SQLITE_DBCONFIG_DQS_DML, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION,
@@ -182,11 +192,11 @@ static bool configure(struct db *db, struct error *err)
         const struct setting *s = &settings[i];
         char got[64] = "";
 
-        if (s->set && !exec(db, s->set, err))
+        if (s->set && !exec_sql(db, s->set, err))
             return false;
         if (!s->get)
             continue;
-        if (!query(db, s->get, got, sizeof got, err))
+        if (!query_text(db, s->get, got, sizeof got, err))
             return false;
         if (strcmp(got, s->want) != 0)
             return error_set(err, ERROR_INTERNAL, "%s is %s and not %s", s->get, got, s->want);
@@ -196,13 +206,13 @@ static bool configure(struct db *db, struct error *err)
     return true;
 }
 
-static bool migrate(struct db *db, const struct db_schema *schema, struct error *err)
+static bool migrate_schema(struct db *db, const struct db_schema *schema, struct error *err)
 {
     AUTO_TX struct db_tx tx = {0};
     char text[64] = "";
     uint64_t version;
 
-    if (!query(db, "PRAGMA user_version", text, sizeof text, err))
+    if (!query_text(db, "PRAGMA user_version", text, sizeof text, err))
         return false;
     if (!str_to_u64(str_c(text), INT32_MAX, &version))
         return error_set(err, ERROR_DAMAGED, "the schema's version is %s", text);
@@ -219,11 +229,12 @@ static bool migrate(struct db *db, const struct db_schema *schema, struct error 
     if (!db_begin(&tx, db, err))
         return false;
     for (; version < schema->version; version++)
-        if (!exec(db, schema->steps[version], err))
+        if (!exec_sql(db, schema->steps[version], err))
             return false;
     snprintf(text, sizeof text, "PRAGMA user_version=%u", schema->version);
     /* What a step has freed goes too: a page that was never written would be the only one not sealed. */
-    return exec(db, text, err) && exec(db, "PRAGMA incremental_vacuum", err) && db_commit(&tx, err);
+    return exec_sql(db, text, err) && exec_sql(db, "PRAGMA incremental_vacuum", err) &&
+           db_commit(&tx, err);
 }
 
 bool db_open(struct db **out, const struct db_source *source, const struct db_schema *schema,
@@ -247,7 +258,7 @@ bool db_open(struct db **out, const struct db_source *source, const struct db_sc
         goto fail;
     }
     db->sweep = true;
-    if (!configure(db, err) || !migrate(db, schema, err))
+    if (!configure_db(db, err) || !migrate_schema(db, schema, err))
         goto fail;
     *out = db;
     return true;
@@ -264,14 +275,14 @@ static void keep_seal_count(struct db *db)
 
     if (vault_seals(db->vault) < vault_seals_kept(db->vault) + SEALS_UNKEPT)
         return;
-    if (!query(db, "PRAGMA user_version", text, sizeof text, NULL))
+    if (!query_text(db, "PRAGMA user_version", text, sizeof text, NULL))
         return;
     snprintf(sql, sizeof sql, "PRAGMA user_version=%s", text);
-    if (!exec(db, sql, NULL))
+    if (!exec_sql(db, sql, NULL))
         return; /* the next one to close it will */
 }
 
-static void checkpoint(struct db *db)
+static void checkpoint_wal(struct db *db)
 {
     sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
@@ -286,7 +297,7 @@ void db_close(struct db *db)
     if (db->sqlite) {
         if (!db_failed(db)) {
             keep_seal_count(db);
-            checkpoint(db);
+            checkpoint_wal(db);
         } else {
             sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         }
@@ -320,15 +331,15 @@ bool db_key_worn(const struct db *db)
 
 /* Gives free pages back to the file system when they are many, in small steps until the slice is
  * over. */
-static void vacuum(struct db *db, int64_t until_us)
+static void vacuum_pages(struct db *db, int64_t until_us)
 {
     char text[64] = "";
     uint64_t pages;
 
     while (clock_boot_us() < until_us) {
-        if (!query(db, "PRAGMA freelist_count", text, sizeof text, NULL) ||
+        if (!query_text(db, "PRAGMA freelist_count", text, sizeof text, NULL) ||
             !str_to_u64(str_c(text), UINT32_MAX, &pages) || pages < IDLE_VACUUM_PAGES ||
-            !exec(db, "PRAGMA incremental_vacuum(64)", NULL))
+            !exec_sql(db, "PRAGMA incremental_vacuum(64)", NULL))
             return;
     }
 }
@@ -342,8 +353,8 @@ void db_idle(struct db *db)
     if (db_failed(db))
         return;
     db_forget_statements(db);
-    vacuum(db, until_us);
-    checkpoint(db);
+    vacuum_pages(db, until_us);
+    checkpoint_wal(db);
     sqlite3_db_release_memory(db->sqlite);
     malloc_trim(0);
 }

@@ -13,7 +13,7 @@ static struct db_cached *slot_of(struct db_cached *slots, size_t cap, const char
     return &slots[i];
 }
 
-static void grow(struct db *db)
+static void grow_cache(struct db *db)
 {
     size_t cap = db->cached_cap ? db->cached_cap * 2 : 32;
     struct db_cached *slots = mem_zalloc(cap * sizeof *slots);
@@ -45,7 +45,7 @@ sqlite3_stmt *db_stmt(struct db *db, const char *sql)
     int code;
 
     if (db->cached_n * 2 >= db->cached_cap)
-        grow(db);
+        grow_cache(db);
     slot = slot_of(db->cached, db->cached_cap, sql);
     if (slot->stmt) {
         if (sqlite3_stmt_busy(slot->stmt))
@@ -73,7 +73,7 @@ void db_stmt_reset(sqlite3_stmt **stmt)
 }
 
 /* A NULL statement comes of a failed database (db_stmt): bindings to it go nowhere. */
-static void bound(sqlite3_stmt *s, int code)
+static void check_bound(sqlite3_stmt *s, int code)
 {
     if (code != SQLITE_OK)
         panic("a binding is out of range or too large: %s", sqlite3_sql(s));
@@ -82,25 +82,25 @@ static void bound(sqlite3_stmt *s, int code)
 void db_bind_int(sqlite3_stmt *s, int i, int64_t v)
 {
     if (s)
-        bound(s, sqlite3_bind_int64(s, i, v));
+        check_bound(s, sqlite3_bind_int64(s, i, v));
 }
 
 void db_bind_text(sqlite3_stmt *s, int i, struct str v)
 {
     if (s)
-        bound(s, sqlite3_bind_text64(s, i, v.p ? v.p : "", v.n, SQLITE_STATIC, SQLITE_UTF8));
+        check_bound(s, sqlite3_bind_text64(s, i, v.p ? v.p : "", v.n, SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void db_bind_blob(sqlite3_stmt *s, int i, struct str v)
 {
     if (s)
-        bound(s, sqlite3_bind_blob64(s, i, v.p ? v.p : "", v.n, SQLITE_STATIC));
+        check_bound(s, sqlite3_bind_blob64(s, i, v.p ? v.p : "", v.n, SQLITE_STATIC));
 }
 
 void db_bind_null(sqlite3_stmt *s, int i)
 {
     if (s)
-        bound(s, sqlite3_bind_null(s, i));
+        check_bound(s, sqlite3_bind_null(s, i));
 }
 
 int64_t db_col_int(sqlite3_stmt *s, int i)

@@ -155,11 +155,12 @@ static void a_transaction_may_be_larger_than_memory(void)
     files_init(&f);
     CHECK(db_open(&db, &f.source, &schema1, &err));
     sqlite3_memory_highwater(1);
-    CHECK_ROW(exec(db,
-                   "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n LIMIT 30000)"
-                   " INSERT INTO t (id, a) SELECT i, i || hex(zeroblob(1700)) FROM n",
-                   &err),
-              err.text);
+    CHECK_ROW(
+        exec_sql(db,
+                 "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n LIMIT 30000)"
+                 " INSERT INTO t (id, a) SELECT i, i || hex(zeroblob(1700)) FROM n",
+                 &err),
+        err.text);
     CHECK(sqlite3_memory_highwater(0) < HEAP_MAX / 2);
     CHECK(io_kernel.size(f.source.wal_fd) > HEAP_MAX);
     CHECK_U64(one_int(db, "SELECT count(*) FROM t"), 30001);
@@ -177,10 +178,10 @@ static void foreign_keys_are_kept(void)
 
     files_init(&f);
     CHECK(db_open(&db, &f.source, &schema1, &err));
-    CHECK(exec(db, "CREATE TABLE child (t INTEGER REFERENCES t (id))", &err));
-    CHECK(exec(db, "INSERT INTO child VALUES (1)", &err));
-    CHECK(!exec(db, "INSERT INTO child VALUES (99)", &err) && err.kind == ERROR_CONFLICT);
-    CHECK(!exec(db, "DELETE FROM t", &err) && err.kind == ERROR_CONFLICT);
+    CHECK(exec_sql(db, "CREATE TABLE child (t INTEGER REFERENCES t (id))", &err));
+    CHECK(exec_sql(db, "INSERT INTO child VALUES (1)", &err));
+    CHECK(!exec_sql(db, "INSERT INTO child VALUES (99)", &err) && err.kind == ERROR_CONFLICT);
+    CHECK(!exec_sql(db, "DELETE FROM t", &err) && err.kind == ERROR_CONFLICT);
     db_close(db);
     files_done(&f);
 }
@@ -229,17 +230,19 @@ static void nothing_asks_for_a_temporary_file(void)
 
     files_init(&f);
     CHECK(db_open(&db, &f.source, &schema1, &err));
-    CHECK_ROW(exec(db,
-                   "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n LIMIT 20000)"
-                   " INSERT INTO t (id, a) SELECT i, 'row ' || i || hex(zeroblob(40)) FROM n",
-                   &err),
-              err.text);
-    CHECK_ROW(exec(db, "UPDATE t SET a = a || 'x'", &err), err.text);
-    CHECK(!exec(db, "UPDATE t SET id = 100000 - id, a = 'same'", &err));
+    CHECK_ROW(
+        exec_sql(db,
+                 "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n LIMIT 20000)"
+                 " INSERT INTO t (id, a) SELECT i, 'row ' || i || hex(zeroblob(40)) FROM n",
+                 &err),
+        err.text);
+    CHECK_ROW(exec_sql(db, "UPDATE t SET a = a || 'x'", &err), err.text);
+    CHECK(!exec_sql(db, "UPDATE t SET id = 100000 - id, a = 'same'", &err));
     CHECK(err.kind == ERROR_EXISTS);
-    CHECK_ROW(exec(db, "CREATE TEMP TABLE s AS SELECT a FROM t ORDER BY a DESC", &err), err.text);
-    CHECK_ROW(exec(db, "CREATE INDEX t_a ON t (a, id)", &err), err.text);
-    CHECK_ROW(exec(db, "DELETE FROM t WHERE id > 10", &err), err.text);
+    CHECK_ROW(exec_sql(db, "CREATE TEMP TABLE s AS SELECT a FROM t ORDER BY a DESC", &err),
+              err.text);
+    CHECK_ROW(exec_sql(db, "CREATE INDEX t_a ON t (a, id)", &err), err.text);
+    CHECK_ROW(exec_sql(db, "DELETE FROM t WHERE id > 10", &err), err.text);
     db_close(db);
     files_done(&f);
 }
@@ -253,13 +256,13 @@ static void free_pages_go_back_when_idle(void)
 
     files_init(&f);
     CHECK(db_open(&db, &f.source, &schema1, &err));
-    CHECK(exec(db,
-               "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n LIMIT 3000)"
-               " INSERT INTO t (id, a) SELECT i, hex(randomblob(1000)) FROM n",
-               &err));
+    CHECK(exec_sql(db,
+                   "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n LIMIT 3000)"
+                   " INSERT INTO t (id, a) SELECT i, hex(randomblob(1000)) FROM n",
+                   &err));
     db_idle(db);
     before = lseek(f.source.db_fd, 0, SEEK_END);
-    CHECK(exec(db, "DELETE FROM t WHERE id >= 10", &err));
+    CHECK(exec_sql(db, "DELETE FROM t WHERE id >= 10", &err));
     for (int i = 0; i < 200; i++)
         db_idle(db);
     CHECK(lseek(f.source.db_fd, 0, SEEK_END) < before / 3);

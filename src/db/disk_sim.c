@@ -171,7 +171,7 @@ unsigned char *disk_bytes(struct disk *d, size_t file, size_t *n)
 }
 
 /* -error when this call is to fail, else 0. */
-static int fails(enum disk_call kind)
+static int call_fails(enum disk_call kind)
 {
     if (now->fail_in[kind] == 0)
         return 0;
@@ -182,7 +182,7 @@ static int fails(enum disk_call kind)
     return -now->fail_error;
 }
 
-static struct op *record(enum op_kind kind, size_t inode)
+static struct op *record_op(enum op_kind kind, size_t inode)
 {
     struct op *op = vec_add(&now->ops);
 
@@ -191,15 +191,15 @@ static struct op *record(enum op_kind kind, size_t inode)
     return op;
 }
 
-static struct inode *live(int fd)
+static struct inode *live_inode(int fd)
 {
     return inode_at(&now->inodes, (size_t)(fd - FIRST_FD));
 }
 
 static ssize_t sim_pread(int fd, void *p, size_t n, int64_t at)
 {
-    struct inode *f = live(fd);
-    int rc = fails(DISK_READ);
+    struct inode *f = live_inode(fd);
+    int rc = call_fails(DISK_READ);
 
     if (rc)
         return rc;
@@ -212,45 +212,45 @@ static ssize_t sim_pread(int fd, void *p, size_t n, int64_t at)
 
 static ssize_t sim_pwrite(int fd, const void *p, size_t n, int64_t at)
 {
-    int rc = fails(DISK_WRITE);
+    int rc = call_fails(DISK_WRITE);
     struct op *op;
 
     if (rc)
         return rc;
-    op = record(OP_WRITE, (size_t)(fd - FIRST_FD));
+    op = record_op(OP_WRITE, (size_t)(fd - FIRST_FD));
     op->at = at;
     op->n = n;
     op->p = mem_alloc(n);
     memcpy(op->p, p, n);
-    inode_write(live(fd), p, n, (size_t)at);
+    inode_write(live_inode(fd), p, n, (size_t)at);
     return (ssize_t)n;
 }
 
 static int sim_sync(int fd)
 {
-    int rc = fails(DISK_SYNC);
+    int rc = call_fails(DISK_SYNC);
 
     if (rc)
         return rc;
     if (!now->sync_broken)
-        record(OP_SYNC, (size_t)(fd - FIRST_FD));
+        record_op(OP_SYNC, (size_t)(fd - FIRST_FD));
     return 0;
 }
 
 static int sim_truncate(int fd, int64_t size)
 {
-    int rc = fails(DISK_TRUNCATE);
+    int rc = call_fails(DISK_TRUNCATE);
 
     if (rc)
         return rc;
-    record(OP_TRUNCATE, (size_t)(fd - FIRST_FD))->at = size;
-    inode_resize(live(fd), (size_t)size);
+    record_op(OP_TRUNCATE, (size_t)(fd - FIRST_FD))->at = size;
+    inode_resize(live_inode(fd), (size_t)size);
     return 0;
 }
 
 static int64_t sim_size(int fd)
 {
-    return (int64_t)live(fd)->n;
+    return (int64_t)live_inode(fd)->n;
 }
 
 static int find_name(const struct vec *inodes, const char *name)
@@ -283,14 +283,14 @@ static void rename_inode(struct vec *inodes, size_t inode, const char *name)
 static int sim_create(int folder UNUSED, const char *name)
 {
     size_t inode = now->inodes.n;
-    int rc = fails(DISK_WRITE);
+    int rc = call_fails(DISK_WRITE);
 
     if (rc)
         return rc;
     if (find_name(&now->inodes, name) >= 0)
         return -EEXIST;
     vec_add(&now->inodes);
-    set_name(record(OP_CREATE, inode)->name, name);
+    set_name(record_op(OP_CREATE, inode)->name, name);
     rename_inode(&now->inodes, inode, name);
     return disk_fd(inode);
 }
@@ -304,11 +304,11 @@ static int sim_open(int folder UNUSED, const char *name)
 
 static int sim_rename(int folder UNUSED, const char *from, const char *to)
 {
-    int inode = find_name(&now->inodes, from), rc = fails(DISK_WRITE);
+    int inode = find_name(&now->inodes, from), rc = call_fails(DISK_WRITE);
 
     if (rc || inode < 0)
         return rc ? rc : inode;
-    set_name(record(OP_RENAME, (size_t)inode)->name, to);
+    set_name(record_op(OP_RENAME, (size_t)inode)->name, to);
     rename_inode(&now->inodes, (size_t)inode, to);
     return 0;
 }
@@ -319,7 +319,7 @@ static int sim_remove(int folder UNUSED, const char *name)
 
     if (inode < 0)
         return inode;
-    record(OP_REMOVE, (size_t)inode);
+    record_op(OP_REMOVE, (size_t)inode);
     inode_at(&now->inodes, (size_t)inode)->name[0] = '\0';
     return 0;
 }
@@ -334,12 +334,12 @@ static int sim_list(int folder UNUSED, void (*each)(const char *name, void *arg)
 
 static int sim_folder_sync(int folder UNUSED)
 {
-    int rc = fails(DISK_SYNC);
+    int rc = call_fails(DISK_SYNC);
 
     if (rc)
         return rc;
     if (!now->sync_broken)
-        record(OP_FOLDER_SYNC, 0);
+        record_op(OP_FOLDER_SYNC, 0);
     return 0;
 }
 
@@ -367,7 +367,7 @@ static bool in_folder(const struct op *op)
     return op->kind == OP_CREATE || op->kind == OP_RENAME || op->kind == OP_REMOVE;
 }
 
-static void apply(struct vec *inodes, const struct op *op)
+static void apply_op(struct vec *inodes, const struct op *op)
 {
     struct inode *f = inode_at(inodes, op->inode);
 
@@ -391,7 +391,7 @@ static void apply(struct vec *inodes, const struct op *op)
 }
 
 /* Each unit that the write touches is there or not. */
-static void tear(struct inode *f, const struct op *op, size_t unit, uint64_t (*random)(void))
+static void tear_write(struct inode *f, const struct op *op, size_t unit, uint64_t (*random)(void))
 {
     size_t at = (size_t)op->at, end = at + op->n;
     uint64_t bits = 0;
@@ -421,7 +421,7 @@ static void apply_some(struct vec *inodes, const struct op *op, size_t unit,
     case 0:
         break;
     case 1:
-        apply(inodes, op);
+        apply_op(inodes, op);
         break;
     case 2:
         if (op->kind == OP_WRITE) {
@@ -433,14 +433,14 @@ static void apply_some(struct vec *inodes, const struct op *op, size_t unit,
         break;
     default:
         if (op->kind == OP_WRITE)
-            tear(f, op, unit, random);
+            tear_write(f, op, unit, random);
         else
-            apply(inodes, op);
+            apply_op(inodes, op);
     }
 }
 
 /* Applies the waiting ops that a sync makes durable, and forgets them. */
-static void settle(struct vec *inodes, struct vec *waiting, const struct op *sync)
+static void settle_ops(struct vec *inodes, struct vec *waiting, const struct op *sync)
 {
     size_t kept = 0;
 
@@ -450,7 +450,7 @@ static void settle(struct vec *inodes, struct vec *waiting, const struct op *syn
                                                     : !in_folder(*w) && (*w)->inode == sync->inode;
 
         if (settled)
-            apply(inodes, *w);
+            apply_op(inodes, *w);
         else
             *(const struct op **)vec_at(waiting, kept++) = *w;
     }
@@ -471,7 +471,7 @@ struct disk *disk_cut(const struct disk *d, size_t t, size_t unit, uint64_t (*ra
         if (op->kind == OP_CREATE)
             vec_add(&inodes);
         if (op->kind == OP_SYNC || op->kind == OP_FOLDER_SYNC)
-            settle(&inodes, &waiting, op);
+            settle_ops(&inodes, &waiting, op);
         else
             *(struct op **)vec_add(&waiting) = op;
     }
@@ -484,7 +484,7 @@ struct disk *disk_cut(const struct disk *d, size_t t, size_t unit, uint64_t (*ra
         if (!in_folder(op)) {
             apply_some(&inodes, op, unit, random);
         } else if (names) {
-            apply(&inodes, op);
+            apply_op(&inodes, op);
             names--;
         }
     }

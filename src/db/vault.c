@@ -132,7 +132,7 @@ enum vault_read vault_page_read(struct vault *v, uint32_t page, unsigned char ou
         return VAULT_READ_BAD;
     memcpy(out, v->plain, PAGE_USABLE);
     memset(out + PAGE_USABLE, 0, PAGE_RESERVED);
-    count = get_be32(v->plain + PAGE_USABLE);
+    count = vault_get_be32(v->plain + PAGE_USABLE);
     if (count > v->seals)
         v->seals = count;
     if (page == 1)
@@ -158,7 +158,7 @@ int vault_page_write(struct vault *v, uint32_t page, const unsigned char in[PAGE
     if (!vault_count_seal(v))
         return vault_fail(v, ERROR_DISK, SQLITE_IOERR_WRITE, "the key is worn: roll it");
     memcpy(v->plain, in, PAGE_USABLE);
-    put_be32(v->plain + PAGE_USABLE, (uint32_t)v->seals);
+    vault_put_be32(v->plain + PAGE_USABLE, (uint32_t)v->seals);
     seal_close(&v->page_seal, &place, v->plain, PAGE_USABLE + EXTRA_BYTES, v->record);
     if (page == 1)
         v->seals_kept = v->seals;
@@ -421,13 +421,13 @@ void vault_process_init(void)
         panic("SQLite takes no VFS");
 }
 
-static void derive(const struct db_source *source, const char *label, struct seal *out)
+static void derive_seal(const struct db_source *source, const char *label, struct seal *out)
 {
     unsigned char info[8], key[SEAL_KEY_BYTES];
     struct str s = str_c(label);
 
     memcpy(info, s.p, s.n);
-    put_be32(info + s.n, source->generation);
+    vault_put_be32(info + s.n, source->generation);
     seal_derive(source->key, str_of(info, s.n + 4), key, sizeof key);
     seal_init(out, key);
     mem_wipe(key, sizeof key);
@@ -442,9 +442,9 @@ bool vault_open(struct vault **out, const struct db_source *source, struct error
     v->db_fd = source->db_fd;
     v->wal_fd = source->wal_fd;
     v->generation = source->generation;
-    derive(source, "db", &v->page_seal);
-    derive(source, "wal", &v->frame_seal);
-    put_be32(info + 3, source->generation);
+    derive_seal(source, "db", &v->page_seal);
+    derive_seal(source, "wal", &v->frame_seal);
+    vault_put_be32(info + 3, source->generation);
     seal_derive(source->key, str_of(info, 7), v->first_nonce, sizeof v->first_nonce);
     snprintf(v->name, sizeof v->name, "vault-%u", ++names);
     v->next = vaults;

@@ -97,12 +97,12 @@ static inline struct vault *vault_of(sqlite3_file *file)
     return ((struct vault_file *)(void *)file)->vault;
 }
 
-static inline uint32_t get_be32(const unsigned char *p)
+static inline uint32_t vault_get_be32(const unsigned char *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static inline void put_be32(unsigned char *p, uint32_t v)
+static inline void vault_put_be32(unsigned char *p, uint32_t v)
 {
     p[0] = (unsigned char)(v >> 24);
     p[1] = (unsigned char)(v >> 16);

@@ -24,12 +24,12 @@ void vault_first_page(unsigned char out[PAGE_BYTES])
     out[20] = PAGE_RESERVED;
     out[21] = 64; /* the three payload fractions are fixed by the format */
     out[22] = out[23] = 32;
-    put_be32(out + 24, 1); /* change counter */
-    put_be32(out + 28, 1); /* pages */
-    put_be32(out + 52, 1); /* largest root page: auto-vacuum is on */
-    put_be32(out + 64, 1); /* ... and incremental */
-    put_be32(out + 92, 1); /* the change counter for which the number of pages holds */
-    put_be32(out + 96, 3040001);
+    vault_put_be32(out + 24, 1); /* change counter */
+    vault_put_be32(out + 28, 1); /* pages */
+    vault_put_be32(out + 52, 1); /* largest root page: auto-vacuum is on */
+    vault_put_be32(out + 64, 1); /* ... and incremental */
+    vault_put_be32(out + 92, 1); /* the change counter for which the number of pages holds */
+    vault_put_be32(out + 96, 3040001);
     out[100] = 13; /* the schema table: an empty leaf */
     out[105] = PAGE_USABLE >> 8;
     out[106] = PAGE_USABLE & 255;

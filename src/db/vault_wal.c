@@ -105,8 +105,8 @@ static int write_page(struct vault *v, uint32_t frame, const unsigned char *page
     v->holding = false;
     memcpy(v->plain, v->held, FRAME_HEADER_BYTES);
     memcpy(v->plain + FRAME_HEADER_BYTES, page, PAGE_USABLE);
-    put_be32(v->plain + FRAME_HEADER_BYTES + PAGE_USABLE, v->tx_first);
-    if (get_be32(v->held + 4) != 0)
+    vault_put_be32(v->plain + FRAME_HEADER_BYTES + PAGE_USABLE, v->tx_first);
+    if (vault_get_be32(v->held + 4) != 0)
         v->commit_pending = frame;
     return frame_write(v, frame);
 }
@@ -241,10 +241,10 @@ struct scan {
 };
 
 /* The checksum of the SQLite file format, section 4.2, over n bytes, a multiple of 8. */
-static void checksum(struct scan *s, const unsigned char *p, size_t n)
+static void add_checksum(struct scan *s, const unsigned char *p, size_t n)
 {
     for (size_t i = 0; i < n; i += 8) {
-        uint32_t a = get_be32(p + i), b = get_be32(p + i + 4);
+        uint32_t a = vault_get_be32(p + i), b = vault_get_be32(p + i + 4);
 
         if (!s->big_endian) {
             a = __builtin_bswap32(a);
@@ -257,15 +257,15 @@ static void checksum(struct scan *s, const unsigned char *p, size_t n)
 
 static bool header_good(struct scan *s, const unsigned char *header)
 {
-    uint32_t magic = get_be32(header);
+    uint32_t magic = vault_get_be32(header);
 
-    if ((magic & ~1U) != 0x377f0682 || get_be32(header + 4) != 3007000 ||
-        get_be32(header + 8) != PAGE_BYTES)
+    if ((magic & ~1U) != 0x377f0682 || vault_get_be32(header + 4) != 3007000 ||
+        vault_get_be32(header + 8) != PAGE_BYTES)
         return false;
     s->big_endian = magic & 1;
     memcpy(s->salts, header + 16, sizeof s->salts);
-    checksum(s, header, 24);
-    return s->sum[0] == get_be32(header + 24) && s->sum[1] == get_be32(header + 28);
+    add_checksum(s, header, 24);
+    return s->sum[0] == vault_get_be32(header + 24) && s->sum[1] == vault_get_be32(header + 28);
 }
 
 /* Whether the frame in v->plain follows the ones before it, as SQLite decides it. */
@@ -273,12 +273,12 @@ static bool frame_follows(struct vault *v, struct scan *s)
 {
     static const unsigned char zeros[PAGE_RESERVED];
 
-    if (memcmp(v->plain + 8, s->salts, sizeof s->salts) != 0 || get_be32(v->plain) == 0)
+    if (memcmp(v->plain + 8, s->salts, sizeof s->salts) != 0 || vault_get_be32(v->plain) == 0)
         return false;
-    checksum(s, v->plain, 8);
-    checksum(s, v->plain + FRAME_HEADER_BYTES, PAGE_USABLE);
-    checksum(s, zeros, PAGE_RESERVED);
-    return s->sum[0] == get_be32(v->plain + 16) && s->sum[1] == get_be32(v->plain + 20);
+    add_checksum(s, v->plain, 8);
+    add_checksum(s, v->plain + FRAME_HEADER_BYTES, PAGE_USABLE);
+    add_checksum(s, zeros, PAGE_RESERVED);
+    return s->sum[0] == vault_get_be32(v->plain + 16) && s->sum[1] == vault_get_be32(v->plain + 20);
 }
 
 /* Everything beyond the last good commit is cut off, durably. */
@@ -310,7 +310,7 @@ static enum vault_read all_in_database(struct vault *v, const struct scan *s)
         result = frame_read(v, i);
         if (result != VAULT_READ_OK)
             break;
-        number = get_be32(v->plain);
+        number = vault_get_be32(v->plain);
         if (number > s->pages || number == 0 || map_put_u64(&seen, number, v))
             continue;
         memcpy(logged, v->plain + FRAME_HEADER_BYTES, PAGE_USABLE);
@@ -342,9 +342,9 @@ static enum vault_read scan_without_header(struct vault *v, struct scan *s)
         salted = true;
         if (memcmp(v->plain + 8, s->salts, sizeof s->salts) != 0)
             break;
-        if (get_be32(v->plain + 4) != 0) {
+        if (vault_get_be32(v->plain + 4) != 0) {
             s->committed = i;
-            s->pages = get_be32(v->plain + 4);
+            s->pages = vault_get_be32(v->plain + 4);
         }
     }
     return VAULT_READ_OK;
@@ -377,7 +377,7 @@ static bool tail_is_crash(struct vault *v, const struct scan *s, uint32_t bad, s
             return vault_error(v, err);
         if (read != VAULT_READ_OK || memcmp(v->plain + 8, s->salts, sizeof s->salts) != 0)
             continue;
-        if (get_be32(v->plain + FRAME_HEADER_BYTES + PAGE_USABLE) > s->committed + 1)
+        if (vault_get_be32(v->plain + FRAME_HEADER_BYTES + PAGE_USABLE) > s->committed + 1)
             return error_set(err, ERROR_DAMAGED,
                              "frame %u of the log does not verify, and there are commits beyond it",
                              bad);
@@ -410,9 +410,9 @@ bool vault_wal_check(struct vault *v, struct error *err)
             return vault_error(v, err);
         if (read != VAULT_READ_OK || !frame_follows(v, &s))
             break;
-        if (get_be32(v->plain + 4) != 0) {
+        if (vault_get_be32(v->plain + 4) != 0) {
             s.committed = i;
-            s.pages = get_be32(v->plain + 4);
+            s.pages = vault_get_be32(v->plain + 4);
         }
     }
     return tail_is_crash(v, &s, i, err) && cut_tail(v, &s, size, err);

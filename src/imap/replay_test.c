@@ -6,7 +6,7 @@
 
 static void the_corpus_of_imap_fuzz_holds(void)
 {
-    CHECK(fuzz_replay("imap") >= 100);
+    CHECK(replay_corpus("imap") >= 100);
     clock_set_source(NULL);
 }
 

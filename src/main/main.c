@@ -14,7 +14,7 @@
 #define DATA "/var/lib/posthus"
 #define ARENA_MOST (16 << 20)
 
-static void print_words(const char *fmt, va_list ap)
+static void print_complaint(const char *fmt, va_list ap)
 {
     char words[2000];
     struct buf safe;
@@ -32,7 +32,7 @@ int command_failed(const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    print_words(fmt, ap);
+    print_complaint(fmt, ap);
     va_end(ap);
     return 1;
 }
@@ -42,7 +42,7 @@ int command_misused(const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    print_words(fmt, ap);
+    print_complaint(fmt, ap);
     va_end(ap);
     return 2;
 }

@@ -60,7 +60,7 @@ static struct str words_from(struct mime_addresses *list, size_t from)
 }
 
 /* word = atom / quoted-string, with its separator before it. False when no word stands here. */
-static bool add_word(struct mime_addresses *list, struct phrase *phrase)
+static bool add_phrase_word(struct mime_addresses *list, struct phrase *phrase)
 {
     struct cursor *c = &list->in;
     /* An encoded-word may hold specials when its sender is careless. */
@@ -93,7 +93,7 @@ static struct phrase read_phrase(struct mime_addresses *list)
 
     do
         mime_lex_cfws(&list->in, &phrase.comment);
-    while (add_word(list, &phrase));
+    while (add_phrase_word(list, &phrase));
     return phrase;
 }
 
@@ -113,8 +113,8 @@ static void domain_literal(struct mime_addresses *list)
 }
 
 /* domain = dot-atom / domain-literal / obs-domain; with its white space and comments, which are
- * dropped. *comment becomes the one behind it. */
-static struct str domain(struct mime_addresses *list, struct str *comment)
+ * dropped. *comment becomes the one after it. */
+static struct str read_domain(struct mime_addresses *list, struct str *comment)
 {
     struct cursor *c = &list->in;
     size_t from = list->words_n;
@@ -204,7 +204,7 @@ static void angle_addr(struct mime_addresses *list, struct mime_address *out, st
 
         while (cursor_peek(c) == '@' || cursor_peek(c) == ',') {
             add_char(list, (char)cursor_take(c));
-            domain(list, NULL);
+            read_domain(list, NULL);
         }
         cursor_accept(c, ':');
         out->route = words_from(list, from);
@@ -212,7 +212,7 @@ static void angle_addr(struct mime_addresses *list, struct mime_address *out, st
     phrase = read_phrase(list);
     if (cursor_accept(c, '@')) {
         out->local = local_part(list, &phrase);
-        out->domain = domain(list, NULL);
+        out->domain = read_domain(list, NULL);
     } else {
         out->local = words_from(list, phrase.from);
     }
@@ -233,7 +233,7 @@ static void addr_spec(struct mime_addresses *list, struct phrase *phrase, struct
     local_n = local_part(list, phrase).n;
     c->at++;
     add_char(list, '@');
-    out->domain = domain(list, &phrase->comment);
+    out->domain = read_domain(list, &phrase->comment);
     out->local = str_of(list->words + phrase->last, local_n);
     skip_junk(list, true, &phrase->comment);
     if (cursor_peek(c) != '<')
@@ -252,7 +252,7 @@ static void group_begin(struct mime_addresses *list, const struct phrase *phrase
 }
 
 /* mailbox / group. False when nothing stood here but what separates. */
-static bool address(struct mime_addresses *list, struct mime_address *out)
+static bool read_address(struct mime_addresses *list, struct mime_address *out)
 {
     struct cursor *c = &list->in;
     struct phrase phrase = read_phrase(list);
@@ -293,7 +293,7 @@ bool mime_addresses_next(struct mime_addresses *list, struct mime_address *out)
                 continue;
             list->in_group = false;
             found.kind = MIME_ADDRESS_GROUP_END;
-        } else if (!address(list, &found)) {
+        } else if (!read_address(list, &found)) {
             continue;
         }
         list->count++;

@@ -12,26 +12,11 @@
             panic("%s:%d: %s", __FILE__, __LINE__, #condition);                                    \
     } while (0)
 
-static void check_part(const struct mime_message *m, uint32_t i)
+/* Where a part stands: within its parent, after the part before it. */
+static void check_place(const struct mime_message *m, uint32_t i)
 {
     const struct mime_part *part = &m->parts[i], *parent = &m->parts[part->parent];
-    uint32_t children = 0;
 
-    REQUIRE(part->header_at <= part->body_at && part->body_at <= part->end_at);
-    REQUIRE(part->end_at <= m->bytes.n);
-    REQUIRE(part->depth < LIMIT_MIME_DEPTH);
-    REQUIRE(part->lines <= part->end_at - part->body_at);
-    REQUIRE(part->type.n && part->subtype.n && part->encoding.n);
-    REQUIRE(part->params_n <= LIMIT_MIME_PARAMETERS);
-    REQUIRE(part->disposition_params_n <= LIMIT_MIME_PARAMETERS);
-    REQUIRE(!(part->multipart && part->message));
-    for (uint32_t k = i + 1; k < m->parts_n && m->parts[k].depth > part->depth; k++)
-        children += m->parts[k].parent == i;
-    REQUIRE(children == part->children);
-    REQUIRE(!part->message || children == 1);
-    REQUIRE(part->message || part->multipart || children == 0);
-    for (uint32_t k = 0; k < part->params_n; k++)
-        REQUIRE(part->params[k].name.n && utf8_valid(part->params[k].value));
     if (i == 0) {
         REQUIRE(part->header_at == 0 && part->parent == 0 && part->depth == 0);
         REQUIRE(part->end_at == m->bytes.n);
@@ -41,6 +26,36 @@ static void check_part(const struct mime_message *m, uint32_t i)
     REQUIRE(part->header_at > m->parts[i - 1].header_at);
     REQUIRE(part->header_at >= m->parts[i - 1].body_at);
     REQUIRE(part->header_at >= parent->body_at && part->end_at <= parent->end_at);
+}
+
+static void check_children(const struct mime_message *m, uint32_t i)
+{
+    const struct mime_part *part = &m->parts[i];
+    uint32_t children = 0;
+
+    REQUIRE(!(part->multipart && part->message));
+    for (uint32_t k = i + 1; k < m->parts_n && m->parts[k].depth > part->depth; k++)
+        children += m->parts[k].parent == i;
+    REQUIRE(children == part->children);
+    REQUIRE(!part->message || children == 1);
+    REQUIRE(part->message || part->multipart || children == 0);
+}
+
+static void check_part(const struct mime_message *m, uint32_t i)
+{
+    const struct mime_part *part = &m->parts[i];
+
+    REQUIRE(part->header_at <= part->body_at && part->body_at <= part->end_at);
+    REQUIRE(part->end_at <= m->bytes.n);
+    REQUIRE(part->depth < LIMIT_MIME_DEPTH);
+    REQUIRE(part->lines <= part->end_at - part->body_at);
+    REQUIRE(part->type.n && part->subtype.n && part->encoding.n);
+    REQUIRE(part->params_n <= LIMIT_MIME_PARAMETERS);
+    REQUIRE(part->disposition_params_n <= LIMIT_MIME_PARAMETERS);
+    check_children(m, i);
+    for (uint32_t k = 0; k < part->params_n; k++)
+        REQUIRE(part->params[k].name.n && utf8_valid(part->params[k].value));
+    check_place(m, i);
 }
 
 void mime_check_tree(const struct mime_message *m)
@@ -90,7 +105,7 @@ static void check_nstring(struct cursor *c)
 }
 
 /* env-from = "(" 1*address ")" / nil; groups open and close. */
-static void check_addresses(struct cursor *c)
+static void check_address_list(struct cursor *c)
 {
     bool in_group = false;
 
@@ -129,7 +144,7 @@ static void check_envelope(struct cursor *c)
         if (i)
             cursor_expect(c, ' ');
         if (i >= 2 && i <= 7)
-            check_addresses(c);
+            check_address_list(c);
         else
             check_nstring(c);
     }

@@ -251,7 +251,7 @@ static void only_so_many_parts_are_listed(void)
 
 static void the_corpus_of_tnef_fuzz_holds(void)
 {
-    CHECK(fuzz_replay("tnef") >= 40);
+    CHECK(replay_corpus("tnef") >= 40);
 }
 
 int main(void)

@@ -85,7 +85,7 @@ static bool has_room(const struct account_link *k, const struct account_link_wan
     return k->begun.n == 0 || k->under_way + w->weight <= k->links->ops->window;
 }
 
-static void on_turn(void *arg)
+static void on_link_turn(void *arg)
 {
     struct account_link *k = arg;
     struct account_link_want *w;
@@ -112,7 +112,7 @@ static void link_turn(struct account_link *k)
         timer_set(&k->turn, 0);
 }
 
-static void on_message(void *arg, struct chan *c, struct msg *m)
+static void on_account_message(void *arg, struct chan *c, struct msg *m)
 {
     struct account_link *k = arg;
     struct error err;
@@ -190,7 +190,7 @@ static struct account_link *link_new(struct account_links *l, uint64_t account)
     struct account_link *k = mem_zalloc(sizeof *k);
 
     *k = (struct account_link){.links = l, .account = account, .used_us = clock_boot_us()};
-    timer_init(&k->turn, l->p->timers, on_turn, k);
+    timer_init(&k->turn, l->p->timers, on_link_turn, k);
     timer_init(&k->ready, l->p->timers, on_not_ready, k);
     list_append(&l->all, &k->node);
     map_put_u64(&l->by_account, account, k);
@@ -244,7 +244,7 @@ void account_link_opened(struct account_links *l, uint64_t account, int fd, cons
         return;
     }
     if (fd >= 0) {
-        k->chan = chan_create(l->p->base, fd, l->p->role, ROLE_ACCOUNT, on_message, k);
+        k->chan = chan_create(l->p->base, fd, l->p->role, ROLE_ACCOUNT, on_account_message, k);
         timer_set(&k->ready, READY_US);
     } else {
         k->failure = *err;

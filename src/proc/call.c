@@ -115,7 +115,7 @@ static void call_fail(struct call *k)
     timer_set(&k->deadline, 0);
 }
 
-static void on_deadline(void *arg)
+static void on_call_deadline(void *arg)
 {
     struct call *k = arg;
     struct msg m = {.type = k->what->tell, .fd = {-1, -1, -1, -1}};
@@ -218,7 +218,7 @@ uint64_t calls_ask(struct call_to to, struct msg *m, const struct call_fds *fds,
                        .arg = arg};
     list_append(&c->all, &k->all_node);
     map_put_u64(&c->by_id, k->id, k);
-    timer_init(&k->deadline, c->timers, on_deadline, k);
+    timer_init(&k->deadline, c->timers, on_call_deadline, k);
     timer_set(&k->deadline, (int64_t)k->what->ms * 1000);
     call_begin(k, to, m);
     return m->any_ask.id;

@@ -23,7 +23,7 @@ struct packet { /* what the kernel has not taken */
 /* One thread, one message at a time. */
 static char receive_buffer[LIMIT_MSG_BYTES], send_buffer[LIMIT_MSG_BYTES];
 
-static void on_readable(evutil_socket_t fd, short what, void *arg);
+static void on_chan_readable(evutil_socket_t fd, short what, void *arg);
 static void on_writable(evutil_socket_t fd, short what, void *arg);
 
 bool chan_pair(int fd[2])
@@ -38,7 +38,7 @@ struct chan *chan_create(struct event_base *base, int fd, enum role self, enum r
 
     evutil_make_socket_nonblocking(fd);
     *c = (struct chan){.fd = fd, .self = self, .peer = peer, .fn = fn, .arg = arg};
-    c->read_ev = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, c);
+    c->read_ev = event_new(base, fd, EV_READ | EV_PERSIST, on_chan_readable, c);
     c->write_ev = event_new(base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
     event_add(c->read_ev, NULL);
     return c;
@@ -87,7 +87,7 @@ void chan_review(struct chan *c)
 }
 
 /* Tells the owner; true when it destroyed the channel. */
-static bool tell(struct chan *c, struct msg *m)
+static bool tell_owner(struct chan *c, struct msg *m)
 {
     bool destroyed = false, *before = c->destroyed;
 
@@ -103,7 +103,7 @@ static bool tell(struct chan *c, struct msg *m)
 }
 
 /* No more is read or written; the owner hears of it from the loop, never from within chan_send. */
-static void end(struct chan *c)
+static void end_chan(struct chan *c)
 {
     if (c->ended)
         return;
@@ -114,7 +114,7 @@ static void end(struct chan *c)
 
 enum put { PUT_DONE, PUT_WAIT, PUT_BROKEN };
 
-static enum put put(struct chan *c, struct str bytes, const int *fd, unsigned nfds)
+static enum put put_packet(struct chan *c, struct str bytes, const int *fd, unsigned nfds)
 {
     union {
         char space[CMSG_SPACE(sizeof(int) * LIMIT_MSG_FDS)];
@@ -143,7 +143,7 @@ static enum put put(struct chan *c, struct str bytes, const int *fd, unsigned nf
     }
 }
 
-static bool enqueue(struct chan *c, struct str bytes, const struct msg *m)
+static bool enqueue_packet(struct chan *c, struct str bytes, const struct msg *m)
 {
     struct packet *w;
 
@@ -179,10 +179,10 @@ bool chan_put(struct chan *c, const struct msg *m)
     b = (struct buf){.p = send_buffer, .cap = sizeof send_buffer, .max = sizeof send_buffer};
     ok = msg_print(&b, m, &err);
     if (ok) {
-        enum put did = c->waiting.n ? PUT_WAIT : put(c, buf_view(&b), m->fd, m->nfds);
+        enum put did = c->waiting.n ? PUT_WAIT : put_packet(c, buf_view(&b), m->fd, m->nfds);
 
-        if (did == PUT_BROKEN || (did == PUT_WAIT && !enqueue(c, buf_view(&b), m))) {
-            end(c);
+        if (did == PUT_BROKEN || (did == PUT_WAIT && !enqueue_packet(c, buf_view(&b), m))) {
+            end_chan(c);
             ok = false;
         }
     }
@@ -204,12 +204,12 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd, (void)what;
     while ((w = LIST_FIRST(&c->waiting, struct packet, node))) {
-        enum put did = put(c, w->bytes, w->fd, w->nfds);
+        enum put did = put_packet(c, w->bytes, w->fd, w->nfds);
 
         if (did == PUT_WAIT)
             return;
         if (did == PUT_BROKEN) {
-            end(c);
+            end_chan(c);
             return;
         }
         packet_free(c, w);
@@ -262,7 +262,7 @@ void chan_break(struct chan *c, const char *what, const char *name)
     log_c(&l, "what", what);
     log_end(&l);
     c->broken = true;
-    end(c);
+    end_chan(c);
 }
 
 struct received {
@@ -305,13 +305,13 @@ static bool hand_on(struct chan *c, struct msg *m, bool lost)
         else if (!gone)
             c->destroyed = before;
     } else {
-        gone = tell(c, m);
+        gone = tell_owner(c, m);
     }
     return gone;
 }
 
 /* Parses and hands on one message. True when the owner destroyed the channel. */
-static bool handle(struct chan *c, struct received *r)
+static bool handle_received(struct chan *c, struct received *r)
 {
     struct arena arena;
     struct error err = {0};
@@ -339,7 +339,7 @@ static bool handle(struct chan *c, struct received *r)
 }
 
 /* Reads one message: 1 when there was one, 0 when there is none, -1 at the end. */
-static int receive(struct chan *c, struct received *r)
+static int receive_packet(struct chan *c, struct received *r)
 {
     union {
         char space[CMSG_SPACE(sizeof(int) * LIMIT_MSG_FDS)];
@@ -370,24 +370,24 @@ static bool read_batch(struct chan *c)
 {
     for (int i = 0; i < READ_BATCH && !c->ended && !c->paused && !c->deaf; i++) {
         struct received r;
-        int got = receive(c, &r);
+        int got = receive_packet(c, &r);
 
         if (got == 0)
             return false;
         if (got < 0)
             c->ended = true;
-        else if (handle(c, &r))
+        else if (handle_received(c, &r))
             return false;
     }
     if (!c->ended)
         return !c->paused && !c->deaf;
     event_del(c->read_ev);
     event_del(c->write_ev);
-    tell(c, NULL);
+    tell_owner(c, NULL);
     return false;
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void on_chan_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     read_batch(arg);

@@ -63,7 +63,7 @@ const int *sandbox_syscalls(enum role role)
     return lists[role_number(role)];
 }
 
-static int allow(scmp_filter_ctx ctx, int nr, struct scmp_arg_cmp arg)
+static int allow_call(scmp_filter_ctx ctx, int nr, struct scmp_arg_cmp arg)
 {
     return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, nr, 1, &arg);
 }
@@ -75,7 +75,7 @@ static int allow_fcntl(scmp_filter_ctx ctx)
     int bad = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        bad |= allow(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i], 0));
+        bad |= allow_call(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i], 0));
     return bad;
 }
 
@@ -98,21 +98,21 @@ static int allow_socketpair(scmp_filter_ctx ctx)
 static int add_rule(scmp_filter_ctx ctx, int nr)
 {
     if (nr == SCMP_SYS(mmap) || nr == SCMP_SYS(mprotect))
-        return allow(ctx, nr, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+        return allow_call(ctx, nr, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     if (nr == SCMP_SYS(fcntl))
         return allow_fcntl(ctx);
     if (nr == SCMP_SYS(socketpair))
         return allow_socketpair(ctx);
     if (nr == SCMP_SYS(sendto)) /* to the other end, never to an address of its choice */
-        return allow(ctx, nr, SCMP_A4(SCMP_CMP_EQ, 0, 0));
+        return allow_call(ctx, nr, SCMP_A4(SCMP_CMP_EQ, 0, 0));
     if (nr == SCMP_SYS(ioctl))
-        return allow(ctx, nr, SCMP_A1(SCMP_CMP_EQ, FIONREAD, 0));
+        return allow_call(ctx, nr, SCMP_A1(SCMP_CMP_EQ, FIONREAD, 0));
 #ifndef POSTHUS_SANITIZE
     if (nr == SCMP_SYS(clone))
-        return allow(ctx, nr,
-                     SCMP_A0(SCMP_CMP_MASKED_EQ,
-                             0xffffffffU & ~(0xffU | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID),
-                             0));
+        return allow_call(
+            ctx, nr,
+            SCMP_A0(SCMP_CMP_MASKED_EQ,
+                    0xffffffffU & ~(0xffU | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID), 0));
 #endif
     return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
 }

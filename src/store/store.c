@@ -51,7 +51,7 @@ static bool insert_mailboxes(struct store *store, struct error *err)
 
 /* The account's row and its first mailboxes, in one transaction, so that an account is whole or not
  * there. */
-static bool set_up(struct store *store, struct error *err)
+static bool set_up_account(struct store *store, struct error *err)
 {
     bool found = false;
     int64_t one;
@@ -82,7 +82,8 @@ bool store_open(struct store **out, const struct db_source *source,
         return false;
     }
     db_derive_key(source->key, STR("thread"), store->thread_key, sizeof(store->thread_key));
-    if (!set_up(store, err) || !store_stale_open(store, err) || !content_sweep(store->db, err)) {
+    if (!set_up_account(store, err) || !store_stale_open(store, err) ||
+        !content_sweep(store->db, err)) {
         store_close(store);
         return false;
     }

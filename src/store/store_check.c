@@ -16,7 +16,7 @@ struct check {
     uint64_t stale; /* emails that an earlier release has described */
 };
 
-PRINTF_LIKE(2, 3) static void differs(struct check *c, const char *fmt, ...)
+PRINTF_LIKE(2, 3) static void store_differs(struct check *c, const char *fmt, ...)
 {
     char line[300];
     va_list args;
@@ -124,9 +124,9 @@ static bool apply_rule(struct check *c, const struct rule *rule, struct error *e
         AUTO_STMT sqlite3_stmt *s = db_stmt(c->store->db, rule->find);
         enum db_step step;
         while ((step = db_next(c->store->db, s, err)) == DB_ROW)
-            differs(c, "%s %lld: %s %lld, %s %lld", rule->row, (long long)db_col_int(s, 0),
-                    rule->is, (long long)db_col_int(s, 1), rule->should,
-                    (long long)db_col_int(s, 2));
+            store_differs(c, "%s %lld: %s %lld, %s %lld", rule->row, (long long)db_col_int(s, 0),
+                          rule->is, (long long)db_col_int(s, 1), rule->should,
+                          (long long)db_col_int(s, 2));
         if (step == DB_FAIL)
             return false;
     }
@@ -149,10 +149,10 @@ static bool check_email(struct check *c, int64_t id, struct str bytes, struct er
         return true;
     }
     if (differ.texts)
-        differs(c, "email %lld: what is understood of it is not what its content says",
-                (long long)id);
+        store_differs(c, "email %lld: what is understood of it is not what its content says",
+                      (long long)id);
     if (differ.refs)
-        differs(c, "email %lld: its references are not those of its header", (long long)id);
+        store_differs(c, "email %lld: its references are not those of its header", (long long)id);
     return true;
 }
 

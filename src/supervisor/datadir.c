@@ -22,7 +22,7 @@ struct datadir {
 /* Folders of the supervisor's own. */
 static const char *const own_folders[] = {"log", "empty"};
 
-static bool failed(struct error *err, const char *what, const char *path, const char *name)
+static bool file_failed(struct error *err, const char *what, const char *path, const char *name)
 {
     return error_set(err, errno == EACCES || errno == EPERM ? ERROR_DENIED : ERROR_DISK,
                      "cannot %s %s/%s: %s", what, path, name, strerror(errno));
@@ -34,7 +34,7 @@ static bool write_file(int dir, const char *path, const char *name, struct str t
     AUTO_FD int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 
     if (fd < 0 || write(fd, text.p, text.n) != (ssize_t)text.n || fsync(fd) != 0)
-        return failed(err, "write", path, name);
+        return file_failed(err, "write", path, name);
     return true;
 }
 
@@ -57,7 +57,7 @@ static bool write_all(int dir, const char *path, struct str hostname, struct str
          write_file(dir, path, "tls/key.pem", buf_view(&key), 0600, err) &&
          write_file(dir, path, "keys/server.key", str_of(secret, sizeof secret), 0400, err) &&
          write_file(dir, path, "posthus.conf", buf_view(&conf), 0644, err) &&
-         (fsync(dir) == 0 || failed(err, "sync", path, "."));
+         (fsync(dir) == 0 || file_failed(err, "sync", path, "."));
     mem_wipe(secret, sizeof secret);
     buf_done(&conf);
     buf_done(&cert);
@@ -70,15 +70,15 @@ bool datadir_init(const char *path, struct str hostname, struct str settings, st
     AUTO_FD int dir = -1;
 
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return failed(err, "make", path, "");
+        return file_failed(err, "make", path, "");
     dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
-        return failed(err, "open", path, "");
+        return file_failed(err, "open", path, "");
     if (faccessat(dir, "posthus.conf", F_OK, 0) == 0)
         return error_set(err, ERROR_EXISTS, "%s is a data folder already", path);
     if ((mkdirat(dir, "tls", 0700) != 0 && errno != EEXIST) ||
         (mkdirat(dir, "keys", 0700) != 0 && errno != EEXIST))
-        return failed(err, "make a folder in", path, "");
+        return file_failed(err, "make a folder in", path, "");
     return write_all(dir, path, hostname, settings, err);
 }
 
@@ -121,18 +121,19 @@ void datadir_close(struct datadir *d)
     mem_free(d);
 }
 
-static bool give(struct datadir *d, const char *name, uint64_t uid_base, enum role role,
-                 struct error *err)
+static bool give_to_role(struct datadir *d, const char *name, uint64_t uid_base, enum role role,
+                         struct error *err)
 {
     uid_t uid = (uid_t)(uid_base + role_number(role));
 
     return uid_base == 0 || fchownat(d->fd, name, uid, uid, AT_SYMLINK_NOFOLLOW) == 0 ||
-           failed(err, "change the owner of", d->path, name);
+           file_failed(err, "change the owner of", d->path, name);
 }
 
 static bool make_folder(struct datadir *d, const char *name, struct error *err)
 {
-    return mkdirat(d->fd, name, 0700) == 0 || errno == EEXIST || failed(err, "make", d->path, name);
+    return mkdirat(d->fd, name, 0700) == 0 || errno == EEXIST ||
+           file_failed(err, "make", d->path, name);
 }
 
 /* The folder that a role's file lies in: "keys" of "keys/db". */
@@ -145,7 +146,7 @@ static bool prepare_parent(struct datadir *d, const char *path, uint64_t uid_bas
     if (!slash)
         return true;
     snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path);
-    return make_folder(d, parent, err) && give(d, parent, uid_base, role, err);
+    return make_folder(d, parent, err) && give_to_role(d, parent, uid_base, role, err);
 }
 
 static bool prepare_file(struct datadir *d, const struct role_file *file, uint64_t uid_base,
@@ -162,9 +163,9 @@ static bool prepare_file(struct datadir *d, const struct role_file *file, uint64
         AUTO_FD int fd = openat(d->fd, file->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
         if (fd < 0)
-            return failed(err, "open", d->path, file->path);
+            return file_failed(err, "open", d->path, file->path);
     }
-    return give(d, file->path, uid_base, role, err);
+    return give_to_role(d, file->path, uid_base, role, err);
 }
 
 bool datadir_prepare(struct datadir *d, uint64_t uid_base, struct error *err)
@@ -180,7 +181,7 @@ bool datadir_prepare(struct datadir *d, uint64_t uid_base, struct error *err)
     for (size_t i = 0; i < ARRAY_LEN(own_folders); i++)
         if (!make_folder(d, own_folders[i], err))
             return false;
-    return fsync(d->fd) == 0 || failed(err, "sync", d->path, ".");
+    return fsync(d->fd) == 0 || file_failed(err, "sync", d->path, ".");
 }
 
 int datadir_file(struct datadir *d, const char *name, bool create, struct error *err)
@@ -190,7 +191,7 @@ int datadir_file(struct datadir *d, const char *name, bool create, struct error 
     if (fd < 0 && !create && errno == EACCES)
         fd = openat(d->fd, name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        failed(err, "open", d->path, name);
+        file_failed(err, "open", d->path, name);
     return fd;
 }
 
@@ -199,7 +200,7 @@ int datadir_folder(struct datadir *d, const char *name, struct error *err)
     int fd = openat(d->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0)
-        failed(err, "open", d->path, name);
+        file_failed(err, "open", d->path, name);
     return fd;
 }
 

@@ -162,12 +162,13 @@ static bool write_pid(const char *data, struct error *err)
     return true;
 }
 
-static bool prepare(struct supervisor *s, const char *data, struct error *err)
+static bool supervisor_prepare(struct supervisor *s, const char *data, struct error *err)
 {
     return datadir_open(&s->data, data, err) && supervisor_read_config(s, err) &&
-           datadir_prepare(s->data, s->root ? s->config.uid_base : 0, err) && logs_open(s, err) &&
-           supervisor_bind(s, err) && (s->empty_fd = datadir_folder(s->data, "empty", err)) >= 0 &&
-           control_open(s, err) && write_pid(data, err);
+           datadir_prepare(s->data, s->root ? s->config.uid_base : 0, err) &&
+           supervisor_logs_open(s, err) && supervisor_bind(s, err) &&
+           (s->empty_fd = datadir_folder(s->data, "empty", err)) >= 0 && control_open(s, err) &&
+           write_pid(data, err);
 }
 
 /* Descriptors for logs of all processes, and for the channels of accounts between two parents. */
@@ -223,7 +224,7 @@ static void start_roles(struct supervisor *s)
             supervisor_set_up(s, &s->child[i]);
 }
 
-static void serve(struct supervisor *s)
+static void supervisor_serve(struct supervisor *s)
 {
     struct event *signals;
     struct error err;
@@ -239,7 +240,7 @@ static void serve(struct supervisor *s)
     start_roles(s);
     event_base_dispatch(s->base);
     child_reap(s);
-    logs_drain(s);
+    supervisor_logs_drain(s);
     log_text(LOG_SERVER_STOP, STR_NULL, "stopped");
     control_close(s);
     event_free(signals);
@@ -266,10 +267,10 @@ NORETURN void supervisor_main(const char *data, int ready_fd)
     s.timers = timers_create(s.base);
     s.calls = calls_create(s.timers);
     timer_init(&s.stop_deadline, s.timers, on_stop_deadline, &s);
-    if (!prepare(&s, data, &err))
+    if (!supervisor_prepare(&s, data, &err))
         fatal("%s", err.text);
-    log_set_sink(logs_write_own);
-    serve(&s);
+    log_set_sink(supervisor_logs_write_own);
+    supervisor_serve(&s);
     datadir_close(s.data);
     _exit(s.status); /* the rest is the kernel's to take back */
 }

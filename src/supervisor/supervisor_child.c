@@ -49,7 +49,7 @@ static NORETURN void execute_role(const struct child *c)
 }
 
 /* In the child between fork and exec: three descriptors and no others, the program anew. */
-static NORETURN void become(const struct child *c, int chan, int log)
+static NORETURN void become_role(const struct child *c, int chan, int log)
 {
     struct supervisor *s = c->s;
     sigset_t none;
@@ -69,7 +69,7 @@ static NORETURN void become(const struct child *c, int chan, int log)
     execute_role(c);
 }
 
-static void on_message(void *arg, struct chan *chan, struct msg *m)
+static void on_child_message(void *arg, struct chan *chan, struct msg *m)
 {
     struct child *c = arg;
     struct supervisor *s = c->s;
@@ -102,7 +102,7 @@ static void on_message(void *arg, struct chan *chan, struct msg *m)
         accounts_kill_child(s, &m->account_kill);
         break;
     case MSG_ACCOUNT_LOG:
-        logs_add(s, ROLE_ACCOUNT, 0, (pid_t)m->account_log.pid, m->fd[0]);
+        supervisor_logs_add(s, ROLE_ACCOUNT, 0, (pid_t)m->account_log.pid, m->fd[0]);
         m->fd[0] = -1;
         break;
     default:
@@ -127,7 +127,7 @@ static pid_t fork_child(struct child *c, int *chan, int *log)
     if (chan_pair(channel) && chan_pair(lines)) {
         pid = fork();
         if (pid == 0)
-            become(c, channel[1], lines[1]);
+            become_role(c, channel[1], lines[1]);
     }
     if (pid < 0) {
         int saved = errno;
@@ -159,8 +159,8 @@ void child_spawn(struct child *c)
     setpgid(c->pid, c->pid); /* whichever of the two is first */
     c->state = CHILD_SPAWNED;
     c->started_us = clock_boot_us();
-    c->chan = chan_create(s->base, chan, ROLE_SUPERVISOR, c->role, on_message, c);
-    logs_add(s, c->role, c->instance, c->pid, log);
+    c->chan = chan_create(s->base, chan, ROLE_SUPERVISOR, c->role, on_child_message, c);
+    supervisor_logs_add(s, c->role, c->instance, c->pid, log);
     if (c->role == ROLE_ACCOUNTS)
         accounts_family(s, c->pid);
     log_text(LOG_ROLE_START, STR_NULL, "%s pid %d", role_name(c->role), (int)c->pid);

@@ -168,7 +168,7 @@ static void on_call(void *arg, struct chan *chan, struct msg *m)
 
 /* ---- the socket ---- */
 
-static void on_accept(evutil_socket_t lfd, short what, void *arg)
+static void on_control_accept(evutil_socket_t lfd, short what, void *arg)
 {
     struct supervisor *s = arg;
     struct control *k = s->control;
@@ -213,7 +213,7 @@ bool control_open(struct supervisor *s, struct error *err)
                          datadir_path(s->data), strerror(errno));
     }
     umask(mask);
-    k->ev = event_new(s->base, k->fd, EV_READ | EV_PERSIST, on_accept, s);
+    k->ev = event_new(s->base, k->fd, EV_READ | EV_PERSIST, on_control_accept, s);
     event_add(k->ev, NULL);
     return true;
 }

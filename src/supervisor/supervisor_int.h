@@ -124,13 +124,14 @@ void peers_join_all(struct supervisor *s, struct child *c);
 void peers_lost(struct child *c, const struct msg_peer_lost *m);
 
 /* supervisor_log.c: the log file, and a socket a process. */
-MUST_CHECK bool logs_open(struct supervisor *s, struct error *err);
+MUST_CHECK bool supervisor_logs_open(struct supervisor *s, struct error *err);
 /* Takes fd; lines that come over it are stamped as of this process. */
-void logs_add(struct supervisor *s, enum role role, unsigned instance, pid_t pid, int fd);
+void supervisor_logs_add(struct supervisor *s, enum role role, unsigned instance, pid_t pid,
+                         int fd);
 /* The supervisor's own line, whole, without its end. */
-void logs_write_own(struct str line);
+void supervisor_logs_write_own(struct str line);
 /* All that was said and not read yet. */
-void logs_drain(struct supervisor *s);
+void supervisor_logs_drain(struct supervisor *s);
 
 /* supervisor_walls.c */
 MUST_CHECK bool walls_enter(struct supervisor *s, struct error *err);

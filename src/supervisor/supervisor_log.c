@@ -170,7 +170,7 @@ static void on_lines(evutil_socket_t fd, short what, void *arg)
     source_free(l);
 }
 
-void logs_add(struct supervisor *s, enum role role, unsigned instance, pid_t pid, int fd)
+void supervisor_logs_add(struct supervisor *s, enum role role, unsigned instance, pid_t pid, int fd)
 {
     struct log_source *l = mem_zalloc(sizeof *l);
 
@@ -180,7 +180,7 @@ void logs_add(struct supervisor *s, enum role role, unsigned instance, pid_t pid
     list_append(&s->logs, &l->node);
 }
 
-void logs_drain(struct supervisor *s)
+void supervisor_logs_drain(struct supervisor *s)
 {
     struct log_source *l;
     char next;
@@ -191,7 +191,7 @@ void logs_drain(struct supervisor *s)
     on_tell(s);
 }
 
-void logs_write_own(struct str line)
+void supervisor_logs_write_own(struct str line)
 {
     struct buf out;
 
@@ -202,7 +202,7 @@ void logs_write_own(struct str line)
     buf_done(&out);
 }
 
-bool logs_open(struct supervisor *s, struct error *err)
+bool supervisor_logs_open(struct supervisor *s, struct error *err)
 {
     char path[4200];
     int fd;

@@ -32,7 +32,7 @@ static void begin(uint64_t rate)
     t.s.log_file = t.file = memfd_create("log", MFD_CLOEXEC);
     own = &t.s;
     log_init("supervisor");
-    log_set_sink(logs_write_own);
+    log_set_sink(supervisor_logs_write_own);
 }
 
 static int source(enum role role, unsigned instance, pid_t pid)
@@ -40,7 +40,7 @@ static int source(enum role role, unsigned instance, pid_t pid)
     int fd[2];
 
     CHECK(chan_pair(fd));
-    logs_add(&t.s, role, instance, pid, fd[0]);
+    supervisor_logs_add(&t.s, role, instance, pid, fd[0]);
     return fd[1];
 }
 
@@ -209,7 +209,7 @@ static void what_was_said_last_is_written_before_the_end(void)
     for (int i = 0; i < 3 * READ_LINES; i++)
         say(edge, "- debug what=last");
     close(edge);
-    logs_drain(&t.s);
+    supervisor_logs_drain(&t.s);
     log = written(&out);
     CHECK_U64(lines_with(log, "what=last"), 3 * READ_LINES);
     buf_done(&out);

@@ -240,7 +240,7 @@ void supervisor_reload(struct supervisor *s)
             send_config(s, &s->child[i]);
     if (!supervisor_send_tls(s, NULL, &err))
         log_text(LOG_CONFIG_PROBLEM, STR_NULL, "%s; the old certificate stays", err.text);
-    if (!logs_open(s, &err)) /* so that it can be rotated */
+    if (!supervisor_logs_open(s, &err)) /* so that it can be rotated */
         log_text(LOG_ROLE_PROBLEM, STR_NULL, "%s", err.text);
     log_text(LOG_SERVER_RELOAD, STR_NULL, "settings and certificates were read again");
 }

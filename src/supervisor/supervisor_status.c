@@ -108,7 +108,7 @@ static void add_process(struct gathering *g, struct child *k)
 
 static void ask_problems(struct gathering *g, struct str page);
 
-static struct str text_of(struct gathering *g, const json_t *row, const char *key)
+static struct str row_text(struct gathering *g, const json_t *row, const char *key)
 {
     return arena_str(&g->arena, str_c(json_string_value(json_object_get(row, key))));
 }
@@ -123,7 +123,7 @@ static void take_problems(struct gathering *g, struct str text)
     {
         if (st->problem_accounts < ADMIN_PROBLEMS_SHOWN)
             st->problem[st->problem_accounts] =
-                (struct admin_problem){text_of(g, row, "account"), text_of(g, row, "problem")};
+                (struct admin_problem){row_text(g, row, "account"), row_text(g, row, "problem")};
         st->problem_accounts++;
     }
     json_decref(rows);
@@ -146,7 +146,7 @@ static void on_problems(void *arg, struct msg_admin_tell *tell, int *fd)
 }
 
 /* The directory hangs: the status comes without what it knows. */
-static void on_deadline(void *arg)
+static void on_gathering_deadline(void *arg)
 {
     struct gathering *g = arg;
 
@@ -230,7 +230,7 @@ void supervisor_status(struct supervisor *s, status_fn fn, void *arg)
 
     *g = (struct gathering){.s = s, .left = 1, .fn = fn, .arg = arg};
     arena_init(&g->arena, ARENA_MOST);
-    timer_init(&g->deadline, s->timers, on_deadline, g);
+    timer_init(&g->deadline, s->timers, on_gathering_deadline, g);
     timer_set(&g->deadline, PROBLEMS_US);
     admin_status_init(&g->status);
     describe_server(g);
