@@ -157,6 +157,8 @@ static void take_start(struct keys *k, struct msg *m)
     struct msg out = {.type = MSG_ACCOUNT_KEY};
     struct chan *c;
 
+    if (m->nfds != 1)
+        return;
     c = chan_create(k->p->base, m->fd[0], ROLE_KEYS, ROLE_ACCOUNT, NULL, NULL);
     m->fd[0] = -1;
     k->starts++;

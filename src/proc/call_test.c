@@ -114,6 +114,44 @@ static void nobody_but_the_one_asked_can_answer(void)
     role_test_end(&t);
 }
 
+static void on_hash(void *arg, struct msg_hash_tell *tell, int *fd)
+{
+    (void)arg, (void)fd;
+    if (tell->id == 0)
+        failed++;
+    else
+        told++;
+}
+
+/* Of the same role and the right type, and asked something itself: the id is not its own. */
+static void one_instance_cannot_answer_for_another(void)
+{
+    struct msg forged = {.type = MSG_HASH_TELL};
+    struct role_test t;
+    struct role_end *hasher[2];
+    uint64_t id[2];
+
+    begin(&t, ROLE_DIRECTORY);
+    hasher[0] = role_test_peer(&t, ROLE_HASHER, 0);
+    role_test_go(&t);
+    id[0] = call_hash(call_over(process->calls, process_peer(process, ROLE_HASHER)),
+                      &(struct msg_hash_ask){0}, NULL, on_hash, NULL);
+    hasher[1] = role_test_peer(&t, ROLE_HASHER, 1);
+    id[1] = call_hash(call_over(process->calls, process_peer(process, ROLE_HASHER)),
+                      &(struct msg_hash_ask){0}, NULL, on_hash, NULL);
+    role_test_spin(&t);
+    CHECK(role_end_take(hasher[0], MSG_HASH_ASK)->hash_ask.id == id[0]);
+    CHECK(role_end_take(hasher[1], MSG_HASH_ASK)->hash_ask.id == id[1]);
+    forged.hash_tell.id = id[1];
+    test_expect_log("channel-broken");
+    role_end_send(hasher[0], &forged);
+    CHECK(told == 0 && role_end_is_closed(hasher[0]));
+    CHECK(failed == 1 && calls_waiting(process->calls) == 1); /* its own is nobody's now */
+    role_end_send(hasher[1], &forged);
+    CHECK(told == 1 && !role_end_is_closed(hasher[1]));
+    role_test_end(&t);
+}
+
 static void an_answer_of_another_type_ends_the_channel_and_not_the_question(void)
 {
     struct msg wrong = {.type = MSG_DELIVERY_OPEN_TELL};
@@ -228,6 +266,48 @@ static void a_peer_that_does_not_read_holds_its_questions_and_nothing_else(void)
     role_test_end(&t);
 }
 
+static void what_waits_for_one_channel_only_fails_with_it(void)
+{
+    static char text[60000];
+    struct role_test t;
+    struct role_end *relay;
+    struct msg_queue_add_ask ask = {.trace = str_of(text, sizeof text)};
+    struct chan *chan;
+
+    begin(&t, ROLE_INTAKE);
+    relay = role_test_peer(&t, ROLE_RELAY, 0);
+    role_test_go(&t);
+    chan = process_peer(process, ROLE_RELAY);
+    relay->deaf = true;
+    for (int i = 0; i < 100; i++)
+        call_queue_add(call_over(process->calls, chan), &ask, NULL, on_queue_add, NULL);
+    role_test_spin(&t);
+    CHECK(failed == 0 && chan->calls.n > 0 && chan->unsent.n > 0);
+    role_end_close(relay);
+    role_test_spin(&t);
+    CHECK(failed == 100 && told == 0 && calls_waiting(process->calls) == 0);
+    role_test_end(&t);
+}
+
+/* It may wait for whom to ask, but is asked once. */
+static void a_question_that_waited_is_not_put_twice(void)
+{
+    struct role_test t;
+    struct role_end *first, *second;
+
+    begin(&t, ROLE_RELAY);
+    role_test_go(&t);
+    call_queue_try(process_to(process, ROLE_INTAKE), &(struct msg_queue_try_ask){0}, NULL,
+                   (told_queue_try_fn)on_queue_add, NULL);
+    first = role_test_peer(&t, ROLE_INTAKE, 0);
+    CHECK_U64(role_end_waiting(first, MSG_QUEUE_TRY_ASK), 1);
+    role_end_close(first);
+    CHECK(failed == 1 && calls_waiting(process->calls) == 0);
+    second = role_test_peer(&t, ROLE_INTAKE, 0);
+    CHECK_U64(role_end_waiting(second, MSG_QUEUE_TRY_ASK), 0);
+    role_test_end(&t);
+}
+
 static void a_forgotten_question_calls_nobody(void)
 {
     struct role_test t;
@@ -315,11 +395,14 @@ int main(void)
 {
     RUN(an_answer_reaches_the_one_who_asked_once);
     RUN(nobody_but_the_one_asked_can_answer);
+    RUN(one_instance_cannot_answer_for_another);
     RUN(an_answer_of_another_type_ends_the_channel_and_not_the_question);
     RUN(a_deadline_ends_a_question_with_words);
     RUN(a_question_that_may_be_asked_again_goes_to_the_successor_in_order);
     RUN(a_question_that_may_not_fails_when_its_answerer_is_lost);
     RUN(a_peer_that_does_not_read_holds_its_questions_and_nothing_else);
+    RUN(what_waits_for_one_channel_only_fails_with_it);
+    RUN(a_question_that_waited_is_not_put_twice);
     RUN(a_forgotten_question_calls_nobody);
     RUN(who_asked_and_went_away_is_nobody);
     RUN(an_answer_carries_the_id_of_its_question);

@@ -327,7 +327,8 @@ static bool handle_received(struct chan *c, struct received *r)
     else if ((fault = fault_of(c, r, &m, &lost)))
         chan_break(c, fault, msg_name(m.type));
     else {
-        memcpy(m.fd, r->fd, r->nfds * sizeof *r->fd);
+        for (unsigned i = 0; i < LIMIT_MSG_FDS; i++)
+            m.fd[i] = i < r->nfds ? r->fd[i] : -1; /* 0 would be a descriptor of this process */
         gone = hand_on(c, &m, lost);
         memcpy(r->fd, m.fd, r->nfds * sizeof *r->fd);
     }

@@ -22,7 +22,8 @@
 struct chan;
 
 /* m is valid during the call, NULL when the channel has ended (the owner then destroys it; it may destroy it in any call).
- * Descriptors in m->fd that are not set to -1 are closed afterwards. */
+ * Descriptors in m->fd that are not set to -1 are closed afterwards; of a message that came with fewer than it may have the rest
+ * are -1. */
 typedef void (*chan_fn)(void *arg, struct chan *c, struct msg *m);
 
 /* Takes fd and makes it non-blocking. self and peer are single roles. */

@@ -5,6 +5,7 @@
 #include "base/test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 
 #define QUIET_TURNS 3 /* turns of the loop without anything new: nothing happens any more */
 #define STEP_US 50000
+#define DESCRIPTORS_MOST 4096
 #define BEGIN_US (1795000000LL * 1000000)
 
 struct letter {
@@ -191,6 +193,15 @@ void role_end_close(struct role_end *e)
 
 /* ---- the bench ---- */
 
+unsigned role_test_descriptors(void)
+{
+    unsigned n = 0;
+
+    for (int fd = 0; fd < DESCRIPTORS_MOST; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
 struct role_end *role_test_over(struct role_test *t, enum role role, int fd)
 {
     struct role_end *e = mem_zalloc(sizeof *e);
@@ -205,7 +216,7 @@ void role_test_begin(struct role_test *t, enum role role, const struct process_o
     int fd[2];
 
     clock_set_source(&simulated);
-    *t = (struct role_test){0};
+    *t = (struct role_test){.descriptors = role_test_descriptors()};
     buf_init(&t->config, LIMIT_CONFIG_TEXT);
     if (!chan_pair(fd))
         panic("no sockets left");
@@ -301,4 +312,6 @@ void role_test_end(struct role_test *t)
     }
     buf_done(&t->config);
     clock_set_source(NULL);
+    CHECK_U64(role_test_descriptors(),
+              t->descriptors); /* nobody has kept one, nor closed another's */
 }

@@ -25,6 +25,7 @@ struct role_test {
     struct role_end *supervisor;
     struct buf config;
     uint64_t last_serial;
+    unsigned descriptors; /* that were open before */
 };
 
 /* Where one peer of the role sits. */
@@ -59,7 +60,9 @@ void role_test_spin(struct role_test *t);
 /* Moves the clock on, in steps, with all that falls due. */
 void role_test_pass(struct role_test *t, int64_t us);
 int64_t role_test_now_us(void);
-/* Ends the process and all ends. */
+/* How many descriptors this program has open. */
+unsigned role_test_descriptors(void);
+/* Ends the process and all ends; every descriptor that was made meanwhile must be closed by then. */
 void role_test_end(struct role_test *t);
 
 /* Sends, then spins. Descriptors stay the test's. Anything goes, allowed or not. */

@@ -32,14 +32,20 @@ static bool is_of_family(const struct supervisor *s, pid_t pid)
 
 void accounts_take_child(struct supervisor *s, struct chan *c, struct msg *m)
 {
-    struct handed *h = vec_add(&s->handed);
+    struct msg_hand_over_tell tell = {0};
+    struct error err;
     struct asked asked;
 
-    *h = (struct handed){m->hand_over_ask.account, m->hand_over_ask.pid, m->hand_over_ask.started,
-                         m->fd[0]};
-    m->fd[0] = -1;
+    if (m->nfds == 1) {
+        *(struct handed *)vec_add(&s->handed) = (struct handed){
+            m->hand_over_ask.account, m->hand_over_ask.pid, m->hand_over_ask.started, m->fd[0]};
+        m->fd[0] = -1;
+    } else {
+        error_set(&err, ERROR_INTERNAL, "an account's process without its channel");
+        tell.error = msg_error_of(&err);
+    }
     asked_take(&asked, c, m);
-    tell_hand_over(&asked, &(struct msg_hand_over_tell){0}, -1);
+    tell_hand_over(&asked, &tell, -1);
 }
 
 static void on_adopted(void *arg, struct msg_adopt_tell *tell, int *fd)
