@@ -1,6 +1,6 @@
 /* imap/cmd_list.c: LIST with its options (RFC 9051 section 6.3.9, RFC 5258, RFC 5819, RFC 6154) and
  * LSUB. The mailboxes are walked by name, some at a step. Special-use attributes stand in every
- * answer, since clients look for them in all (CLIENTS). */
+ * answer, since clients look for them in all. */
 #include "imap/session_int.h"
 
 #include "base/limits.h"

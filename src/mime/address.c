@@ -113,12 +113,12 @@ static void domain_literal(struct mime_addresses *list)
 }
 
 /* domain = dot-atom / domain-literal / obs-domain; with its white space and comments, which are
- * dropped. *comment becomes the one behind it. */
+ * dropped. *comment becomes the one after it. */
 static struct str domain(struct mime_addresses *list, struct str *comment)
 {
     struct cursor *c = &list->in;
     size_t from = list->words_n;
-    struct str behind = STR_NULL;
+    struct str trailing = STR_NULL;
 
     mime_lex_cfws(c, NULL);
     if (cursor_peek(c) == '[') {
@@ -135,10 +135,10 @@ static struct str domain(struct mime_addresses *list, struct str *comment)
         }
         add_plain(list, run);
         mime_lex_cfws(c, &after);
-        behind = after;
+        trailing = after;
     }
-    if (comment && behind.n)
-        *comment = behind;
+    if (comment && trailing.n)
+        *comment = trailing;
     return words_from(list, from);
 }
 
