@@ -125,16 +125,15 @@ static bool be_born(const struct account_birth *b, struct db_source *source, str
     return lock_file(files.db, err) && sandbox_enter(&s, err) && receive_key(b->keys, source, err);
 }
 
-bool account_open_store(struct account *a)
+void account_open_store(struct account *a)
 {
     struct error err = {0};
 
     if (a->store)
-        return true;
+        return;
     if (!store_open(&a->store, &a->source, &a->config, &err))
         account_fail(a, &err);
     mem_wipe(a->source.key, sizeof a->source.key);
-    return true;
 }
 
 /* ---- the loop ---- */
@@ -203,8 +202,7 @@ static void take_session(struct account *a, struct msg *m)
     if (a->name.n == 0)
         buf_str(&a->name, m->session_start.user);
     account_used(a);
-    if (!account_open_store(a))
-        return;
+    account_open_store(a);
     store_set_quota(a->store, a->config.quota);
     if (a->quota_level < 0)
         notice_quota(a);

@@ -38,8 +38,9 @@ struct account {
     bool resting;    /* the idle timer is far away */
 };
 
-/* Opens the store at the first need. False: the process has told its parent why, and ends. */
-MUST_CHECK bool account_open_store(struct account *a);
+/* Opens the store at the first need. When it does not open, the parent is told why, and the process
+ * ends. */
+void account_open_store(struct account *a);
 /* Disk or damage: tells the parent, and ends the process. */
 NORETURN void account_fail(struct account *a, const struct error *err);
 /* Ends the process if the store has failed meanwhile. */

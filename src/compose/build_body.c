@@ -266,7 +266,7 @@ void compose_body_message(struct compose *w, struct str bytes)
 
     body_begin(w, STR("message/rfc822"), NULL, 0, NULL);
     if (!compose_embeddable(bytes))
-        compose_fail(w, ERROR_UNSUPPORTED, "a message that can not be sent within another one");
+        compose_fail(w, ERROR_UNSUPPORTED, "a message that cannot be sent within another one");
     if (!has_failed(w)) {
         compose_text(w, STR("Content-Transfer-Encoding"), eightbit ? STR("8bit") : STR("7bit"));
         header_end(w);

@@ -1,6 +1,5 @@
 /* imap/client_test.c: what real clients send, byte for byte where it matters, and what they rely
- * on. Each test is named after its client; where it was seen is in the table of clients that the
- * design keeps. */
+ * on. Each test is named after its client. */
 #include "base/limits.h"
 #include "imap/test_session.h"
 
@@ -42,7 +41,7 @@ static void apple_mail_pipelines_after_login(void)
 }
 
 /* iOS: DONE and the next commands in the same packet; answers in the order of the commands. */
-static void apple_mail_goes_on_behind_done(void)
+static void apple_mail_goes_on_after_done(void)
 {
     begin();
     (void)test_say(&one, "A1 SELECT INBOX\r\nA2 IDLE\r\n");
@@ -327,7 +326,7 @@ static void a_command_without_end_is_refused_and_skipped(void)
 int main(void)
 {
     RUN(apple_mail_pipelines_after_login);
-    RUN(apple_mail_goes_on_behind_done);
+    RUN(apple_mail_goes_on_after_done);
     RUN(apple_mail_moves_what_is_gone);
     RUN(apple_mail_asks_for_more_than_there_is);
     RUN(apple_mail_makes_inbox_inside_inbox);

@@ -53,7 +53,7 @@ struct fetch_job {
     struct store_email email;
     size_t item;
     size_t mark;                /* where its answer begins in out */
-    bool committed;             /* a part of it may have gone: no way back */
+    bool committed;             /* part of it may have been sent */
     struct imap_extent literal; /* what is still to come of a literal */
     bool literal_filtered;      /* it lies in s->piece, not in the store */
 };
@@ -305,7 +305,7 @@ static void write_name(struct imap_session *s, const struct fetch_job *job)
     buf_char(s->out, ' ');
 }
 
-/* BODY without extension data is asked for so rarely that it is made anew. */
+/* BODY without extension data is asked for so rarely that it is made on demand. */
 static bool write_body(struct imap_session *s, const struct fetch_job *job, struct error *err)
 {
     struct buf bytes;
@@ -445,7 +445,7 @@ static void end_message(struct imap_session *s, struct fetch_job *job)
 
 /* ---- steps ---- */
 
-/* What was begun can not be unsaid once a part of it may have gone: then the connection ends. */
+/* An answer cannot be taken back once part of it may have been sent: then the connection ends. */
 static enum imap_step message_failed(struct imap_session *s, struct fetch_job *job,
                                      const struct error *err)
 {
@@ -458,7 +458,7 @@ static enum imap_step message_failed(struct imap_session *s, struct fetch_job *j
     job->inside = false;
     if (err->kind != ERROR_NOT_FOUND)
         return imap_failed(s, err, NULL);
-    job->gone = true; /* the others are answered all the same */
+    job->gone = true; /* the others are still answered */
     return IMAP_MORE;
 }
 
@@ -481,7 +481,7 @@ static enum imap_step literal_step(struct imap_session *s, struct fetch_job *job
 }
 
 /* Goes on until the message is answered or a piece of it is written. What fits a piece goes out in
- * one write: some clients wait when a literal and the ")" behind it come apart (Apple Mail). */
+ * one write: some clients wait when a literal and the ")" after it come apart (Apple Mail). */
 static enum imap_step message_step(struct imap_session *s, struct fetch_job *job)
 {
     struct error err = {0};

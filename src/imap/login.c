@@ -13,8 +13,7 @@
 #include "base/encode.h"
 #include "base/limits.h"
 
-#define UNKNOWN_MAX                                                                                \
-    3 /* commands that do not exist, before login (another protocol's client, or a guesser) */
+#define UNKNOWN_MAX 3 /* commands that do not exist: another protocol talks */
 
 enum login_state {
     LOGIN_READY,
@@ -184,7 +183,7 @@ void imap_login_starttls(struct imap_login *l, struct imap_parse *p)
     l->ops->starttls(l->arg);
 }
 
-/* What came in the clear behind STARTTLS is dropped by the stream; nothing of before counts after
+/* What came in the clear after STARTTLS is dropped by the stream; nothing from before counts any more
  * (RFC 9051 section 6.2.1). */
 void imap_login_tls_ready(struct imap_login *l)
 {
@@ -293,7 +292,7 @@ void imap_login_answer(struct imap_login *l, const struct error *err)
 
 /* ---- input ---- */
 
-/* The first word of a request of another protocol (ALPACA). */
+/* The first word of a request of another protocol (ALPACA, 2021). */
 static bool is_other_protocol(struct str text)
 {
     static const char *const words[] = {"GET ",     "POST ",   "HEAD ",  "PUT ",   "OPTIONS ",

@@ -1,10 +1,11 @@
 /* imap/reader.c: cutting a stream into commands.
  *
- *     LINE          at a line's end with {n}: ASKED; without: a command, and LINE again
+ *     LINE          at the end of a line with {n}: ASKED; without: a command, and LINE again
  *     ASKED         accepted: LITERAL; refused: SKIP_LITERAL when its bytes come anyway, else LINE
- * of the next command LITERAL       after its n bytes: LINE SKIP_LITERAL  after its n bytes:
- * SKIP_LINE SKIP_LINE     at a line's end with {n+}: SKIP_LITERAL; without: LINE of the next
- * command
+ *                   of the next command
+ *     LITERAL       after its n bytes: LINE
+ *     SKIP_LITERAL  after its n bytes: SKIP_LINE
+ *     SKIP_LINE     at the end of a line with {n+}: SKIP_LITERAL; without: LINE of the next command
  */
 #include "imap/reader.h"
 

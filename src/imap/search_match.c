@@ -1,6 +1,6 @@
 /* imap/search_match.c: whether a message is what SEARCH asks. What a key needs is read when the first
- * one needs it: flags from the placement, dates and sizes from the email, and text last of all, where
- * the answer hangs on it still. */
+ * one needs it: flags from the placement, dates and sizes from the email, and text last of all, if the
+ * answer still depends on it. */
 #include "imap/search_int.h"
 
 #include "base/clock.h"

@@ -2,12 +2,19 @@
  *
  * A session goes through phases; a command holds the loop only for one step at a time:
  *
- *     READ     bytes become a command (imap_reader); it is parsed and checked           -> BEFORE,
- * or REPLY with an error BEFORE   new messages and flags are told, so that sets mean what the store
- * has    -> RUN RUN      the command's run, again and again, until IMAP_DONE -> AFTER AFTER
- * expunges (unless IMAP_KEEPS_NUMBERS), new messages and flags are told    -> REPLY REPLY    the
- * tagged answer; the command's memory is freed                         -> READ, or IDLE IDLE
- * changes are told as they come; DONE                                      -> AFTER
+ *     READ     bytes become a command (imap_reader), which is parsed and checked
+ *                  -> BEFORE, or RUN where IMAP_NO_SYNC, or REPLY with an error
+ *     BEFORE   new messages and flags are told, so that sets mean what the store has
+ *                  -> RUN
+ *     RUN      the command's run, again and again, until IMAP_DONE
+ *                  -> AFTER, or REPLY where IMAP_NO_SYNC
+ *     AFTER    expunges (unless IMAP_KEEPS_NUMBERS), new messages and flags are told
+ *                  -> REPLY
+ *     REPLY    the tagged answer; the command's memory is freed
+ *                  -> READ
+ *
+ * IDLE (IMAP_IDLES) goes back to READ without its answer: while `idling`, changes are told as they come, and the line
+ * DONE leads to AFTER.
  */
 #ifndef IMAP_SESSION_INT_H
 #define IMAP_SESSION_INT_H
@@ -33,7 +40,7 @@ enum imap_phase {
 
 enum imap_sync_phase { IMAP_SYNC_BEGIN, IMAP_SYNC_EXPUNGE, IMAP_SYNC_EXISTS, IMAP_SYNC_FLAGS };
 
-/* The selected mailbox and what the client knows of it (docs/design.md, "What a session sees, and parking"). */
+/* The selected mailbox and what the client knows of it (sync.c). */
 struct imap_selected {
     int64_t mailbox; /* 0: none */
     bool read_only;  /* EXAMINE */

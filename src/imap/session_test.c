@@ -282,7 +282,7 @@ static void idle_does_nothing_when_another_mailbox_changed(void)
     end();
 }
 
-static void idle_tells_and_commands_behind_done_are_taken(void)
+static void idle_tells_and_commands_after_done_are_taken(void)
 {
     begin();
     (void)test_say(&one, "a SELECT INBOX\r\n");
@@ -369,7 +369,7 @@ int main(void)
     RUN(messages_are_changed_copied_and_moved);
     RUN(append_takes_flags_date_and_both_literals);
     RUN(idle_does_nothing_when_another_mailbox_changed);
-    RUN(idle_tells_and_commands_behind_done_are_taken);
+    RUN(idle_tells_and_commands_after_done_are_taken);
     RUN(another_session_is_told_but_never_inside_fetch);
     RUN(a_mailbox_that_is_deleted_under_a_session_empties);
     return test_end();

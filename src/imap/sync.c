@@ -1,6 +1,6 @@
 /* imap/sync.c: telling a session what changed in its mailbox, and what its message numbers mean.
  *
- * What it knows are three numbers (docs/design.md, "What a session sees, and parking"): uidnext (U) as told by EXISTS, the modseq up to
+ * What it knows are three numbers: uidnext (U) as told by EXISTS, the modseq up to
  * which expunges were told (E), and the place up to which flags were told (F). E stays behind F
  * while commands run whose answers may not carry EXPUNGE; a message that is gone meanwhile is still
  * in the view, and its tombstone still answers for it.

@@ -1,6 +1,8 @@
-/* imap/write.h: the only place that makes IMAP output. It chooses between atom, quoted string and
- * literal; nothing with a CR, LF or NUL gets into a line, so that what a sender wrote can never
- * become a response. */
+/* imap/write.h: makes IMAP output of whatever comes from outside: strings, names, flags, dates, words.
+ * It chooses between atom, quoted string and literal; nothing with a CR, LF or NUL gets into a line,
+ * so that what a sender wrote can never become a response. What is ours alone (words of the protocol,
+ * numbers) is printed where it is known. ENVELOPE and BODYSTRUCTURE are printed by mime/ (mime/quote.h)
+ * and sent as they are stored. */
 #ifndef IMAP_WRITE_H
 #define IMAP_WRITE_H
 

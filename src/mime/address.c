@@ -118,7 +118,7 @@ static struct str read_domain(struct mime_addresses *list, struct str *comment)
 {
     struct cursor *c = &list->in;
     size_t from = list->words_n;
-    struct str behind = STR_NULL;
+    struct str trailing = STR_NULL;
 
     mime_lex_cfws(c, NULL);
     if (cursor_peek(c) == '[') {
@@ -135,10 +135,10 @@ static struct str read_domain(struct mime_addresses *list, struct str *comment)
         }
         add_plain(list, run);
         mime_lex_cfws(c, &after);
-        behind = after;
+        trailing = after;
     }
-    if (comment && behind.n)
-        *comment = behind;
+    if (comment && trailing.n)
+        *comment = trailing;
     return words_from(list, from);
 }
 

@@ -114,17 +114,17 @@ static int64_t zone(struct cursor *c)
     return 0;
 }
 
-/* Goes behind "day-of-week ,", whatever stands there: it says nothing that the date does not say.
+/* Moves past "day-of-week ,", whatever stands there: it says nothing that the date does not say.
  */
 static void day_of_week(struct cursor *c)
 {
-    size_t behind = 0;
+    size_t past = 0;
 
     for (size_t i = c->at; i < c->in.n && !ascii_digit(c->in.p[i]); i++)
         if (c->in.p[i] == ',')
-            behind = i + 1;
-    if (behind) {
-        c->at = behind;
+            past = i + 1;
+    if (past) {
+        c->at = past;
     } else if (ascii_alpha((char)cursor_peek(c))) {
         cursor_while(c, is_letter, SIZE_MAX);
         cursor_accept(c, '.');

@@ -78,7 +78,7 @@ void smtp_chunk_unclear(struct smtp_server *s)
 static void chunk_too_large(struct smtp_server *s)
 {
     s->config.counters->sizes++;
-    smtp_reply(s, "552 5.3.4 A message may have %llu bytes here",
+    smtp_reply(s, "552 5.3.4 Messages are limited to %llu bytes",
                (unsigned long long)s->config.size_max);
     chunk_end_connection(s, "So large a chunk is not waited for");
 }

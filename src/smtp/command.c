@@ -89,8 +89,8 @@ static bool take_path(struct smtp_server *s, struct cursor *c, struct str word, 
         cursor_accept(c, ' ');
     if (smtp_path_parse(c, arena, path, &err))
         return true;
-    smtp_refuse(s, word.n == 5 ? "501 5.1.7 The sender's address can not be read"
-                               : "501 5.1.3 The recipient's address can not be read");
+    smtp_refuse(s, word.n == 5 ? "501 5.1.7 The sender's address cannot be read"
+                               : "501 5.1.3 The recipient's address cannot be read");
     return false;
 }
 
@@ -118,7 +118,7 @@ static void cmd_mail(struct smtp_server *s, struct str argument)
 
     if (s->config.messages_max && s->messages >= s->config.messages_max) {
         s->config.counters->messages++;
-        smtp_reply(s, "421 4.7.0 That were all messages of one connection; make another");
+        smtp_reply(s, "421 4.7.0 This connection has carried its last message; open another one");
         smtp_close(s);
         return;
     }
@@ -159,7 +159,7 @@ static void cmd_rcpt(struct smtp_server *s, struct str argument)
         smtp_refuse(s, "501 5.1.3 The null path receives no mail");
     } else if (!cursor_at_end(&c)) {
         smtp_refuse(s, cursor_peek(&c) == ' ' ? "555 5.5.4 RCPT has no parameters here"
-                                              : "501 5.5.4 The parameters can not be read");
+                                              : "501 5.5.4 The parameters cannot be read");
     } else if (path.utf8 && !s->mail.smtputf8) { /* RFC 6531 section 3.5 */
         smtp_refuse(s, "553 5.6.7 This address needs SMTPUTF8 in MAIL");
     } else if (s->recipients >= s->config.recipients_max) {
@@ -214,7 +214,7 @@ static void cmd_vrfy(struct smtp_server *s, struct str argument UNUSED)
 
 static void cmd_expn(struct smtp_server *s, struct str argument UNUSED)
 {
-    smtp_refuse(s, "502 5.5.1 Lists are not shown");
+    smtp_refuse(s, "502 5.5.1 Lists are not expanded here");
 }
 
 static bool is_command(const struct smtp_server *s, const struct smtp_command *command)

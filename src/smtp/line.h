@@ -1,7 +1,8 @@
 /* smtp/line.h: cuts bytes into command lines. Only CRLF ends one (RFC 5321 section 2.3.8); a line that
- * holds a CR or LF alone is one line all the same, so that its second half is never taken for a
+ * holds a CR or LF alone is still one line, so that its second half is never taken for a
  * command that somebody hid in an argument. It is shown at its first bare LF already, because a
- * client that ends its lines so would wait for ever for words; the rest of it is passed over. */
+ * client that ends its lines that way would otherwise wait forever for an answer; the rest of it is
+ * passed over. */
 #ifndef SMTP_LINE_H
 #define SMTP_LINE_H
 
@@ -13,7 +14,7 @@ struct smtp_line {
     bool bare;       /* a CR or LF stands alone in it */
     bool whole;      /* CRLF has come */
     bool refused;    /* it was shown, and is answered: what still comes of it is passed over */
-    bool chunk;      /* BDAT begins it, or stands behind a CR or LF alone in it */
+    bool chunk;      /* BDAT begins it, or stands after a CR or LF alone in it */
     bool cr;         /* the last byte was a CR */
     size_t matched;  /* of "BDAT" where a command could begin; SIZE_MAX: it is none */
 };

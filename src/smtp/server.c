@@ -154,7 +154,7 @@ void smtp_message_end(struct smtp_server *s, uint32_t lines)
     } else if (s->size > s->config.size_max) {
         s->config.counters->sizes++;
         smtp_transaction_end(s);
-        smtp_reply_times(s, lines, "552 5.3.4 A message may have %llu bytes here",
+        smtp_reply_times(s, lines, "552 5.3.4 Messages are limited to %llu bytes",
                          (unsigned long long)s->config.size_max);
     } else if (s->data_failed) {
         smtp_transaction_end(s);

@@ -34,7 +34,7 @@ static const struct smtp_config config = {
 #define AT_DATA GREETED NOTED TAKEN GO
 #define BAD3 "EXPN x\r\nEXPN x\r\nEXPN x\r\n"
 #define BAD9 BAD3 BAD3 BAD3
-#define X9 "502 5.5.1 Lists are not shown\r\n"
+#define X9 "502 5.5.1 Lists are not expanded here\r\n"
 #define NO_COMMAND "500 5.5.1 Not a command\r\n"
 #define TOO_MANY "421 4.7.0 Too many errors\r\n"
 

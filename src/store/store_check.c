@@ -209,7 +209,7 @@ static bool check_all(struct check *c, struct error *err)
     if (c->stale > 0)
         buf_printf(c->report, "%llu messages that an earlier release has described %s\n",
                    (unsigned long long)c->stale,
-                   c->repair ? "were described anew" : "will be described anew by and by");
+                   c->repair ? "were described anew" : "will be described anew in the background");
     return !c->repair || store_stale_none(c->store, err);
 }
 

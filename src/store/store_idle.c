@@ -7,7 +7,8 @@
 
 #define DAY_US (INT64_C(24) * 3600 * 1000000)
 #define DELIVERY_KEPT_US (30 * DAY_US) /* a queue gives up long before */
-#define HISTORY_KEPT_US (400 * DAY_US) /* tombstones and change records: at least a year */
+#define HISTORY_KEPT_US                                                                            \
+    (400 * DAY_US) /* tombstones and change records: a client may come back after a year */
 #define SWEEP_EVERY_US (INT64_C(3600) * 1000000)
 #define SLICE 100
 
@@ -17,7 +18,7 @@ struct grave {
 };
 
 /* The oldest tombstones that still hold an email: those past the retention, or, when what is kept
- * is more than the quota, the oldest anyway. */
+ * is more than the quota, the oldest anyway, so that an account takes at most twice its quota. */
 static bool oldest_graves(struct store *store, int64_t before_us, struct vec *graves,
                           struct error *err)
 {

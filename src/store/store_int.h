@@ -7,7 +7,7 @@
 #include "store/store.h"
 
 /* How messages are understood: higher with each change of what store_parse makes of the same bytes,
- * so that accounts of before read their messages again (store_derive.c).
+ * so that older accounts read their messages again (store_derive.c).
  *
  *     1  the first
  *     2  BODYSTRUCTURE has a list of languages, also of one */
@@ -26,7 +26,7 @@ struct store {
     bool in_tx; /* a store_tx is open: calls do not nest */
     uint64_t version;
     int64_t swept_us;           /* boot clock: when content_sweep ran last */
-    int64_t stale_at, stale_to; /* emails behind the one and up to the other are to be read again */
+    int64_t stale_at, stale_to; /* emails after the one and up to the other are to be read again */
     unsigned stale_read;        /* since that was written down */
 };
 
@@ -147,7 +147,7 @@ struct store_derived {
 };
 MUST_CHECK bool store_derive_email(struct store *store, int64_t email, struct str content,
                                    bool write, struct store_derived *out, struct error *err);
-/* The first email behind *id, its content and that content's size (UINT64_MAX: it is not there);
+/* The first email after *id, its content and that content's size (UINT64_MAX: it is not there);
  * *found false at the end. */
 MUST_CHECK bool store_derive_next(struct store *store, int64_t *id, int64_t *content,
                                   uint64_t *size, bool *found, struct error *err);
@@ -165,7 +165,8 @@ MUST_CHECK bool store_stale_none(struct store *store, struct error *err);
 MUST_CHECK bool store_parts_parse(struct str blob, uint64_t prefix_n, struct arena *arena,
                                   struct store_part **parts, uint32_t *n, struct error *err);
 
-/* Purges one tombstone's email: store_purge.c. */
+/* One tombstone less holds the email; when nothing does any more, it goes, with a content that no
+ * other one has. */
 MUST_CHECK bool store_release(struct store_tx *t, int64_t email, struct error *err);
 
 #endif

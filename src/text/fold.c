@@ -210,15 +210,15 @@ static char ascii_folded(char ch)
 #define EACH(byte) (0x0101010101010101U * (byte))
 
 /* Eight ASCII characters at once, where that is all there is to do: none is a control, and no space
- * stands behind another. Of each byte, which is below 128, the highest bit tells what a sum found. */
-static bool fold_eight(char *to, const char *in, bool behind_space)
+ * stands after another. Of each byte, which is below 128, the highest bit tells what a sum found. */
+static bool fold_eight(char *to, const char *in, bool after_space)
 {
     uint64_t x, controls, spaces, capitals;
 
     memcpy(&x, in, sizeof x);
     controls = (~(x + EACH(0x80 - ' ')) | (x + EACH(0x80 - 0x7f))) & EACH(0x80);
     spaces = ~((x ^ EACH(' ')) + EACH(0x7f)) & EACH(0x80);
-    if (controls || (spaces & spaces << 8) || (behind_space && in[0] == ' '))
+    if (controls || (spaces & spaces << 8) || (after_space && in[0] == ' '))
         return false;
     capitals = (x + EACH(0x80 - 'A')) & ~(x + EACH(0x80 - 'Z' - 1)) & EACH(0x80);
     x |= capitals >> 2;

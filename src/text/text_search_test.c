@@ -254,7 +254,7 @@ static void what_cannot_be_read_is_told(void)
     buf_done(&out);
 }
 
-static void text_behind_a_large_picture_is_found(void)
+static void text_after_a_large_picture_is_found(void)
 {
     struct str text;
     struct buf in;
@@ -360,7 +360,7 @@ int main(void)
     RUN(large_texts_are_read_whole_where_they_can_be_cut);
     RUN(steps_are_short);
     RUN(what_cannot_be_read_is_told);
-    RUN(text_behind_a_large_picture_is_found);
+    RUN(text_after_a_large_picture_is_found);
     RUN(html_in_pieces_is_the_same_text);
     RUN(the_corpus_of_text_fuzz_holds);
     arena_done(&arena);
