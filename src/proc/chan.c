@@ -327,7 +327,8 @@ static bool handle(struct chan *c, struct received *r)
     else if ((fault = fault_of(c, r, &m, &lost)))
         chan_break(c, fault, msg_name(m.type));
     else {
-        memcpy(m.fd, r->fd, r->nfds * sizeof *r->fd);
+        for (unsigned i = 0; i < LIMIT_MSG_FDS; i++) /* one that did not come is none, not 0 */
+            m.fd[i] = i < r->nfds ? r->fd[i] : -1;
         gone = hand_on(c, &m, lost);
         memcpy(r->fd, m.fd, r->nfds * sizeof *r->fd);
     }

@@ -11,6 +11,7 @@ struct end {
     struct chan *chan;
     unsigned messages, ends;
     size_t last_fds;
+    int last_fd; /* its first, as the message has it */
     uint64_t last_serial;
 };
 
@@ -26,6 +27,7 @@ static void on_message(void *arg, struct chan *c, struct msg *m)
     }
     e->messages++;
     e->last_fds = m->nfds;
+    e->last_fd = m->fd[0];
     if (m->type == MSG_RCPT_END)
         memcpy(&e->last_serial, m->rcpt_end.session.p, sizeof e->last_serial);
 }
@@ -73,6 +75,19 @@ static void a_descriptor_travels_with_its_message(void)
     close(m.fd[0]);
     spin(&accounts);
     CHECK(keys.messages == 1 && keys.last_fds == 1);
+    done(&accounts, &keys);
+}
+
+/* A message may have fewer than the most; who expects one must not take 0 for it. */
+static void a_descriptor_that_did_not_come_is_none(void)
+{
+    struct msg m = {.type = MSG_KEYS_START};
+    struct end accounts, keys;
+
+    pair(&accounts, ROLE_ACCOUNTS, &keys, ROLE_KEYS);
+    CHECK(chan_send(accounts.chan, &m));
+    spin(&accounts);
+    CHECK(keys.messages == 1 && keys.last_fds == 0 && keys.last_fd == -1);
     done(&accounts, &keys);
 }
 
@@ -207,6 +222,7 @@ static void what_a_process_said_last_is_read_to_its_end(void)
 int main(void)
 {
     RUN(a_descriptor_travels_with_its_message);
+    RUN(a_descriptor_that_did_not_come_is_none);
     RUN(a_message_whose_descriptor_was_lost_ends_nothing);
     RUN(a_message_that_a_peer_may_not_send_ends_the_channel);
     RUN(garbage_ends_the_channel);
