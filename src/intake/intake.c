@@ -1,355 +1,40 @@
-/* intake/intake.c: from a sealed memfd to 250.
+/* intake/intake.c: from a sealed memfd to 250: the role, what it takes from edges and the queue, and how
+ * much of it from each. arrival.c has the states of a message on its way.
  *
- *     from an edge:   RESOLVING --> DELIVERING --> (QUEUEING) --> answered
- *     from the queue: (RESOLVING) -> DELIVERING ----------------> answered
- *
- * RESOLVING:  the directory says whose the recipients are, again, because an edge is not to be
- *             believed; what the queue has says whose it is, and only where nobody could is asked.
- * DELIVERING: recipients that lead to one account are one target, and one delivery. Each has until the
- *             arrival's deadline.
- * QUEUEING:   recipients whose account did not take it go to the queue, with the same transaction, so
- *             that the account takes it once, whichever way it comes.
- *
- * 250 is said when each recipient is in its account or in the queue; an error only when nothing was
- * kept. An asker that goes away does not end an arrival: it, or the client, asks again with the same
- * transaction.
+ * What an edge says is not believed: the seals, the sizes and the count of recipients are looked at
+ * before anything else, and whose the recipients are is asked again. An edge has a share of this
+ * process, in messages and in recipients; when that is full, it is not read until something is over.
  *
  * A target waits for its account's process in a link (proc/account_link.h), which takes no more than
- * LINK_WINDOW bytes at a time: a process that hangs pins so much, or one message, and no more; the
- * rest is dropped here as soon as the queue has it. An account that let its time pass is named to the
- * directory, which has its process looked at (account/accounts.c). */
-#include "intake/intake.h"
+ * LINK_WINDOW bytes and LINK_MOST messages at a time: a process that hangs pins so much, or one
+ * message, and no more; the rest is dropped here as soon as the queue has it. An account that let its
+ * time pass is named to the directory, which has its process looked at (account/accounts.c). */
+#include "intake/intake_int.h"
 
-#include "base/limits.h"
 #include "base/log.h"
 #include "mime/message.h"
-#include "proc/account_link.h"
 #include "proc/memfd.h"
 
 #include <string.h>
 #include <unistd.h>
 
-#define DELIVER_US 10000000
 #define LINK_WINDOW (1ULL << 20)
+#define LINK_MOST 64
 #define HEADER_MOST ((size_t)1 << 20) /* bytes of a header that are looked at */
-#define TOGETHER 100                  /* recipients of one question */
-#define TOGETHER_BYTES 30000          /* and their bytes */
-#define TARGET_NAMED 20               /* recipients that an account is told of */
 
-struct intake;
-struct arrival;
+/* What all edges together may have under way: a message takes at most two descriptors of those in
+ * proc/roles.h, a recipient less than a kilobyte of the memory there. */
+#define MESSAGES_MOST 24000
+#define RECIPIENTS_MOST 1000000
 
-enum arrival_state { ARRIVAL_RESOLVING, ARRIVAL_DELIVERING, ARRIVAL_QUEUEING };
-enum target_state { TARGET_WAITING, TARGET_SENT, TARGET_DONE };
+/* Bytes of what a question names; together they fit what an account puts in front of a message. */
+#define TRANSACTION_MOST 64
+#define SESSION_MOST 64
+#define RETURN_PATH_MOST 2048
+#define TRACE_MOST 4096
+#define ADDRESS_MOST 1024
 
-struct rcpt {
-    struct str address;
-    uint64_t account; /* 0: nobody's any more, or nobody could say */
-    bool kept;        /* in the account or in the queue */
-};
-
-/* WAITING -- its turn --> SENT -- answered, or the deadline --> DONE; once back to WAITING when its process ended. */
-struct target { /* one account of an arrival */
-    struct list_node node;
-    struct arrival *arrival;
-    enum target_state state;
-    uint64_t account, call;
-    struct account_link_want want;
-    bool again;       /* its first process ended before it answered */
-    bool gone;        /* the directory does not know the account any more */
-    struct error err; /* why it is not kept, once DONE */
-};
-
-struct arrival {
-    struct list_node node;
-    struct intake *in;
-    enum arrival_state state;
-    struct asked asked;
-    bool queued; /* it comes from the queue */
-    struct arena arena;
-    struct str transaction, session, return_path, trace;
-    struct rcpt *rcpts;
-    size_t rcpts_n, resolved;
-    uint64_t size, received;
-    int fd;
-    struct list targets; /* of struct target */
-    size_t targets_left, queue_left;
-    bool resolving_failed; /* nobody could say whose they are */
-    struct error err;
-    struct timer deadline;
-};
-
-struct intake {
-    struct process *p;
-    struct list arrivals; /* of struct arrival */
-    struct account_links *links;
-    uint64_t held; /* bytes of messages that arrivals hold */
-    uint64_t delivered, queued, failed, slow;
-};
-
-static void arrival_step(struct arrival *a);
-
-/* What must hold whenever the loop comes round. */
-static void arrival_check(const struct arrival *a)
-{
-#ifdef POSTHUS_SANITIZE
-    if ((a->state == ARRIVAL_RESOLVING) != (a->resolved < a->rcpts_n))
-        panic("an arrival resolves until all is resolved");
-    if (a->targets_left > a->targets.n || (a->state == ARRIVAL_RESOLVING && a->targets.n))
-        panic("an arrival delivers to what was resolved");
-    if ((a->state == ARRIVAL_DELIVERING) != (a->targets_left > 0))
-        panic("an arrival delivers as long as targets are left");
-    if ((a->state == ARRIVAL_QUEUEING) != (a->queue_left > 0))
-        panic("an arrival queues as long as the queue owes it answers");
-#else
-    (void)a;
-#endif
-}
-
-/* ---- the end of an arrival ---- */
-
-static void arrival_free(struct arrival *a)
-{
-    struct target *t;
-
-    LIST_EACH(t, &a->targets, node) {
-        account_link_done(&t->want);
-        calls_forget(a->in->p->calls, t->call);
-    }
-    timer_stop(&a->deadline);
-    asked_forget(&a->asked);
-    list_remove(&a->node);
-    a->in->held -= a->size;
-    close(a->fd);
-    arena_done(&a->arena); /* the targets as well */
-    mem_free(a);
-}
-
-/* Nobody has this address any more. */
-static bool is_gone(const struct arrival *a, const struct rcpt *r)
-{
-    return !r->kept && r->account == 0 && !a->resolving_failed;
-}
-
-/* A kind for each recipient where they fared differently: LMTP tells them (RFC 2033 section 4.2), and
- * the queue keeps those that it has to. */
-static void list_kinds(const struct arrival *a, struct msg_list *out, uint64_t *kinds,
-                       struct str *items)
-{
-    bool differ = false;
-
-    for (size_t i = 0; i < a->rcpts_n; i++) {
-        kinds[i] = a->rcpts[i].kept           ? ERROR_NONE
-                   : is_gone(a, &a->rcpts[i]) ? ERROR_NOT_FOUND
-                                              : ERROR_TEMPORARY;
-        items[i] = str_of(&kinds[i], sizeof kinds[i]);
-        differ = differ || kinds[i] != kinds[0];
-    }
-    *out = (struct msg_list){items, differ ? a->rcpts_n : 0};
-}
-
-static void arrival_answer(struct arrival *a, const struct error *err)
-{
-    uint64_t *kinds = mem_alloc(a->rcpts_n * sizeof *kinds + 1);
-    struct str *items = mem_alloc(a->rcpts_n * sizeof *items + 1);
-    struct msg_list list;
-
-    list_kinds(a, &list, kinds, items);
-    if (a->queued) {
-        tell_queue_try(&a->asked,
-                       &(struct msg_queue_try_tell){.error = msg_error_of(err), .kinds = list}, -1);
-    } else {
-        struct msg_arrival_tell tell = {.error = msg_error_of(err),
-                                        .kinds = list,
-                                        .held = a->in->held - a->size +
-                                                account_links_stuck(a->in->links)};
-
-        if (list.n)
-            tell.words = STR("this recipient is no longer here");
-        tell_arrival(&a->asked, &tell, -1);
-    }
-    mem_free(kinds);
-    mem_free(items);
-    arrival_free(a);
-}
-
-/* A recipient whose account is gone since RCPT keeps nobody else's mail back: it is refused only where
- * that can be said to it alone, or where it was the only one. */
-static void arrival_finish(struct arrival *a)
-{
-    size_t kept = 0, gone = 0;
-
-    for (size_t i = 0; i < a->rcpts_n; i++) {
-        kept += a->rcpts[i].kept;
-        gone += is_gone(a, &a->rcpts[i]);
-    }
-    if (kept + gone < a->rcpts_n)
-        a->in->failed++;
-    if (a->err.kind == ERROR_NONE && kept + gone < a->rcpts_n)
-        error_set(&a->err, ERROR_TEMPORARY, "the message could not be stored just now");
-    else if (a->err.kind == ERROR_NONE && kept == 0)
-        error_set(&a->err, ERROR_NOT_FOUND, "nobody here has this address any more");
-    /* Where some were kept and the queue failed for the rest, losing is worse than doubling: the sender tries again. */
-    arrival_answer(a, a->err.kind ? &a->err : NULL);
-}
-
-/* ---- QUEUEING ---- */
-
-struct queueing {
-    struct arrival *arrival;
-    size_t from, n; /* of its recipients */
-};
-
-static void on_queued(void *arg, struct msg_queue_add_tell *tell, int *fd)
-{
-    struct queueing *q = arg;
-    struct arrival *a = q->arrival;
-
-    (void)fd;
-    if (tell->error.kind == ERROR_NONE) {
-        for (size_t i = q->from; i < q->from + q->n; i++)
-            a->rcpts[i].kept = true;
-        a->in->queued++;
-    } else {
-        error_set(&a->err, (enum error_kind)tell->error.kind, "%s",
-                  "the message could be stored nowhere just now");
-    }
-    a->queue_left--;
-    if (a->queue_left == 0)
-        arrival_finish(a);
-}
-
-/* The target of an account; NULL: there is none. */
-static const struct target *find_target(const struct arrival *a, uint64_t account)
-{
-    const struct target *t;
-
-    LIST_EACH(t, &a->targets, node)
-        if (t->account == account)
-            return t;
-    return NULL;
-}
-
-/* Whether the queue has to keep it: its account did not take it, or nobody could say whose it is. One
- * whose account is no more is nobody's: what is erased is not kept for later. */
-static bool needs_queue(const struct arrival *a, const struct rcpt *r)
-{
-    const struct target *t = r->account ? find_target(a, r->account) : NULL;
-
-    if (r->kept)
-        return false;
-    if (!t)
-        return a->resolving_failed;
-    return t->err.kind != ERROR_NONE;
-}
-
-/* How many recipients from here on stand together and fit one question. */
-static size_t together(const struct arrival *a, size_t from)
-{
-    size_t n = 0, bytes = 0;
-
-    while (from + n < a->rcpts_n && n < TOGETHER && bytes < TOGETHER_BYTES &&
-           needs_queue(a, &a->rcpts[from + n]))
-        bytes += a->rcpts[from + n++].address.n;
-    return n;
-}
-
-static void queue_some(struct arrival *a, size_t from, size_t n)
-{
-    struct str addresses[TOGETHER], accounts[TOGETHER];
-    struct msg_queue_add_ask ask = {.transaction = a->transaction,
-                                    .session = a->session,
-                                    .return_path = a->return_path,
-                                    .trace = a->trace,
-                                    .recipients = {addresses, n},
-                                    .accounts = {accounts, n},
-                                    .size = a->size,
-                                    .received = a->received};
-    struct queueing *q = arena_alloc(&a->arena, sizeof *q);
-
-    if (!q)
-        fatal("out of memory");
-    *q = (struct queueing){a, from, n};
-    for (size_t i = 0; i < n; i++) {
-        addresses[i] = a->rcpts[from + i].address;
-        accounts[i] = str_of(&a->rcpts[from + i].account, sizeof a->rcpts[from + i].account);
-    }
-    a->queue_left++;
-    call_queue_add(process_to(a->in->p, ROLE_RELAY), &ask, CALL_FD(a->fd), on_queued, q);
-}
-
-static void log_queued(const struct arrival *a)
-{
-    const struct target *t;
-    struct log_line l;
-
-    LIST_EACH(t, &a->targets, node) {
-        if (t->err.kind == ERROR_NONE)
-            continue;
-        log_begin(&l, LOG_MAIL_QUEUED, a->session);
-        log_u64(&l, "account", t->account);
-        log_c(&l, "why", t->err.text);
-        log_end(&l);
-    }
-}
-
-/* False: there was nothing for the queue. */
-static bool queue_rest(struct arrival *a)
-{
-    size_t n;
-
-    for (size_t i = 0; i < a->rcpts_n; i += n ? n : 1) {
-        n = together(a, i);
-        if (n)
-            queue_some(a, i, n);
-    }
-    if (a->queue_left == 0)
-        return false;
-    log_queued(a);
-    a->state = ARRIVAL_QUEUEING;
-    return true;
-}
-
-/* ---- DELIVERING ---- */
-
-static void target_done(struct target *t, const struct error *err)
-{
-    struct arrival *a = t->arrival;
-
-    if (t->state == TARGET_DONE)
-        return;
-    t->state = TARGET_DONE;
-    if (err)
-        t->err = *err;
-    account_link_done(&t->want);
-    calls_forget(a->in->p->calls, t->call);
-    t->call = 0;
-    a->targets_left--;
-}
-
-static void on_delivered(void *arg, struct msg_deliver_tell *tell, int *fd)
-{
-    struct target *t = arg;
-    struct error err = {0};
-
-    (void)fd;
-    t->call = 0;
-    account_link_done(&t->want);
-    if (msg_error_take(&tell->error, &err) && err.kind == ERROR_NOT_FOUND)
-        err.kind =
-            ERROR_INTERNAL; /* of a mailbox, say: that the account is gone is the directory's to say */
-    if (tell->id == 0 && !t->again) {
-        /* An idle process may end just as a message comes: it is offered once more, to a new one. */
-        t->again = true;
-        t->state = TARGET_WAITING;
-        account_link_want(t->arrival->in->links, t->account, t->arrival->size, &t->want);
-        return;
-    }
-    target_done(t, err.kind ? &err : NULL);
-    arrival_step(t->arrival);
-}
-
-static void tell_slow(struct intake *in, uint64_t account)
+void intake_tell_slow(struct intake *in, uint64_t account)
 {
     struct msg m = {.type = MSG_ACCOUNT_SLOW, .account_slow = {account}};
     struct chan *directory = process_peer(in->p, ROLE_DIRECTORY);
@@ -359,188 +44,45 @@ static void tell_slow(struct intake *in, uint64_t account)
         chan_send(directory, &m);
 }
 
-static void on_turn(struct account_link_want *want, struct chan *chan, const struct error *err)
-{
-    struct target *t = (struct target *)((char *)want - offsetof(struct target, want));
-    struct arrival *a = t->arrival;
-    struct str list[TARGET_NAMED];
-    struct msg_deliver_ask ask = {.transaction = a->transaction,
-                                  .session = a->session,
-                                  .return_path = a->return_path,
-                                  .trace = a->trace,
-                                  .recipients = {list, 0},
-                                  .size = a->size,
-                                  .received = a->received};
+/* ---- shares ---- */
 
-    if (!chan) {
-        t->gone = err->kind == ERROR_NOT_FOUND;
-        if (err->kind == ERROR_TEMPORARY)
-            tell_slow(a->in, t->account);
-        target_done(t, err);
-        arrival_step(a);
-        return;
-    }
-    for (size_t i = 0; i < a->rcpts_n && ask.recipients.n < TARGET_NAMED; i++)
-        if (a->rcpts[i].account == t->account)
-            list[ask.recipients.n++] = a->rcpts[i].address;
-    t->state = TARGET_SENT;
-    t->call = call_deliver(call_over(a->in->p->calls, chan), &ask, CALL_FD(a->fd), on_delivered, t);
+static struct share *share_of(struct intake *in, struct chan *c)
+{
+    struct share *s;
+
+    LIST_EACH(s, &in->shares, node)
+        if (s->chan == c)
+            return s;
+    s = mem_zalloc(sizeof *s);
+    s->chan = c;
+    list_append(&in->shares, &s->node);
+    return s;
 }
 
-/* The accounts had their time. */
-static void on_deadline(void *arg)
+static void share_review(struct share *s, const struct intake *in)
 {
-    struct arrival *a = arg;
-    struct target *t;
-    struct error err;
+    bool full = s->messages >= in->share_messages || s->recipients >= in->share_recipients;
 
-    error_set(&err, ERROR_TEMPORARY, "the account did not answer within %d s",
-              DELIVER_US / 1000000);
-    LIST_EACH(t, &a->targets, node) {
-        if (t->state == TARGET_DONE)
-            continue;
-        tell_slow(a->in, t->account);
-        account_link_stuck(&t->want);
-        target_done(t, &err);
-    }
-    arrival_step(a);
+    if (full != s->full)
+        chan_set_reading(s->chan, !full);
+    s->full = full;
 }
 
-static void target_add(struct arrival *a, uint64_t account)
+void intake_share_add(struct share *s, struct intake *in, size_t recipients)
 {
-    struct target *t;
-
-    if (account == 0 || find_target(a, account))
-        return;
-    t = arena_alloc(&a->arena, sizeof *t);
-    if (!t)
-        fatal("out of memory");
-    *t = (struct target){.arrival = a, .account = account, .want = {.fn = on_turn}};
-    list_append(&a->targets, &t->node);
-    a->targets_left++;
+    s->messages++;
+    s->recipients += recipients;
+    share_review(s, in);
 }
 
-static void arrival_deliver(struct arrival *a)
+void intake_share_remove(struct share *s, struct intake *in, size_t recipients)
 {
-    struct target *t;
-    struct log_line l;
-
-    for (size_t i = 0; i < a->rcpts_n; i++)
-        target_add(a, a->rcpts[i].account);
-    log_begin(&l, LOG_MAIL_OFFERED, a->session);
-    log_u64(&l, "accounts", a->targets_left);
-    log_u64(&l, "from-queue", a->queued);
-    log_end(&l);
-    a->state = ARRIVAL_DELIVERING;
-    if (a->targets_left == 0) {
-        arrival_step(a);
-        return;
-    }
-    timer_set(&a->deadline, DELIVER_US);
-    LIST_EACH(t, &a->targets, node)
-        account_link_want(a->in->links, t->account, a->size, &t->want);
+    s->messages--;
+    s->recipients -= recipients;
+    share_review(s, in);
 }
 
-/* What an account has committed is kept. */
-static void note_kept(struct arrival *a)
-{
-    for (size_t i = 0; i < a->rcpts_n; i++) {
-        struct rcpt *r = &a->rcpts[i];
-        const struct target *t = r->account && !r->kept ? find_target(a, r->account) : NULL;
-
-        if (!t || t->err.kind != ERROR_NONE) {
-            if (t && t->gone)
-                r->account = 0;
-            continue;
-        }
-        r->kept = true;
-        a->in->delivered++;
-    }
-}
-
-/* Called whenever a target is done. */
-static void arrival_step(struct arrival *a)
-{
-    const struct target *t;
-
-    if (a->targets_left)
-        return;
-    timer_stop(&a->deadline);
-    note_kept(a);
-    if (!a->queued && queue_rest(a)) {
-        arrival_check(a);
-        return;
-    }
-    if (a->queued)
-        LIST_EACH(t, &a->targets, node)
-            if (t->err.kind)
-                a->err = t->err;
-    arrival_finish(a);
-}
-
-/* ---- RESOLVING ---- */
-
-static void arrival_resolve(struct arrival *a);
-
-/* The directory is away: what was accepted at RCPT is kept in the queue until it is back. */
-static void resolving_fail(struct arrival *a)
-{
-    a->resolving_failed = true;
-    a->resolved = a->rcpts_n;
-    if (a->queued)
-        error_set(&a->err, ERROR_TEMPORARY, "the directory does not answer");
-    a->state = ARRIVAL_DELIVERING;
-    arrival_step(a);
-}
-
-static void on_resolved(void *arg, struct msg_resolve_tell *tell, int *fd)
-{
-    struct arrival *a = arg;
-    size_t n = tell->accounts.n;
-
-    (void)fd;
-    if (tell->error.kind || n == 0 || n > a->rcpts_n - a->resolved) {
-        resolving_fail(a);
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        a->rcpts[a->resolved + i].account = msg_u64_item(tell->accounts.v[i]);
-    a->resolved += n;
-    if (a->resolved < a->rcpts_n)
-        arrival_resolve(a);
-    else
-        arrival_deliver(a);
-}
-
-static void arrival_resolve(struct arrival *a)
-{
-    struct str list[TOGETHER];
-    struct msg_resolve_ask ask = {.recipients = {list, 0}};
-    size_t bytes = 0;
-
-    for (size_t i = a->resolved;
-         i < a->rcpts_n && ask.recipients.n < TOGETHER && bytes < TOGETHER_BYTES; i++) {
-        list[ask.recipients.n++] = a->rcpts[i].address;
-        bytes += a->rcpts[i].address.n;
-    }
-    call_resolve(process_to(a->in->p, ROLE_DIRECTORY), &ask, NULL, on_resolved, a);
-    arrival_check(a);
-}
-
-/* ---- the beginning of an arrival ---- */
-
-static struct arrival *arrival_new(struct intake *in, struct chan *c, struct msg *m)
-{
-    struct arrival *a = mem_zalloc(sizeof *a);
-
-    *a = (struct arrival){.in = in, .fd = m->fd[0]};
-    m->fd[0] = -1;
-    list_append(&in->arrivals, &a->node);
-    asked_take(&a->asked, c, m);
-    arena_init(&a->arena, 4 << 20);
-    timer_init(&a->deadline, in->p->timers, on_deadline, a);
-    return a;
-}
+/* ---- what is looked at first ---- */
 
 /* Whether the message has come through so many servers that it must be going in circles (RFC 5321 section 6.3). */
 static bool is_looping(struct str bytes)
@@ -555,13 +97,15 @@ static bool is_looping(struct str bytes)
     return hops > LIMIT_SMTP_HOPS;
 }
 
+/* The message itself. What comes from the queue was looked at when it came in. */
 static bool check_message(const struct arrival *a, struct error *err)
 {
     struct str bytes;
     bool loops;
 
-    if (!a->rcpts || !a->rcpts_n || a->arena.full)
-        return error_set(err, ERROR_INTERNAL, "a message without recipients");
+    if (!a->queued && a->size > a->in->size_most)
+        return error_set(err, ERROR_TOO_LARGE, "a message of more than %llu bytes",
+                         (unsigned long long)a->in->size_most);
     if (!memfd_map(a->fd, a->size, &bytes, err))
         return false;
     loops = !a->queued && is_looping(bytes);
@@ -572,87 +116,103 @@ static bool check_message(const struct arrival *a, struct error *err)
                      LIMIT_SMTP_HOPS);
 }
 
-static void arrival_begin(struct arrival *a, bool resolved)
+/* What is said of it: all that an account or the queue would stumble over later is refused now. */
+static bool check_words(const struct arrival *a, struct error *err)
 {
-    struct error err;
+    bool ok = a->fd >= 0 && a->transaction.n > 0 && a->transaction.n <= TRANSACTION_MOST &&
+              a->session.n <= SESSION_MOST && a->return_path.n <= RETURN_PATH_MOST &&
+              a->trace.n <= TRACE_MOST && a->rcpts_n > 0 && !a->arena.full;
 
-    a->in->held += a->size;
-    if (!check_message(a, &err)) {
-        arrival_answer(a, &err);
-    } else if (resolved) {
-        a->resolved = a->rcpts_n;
-        arrival_deliver(a);
-    } else {
-        arrival_resolve(a);
-    }
+    for (size_t i = 0; ok && i < a->rcpts_n; i++)
+        ok = a->rcpts[i].address.n > 0 && a->rcpts[i].address.n <= ADDRESS_MOST;
+    return ok || error_set(err, ERROR_INTERNAL, "a message without its recipients, or its name");
 }
 
-static void keep_recipients(struct arrival *a, const struct msg_list *list, uint64_t account)
+/* ---- recipients ---- */
+
+static bool keep_recipients(struct arrival *a, const struct msg_list *list, uint64_t account)
 {
-    a->rcpts = arena_array(&a->arena, list->n, sizeof *a->rcpts);
-    for (size_t i = 0; a->rcpts && i < list->n; i++)
+    if (list->n > (a->queued ? LIMIT_MSG_LIST : LIMIT_SMTP_RECIPIENTS) || !arrival_room(a, list->n))
+        return false;
+    for (size_t i = 0; i < list->n; i++)
         a->rcpts[a->rcpts_n++] =
             (struct rcpt){.address = arena_str(&a->arena, list->v[i]), .account = account};
+    return true;
 }
 
 /* Those that were too many for the message, in a memfd of their own, each with a NUL after it. */
-static void map_recipients(struct arrival *a, int fd, uint64_t size)
+static bool map_recipients(struct arrival *a, int fd, uint64_t size)
 {
     struct str bytes, rest, one;
     struct error err;
+    size_t n = 0;
 
-    if (size > (uint64_t)LIMIT_SMTP_RECIPIENTS * (LIMIT_SMTP_PATH + 300) ||
+    if (size == 0 || size > (uint64_t)LIMIT_SMTP_RECIPIENTS * (ADDRESS_MOST + 1) ||
         !memfd_map(fd, size, &bytes, &err))
-        return;
+        return false;
     rest = arena_str(&a->arena, bytes);
     memfd_unmap(bytes);
-    a->rcpts = arena_array(&a->arena, LIMIT_SMTP_RECIPIENTS, sizeof *a->rcpts);
-    while (a->rcpts && a->rcpts_n < LIMIT_SMTP_RECIPIENTS && str_cut(rest, '\0', &one, &rest))
+    for (size_t i = 0; i < rest.n; i++)
+        n += rest.p[i] == '\0';
+    if (n > LIMIT_SMTP_RECIPIENTS || !arrival_room(a, n))
+        return false;
+    while (a->rcpts_n < n && str_cut(rest, '\0', &one, &rest))
         a->rcpts[a->rcpts_n++].address = one;
+    return rest.n == 0; /* else the last has no NUL */
+}
+
+/* ---- what comes ---- */
+
+/* All is there: it goes on its way, or is refused. */
+static void arrival_admit(struct arrival *a, bool whole)
+{
+    struct error err;
+
+    if (!whole)
+        error_set(&err, ERROR_INTERNAL, "a message whose recipients cannot be read");
+    if (whole && check_words(a, &err) && check_message(a, &err))
+        arrival_begin(a);
+    else
+        arrival_refuse(a, &err);
 }
 
 static void take_arrival(struct intake *in, struct chan *c, struct msg *m)
 {
     const struct msg_arrival_ask *ask = &m->arrival_ask;
-    struct arrival *a;
+    struct arrival *a = arrival_create(in, share_of(in, c), c, m);
 
-    if (m->nfds == 0)
-        return;
-    a = arrival_new(in, c, m);
     a->transaction = arena_str(&a->arena, ask->transaction);
     a->session = arena_str(&a->arena, ask->session);
     a->return_path = arena_str(&a->arena, ask->return_path);
     a->trace = arena_str(&a->arena, ask->trace);
     a->size = ask->size;
     a->received = ask->received;
-    if (m->nfds == 2)
-        map_recipients(a, m->fd[1], ask->recipients_size);
-    else
-        keep_recipients(a, &ask->recipients, 0);
-    arrival_begin(a, false);
+    arrival_admit(a, m->nfds < 2 ? keep_recipients(a, &ask->recipients, 0)
+                                 : ask->recipients.n == 0 &&
+                                       map_recipients(a, m->fd[1], ask->recipients_size));
 }
 
 static void take_queue_try(struct intake *in, struct chan *c, struct msg *m)
 {
     const struct msg_queue_try_ask *ask = &m->queue_try_ask;
     uint64_t account = ask->accounts.n ? msg_u64_item(ask->accounts.v[0]) : 0;
-    struct arrival *a;
+    struct arrival *a = arrival_create(in, share_of(in, c), c, m);
+    bool whole;
 
-    if (m->nfds != 1)
-        return;
-    a = arrival_new(in, c, m);
     a->queued = true;
+    a->owners = account == 0;
     a->transaction = arena_str(&a->arena, ask->transaction);
     a->session = arena_str(&a->arena, ask->session);
     a->return_path = arena_str(&a->arena, ask->return_path);
     a->trace = arena_str(&a->arena, ask->trace);
     a->size = ask->size;
     a->received = ask->received;
-    keep_recipients(a, &ask->recipients, account);
-    arrival_begin(a, account != 0);
+    whole = keep_recipients(a, &ask->recipients, account);
+    a->resolved = account ? a->rcpts_n : 0;
+    arrival_admit(a, whole);
 }
 
-/* ---- the role ---- */
+/* ---- links to accounts' processes ---- */
 
 struct link_opening {
     struct intake *in;
@@ -682,15 +242,63 @@ static void link_open(void *arg, uint64_t account)
                        &(struct msg_delivery_open_ask){.account = account}, NULL, on_link_open, o);
 }
 
+/* ---- the role ---- */
+
+static void intake_reload(void *arg)
+{
+    struct intake *in = arg;
+
+    /* Never lower: what an edge has taken under the settings of before is not refused after the data. */
+    if (in->size_most < in->p->config.message_size)
+        in->size_most = in->p->config.message_size;
+}
+
 static bool intake_start(void *arg, struct process *p, bool *ready, struct error *err)
 {
-    static const struct account_link_ops ops = {.open = link_open, .window = LINK_WINDOW};
+    static const struct account_link_ops ops = {
+        .open = link_open, .window = LINK_WINDOW, .most = LINK_MOST};
     struct intake *in = arg;
+    size_t edges = process_instances(&p->config, ROLE_EDGE_SMTP);
 
     (void)ready, (void)err;
     in->p = p;
+    in->share_messages = MESSAGES_MOST / edges;
+    in->share_recipients = RECIPIENTS_MOST / edges;
     in->links = account_links_create(p, &ops, in);
+    intake_reload(in);
     return true;
+}
+
+void intake_done(struct intake *in)
+{
+    struct arrival *a;
+    struct offer *o;
+    struct share *s;
+
+    while ((a = LIST_FIRST(&in->arrivals, struct arrival, node)))
+        arrival_destroy(a);
+    while ((o = LIST_FIRST(&in->offers, struct offer, node)))
+        offer_end(o);
+    while ((s = LIST_FIRST(&in->shares, struct share, node))) {
+        list_remove(&s->node);
+        mem_free(s);
+    }
+    account_links_destroy(in->links);
+}
+
+/* What it has asked is over; what is its own here goes with it. */
+static void intake_peer_lost(void *arg, enum role role, struct chan *c)
+{
+    struct intake *in = arg;
+    struct share *s = share_of(in, c);
+    struct arrival *a, *next;
+
+    (void)role;
+    LIST_EACH_SAFE(a, next, &in->arrivals, node)
+        if (a->share == s)
+            arrival_destroy(a);
+    list_remove(&s->node);
+    mem_free(s);
 }
 
 static void intake_message(void *arg, struct chan *c, struct msg *m)
@@ -706,20 +314,30 @@ static void intake_message(void *arg, struct chan *c, struct msg *m)
 static void intake_status(void *arg, struct process_status *s)
 {
     struct intake *in = arg;
+    const struct share *one;
+    size_t full = 0;
 
+    LIST_EACH(one, &in->shares, node)
+        full += one->full;
     process_status_add(s, "deliveries", in->delivered);
     process_status_add(s, "queued", in->queued);
     process_status_add(s, "failed", in->failed);
+    process_status_add(s, "refused", in->refused);
     process_status_add(s, "slow-accounts", in->slow);
     process_status_add(s, "under-way", in->arrivals.n);
+    process_status_add(s, "full-shares", full);
     process_status_add(s, "message-memory", in->held);
+    process_status_add(s, "message-memory-of-no-edge", in->loose);
     process_status_add(s, "account-channels", account_links_open(in->links));
     process_status_add(s, "offered-bytes", account_links_weight(in->links));
     process_status_add(s, "stuck-bytes", account_links_stuck(in->links));
 }
 
-static const struct process_ops intake_ops = {
-    .start = intake_start, .message = intake_message, .status = intake_status};
+static const struct process_ops intake_ops = {.start = intake_start,
+                                              .message = intake_message,
+                                              .peer_lost = intake_peer_lost,
+                                              .reload = intake_reload,
+                                              .status = intake_status};
 
 NORETURN void intake_main(unsigned instance)
 {

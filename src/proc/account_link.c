@@ -37,6 +37,45 @@ struct account_links {
     uint64_t weight, stuck;
 };
 
+#ifdef POSTHUS_SANITIZE
+static void check_weights(const struct account_link *k)
+{
+    const struct account_link_want *w;
+    uint64_t weight = 0;
+
+    LIST_EACH(w, &k->begun, node)
+        weight += w->weight;
+    if (weight != k->under_way || k->links->weight < weight || k->links->stuck > k->links->weight)
+        panic("a link counts what is under way over it");
+}
+
+static void check_stuck(const struct account_link *k)
+{
+    if (map_find_u64(&k->links->by_account, k->account) == k || k->waiting.n)
+        panic("nobody finds a stuck link, or waits for it");
+    if (!k->begun.n && !k->holds && !timer_is_set(&k->turn))
+        panic("a stuck link ends with what is under way");
+}
+#endif
+
+/* What must hold whenever the loop comes round. */
+static void link_check(const struct account_link *k)
+{
+#ifdef POSTHUS_SANITIZE
+    check_weights(k);
+    if (k->state == LINK_OPENING && k->begun.n)
+        panic("nothing is under way over a link that is being opened");
+    if (k->state != LINK_OPENING && !k->chan)
+        panic("a link that was opened has a channel");
+    if (k->state == LINK_OPEN && k->waiting.n && !k->begun.n && !timer_is_set(&k->turn))
+        panic("somebody's turn has come");
+    if (k->state == LINK_STUCK)
+        check_stuck(k);
+#else
+    (void)k;
+#endif
+}
+
 /* Nobody finds it any more. */
 static void link_hide(struct account_link *k)
 {
@@ -52,10 +91,6 @@ static void link_free(struct account_link *k)
         account_link_done(w);
     while ((w = LIST_FIRST(&k->waiting, struct account_link_want, node)))
         account_link_done(w);
-    if (k->state == LINK_STUCK) {
-        k->links->weight -= k->under_way;
-        k->links->stuck -= k->under_way;
-    }
     timer_stop(&k->turn);
     timer_stop(&k->ready);
     list_remove(&k->node);
@@ -82,7 +117,10 @@ static void link_end(struct account_link *k, const struct error *err)
 
 static bool has_room(const struct account_link *k, const struct account_link_want *w)
 {
-    return k->begun.n == 0 || k->under_way + w->weight <= k->links->ops->window;
+    const struct account_link_ops *ops = k->links->ops;
+
+    return k->begun.n == 0 ||
+           ((ops->most == 0 || k->begun.n < ops->most) && k->under_way + w->weight <= ops->window);
 }
 
 static void on_link_turn(void *arg)
@@ -91,6 +129,8 @@ static void on_link_turn(void *arg)
     struct account_link_want *w;
     struct error err = k->failure;
 
+    if (k->state == LINK_STUCK && k->begun.n == 0 && k->holds == 0)
+        err.kind = ERROR_TEMPORARY; /* it has answered everything after all: a new link serves */
     if (err.kind) {
         link_end(k, &err);
         return;
@@ -104,6 +144,7 @@ static void on_link_turn(void *arg)
         k->links->weight += w->weight;
         w->fn(w, k->chan, NULL);
     }
+    link_check(k);
 }
 
 static void link_turn(struct account_link *k)
@@ -145,7 +186,7 @@ static void on_not_ready(void *arg)
 
 static bool is_idle(const struct account_link *k)
 {
-    return k->state != LINK_OPENING && k->waiting.n == 0 && k->begun.n == 0 && k->holds == 0;
+    return k->state == LINK_OPEN && k->waiting.n == 0 && k->begun.n == 0 && k->holds == 0;
 }
 
 static void on_sweep(void *arg)
@@ -154,9 +195,11 @@ static void on_sweep(void *arg)
     struct account_link *k, *next;
     struct error closed = {.kind = ERROR_TEMPORARY};
 
-    LIST_EACH_SAFE(k, next, &l->all, node)
+    LIST_EACH_SAFE(k, next, &l->all, node) {
+        link_check(k);
         if (is_idle(k) && (l->all.n > LINKS_MOST || clock_boot_us() - k->used_us > IDLE_US))
             link_end(k, &closed);
+    }
     if (l->all.n)
         timer_set(&l->sweep, SWEEP_US);
 }
@@ -226,11 +269,13 @@ void account_link_done(struct account_link_want *want)
     list_remove(&want->node);
     want->link = NULL;
     k->used_us = clock_boot_us();
-    if (!want->begun || k->state == LINK_STUCK)
+    if (!want->begun)
         return;
     k->under_way -= want->weight;
     k->links->weight -= want->weight;
-    if (k->waiting.n)
+    if (k->state == LINK_STUCK)
+        k->links->stuck -= want->weight;
+    if (k->waiting.n || k->state == LINK_STUCK)
         link_turn(k);
 }
 
@@ -260,7 +305,7 @@ void account_link_stuck(struct account_link_want *want)
 
     if (!k || !want->begun || k->state == LINK_STUCK)
         return;
-    k->state = LINK_STUCK; /* from here on under_way stays as it is */
+    k->state = LINK_STUCK;
     k->links->stuck += k->under_way;
     link_hide(k);
     error_set(&err, ERROR_TEMPORARY, "the account's process does not answer");
@@ -268,6 +313,7 @@ void account_link_stuck(struct account_link_want *want)
         account_link_done(w);
         w->fn(w, NULL, &err);
     }
+    link_check(k);
 }
 
 void account_link_hold(struct account_link *link)
@@ -279,6 +325,8 @@ void account_link_release(struct account_link *link)
 {
     link->holds--;
     link->used_us = clock_boot_us();
+    if (link->state == LINK_STUCK)
+        link_turn(link);
 }
 
 struct chan *account_link_chan(const struct account_link *link)

@@ -6,6 +6,8 @@
 
 #include <unistd.h>
 
+#define MOST 5
+
 static struct process *process;
 static struct account_links *links;
 static struct role_end *ends[8]; /* of the accounts' processes, by account */
@@ -14,6 +16,7 @@ static unsigned opens, losses, turns, failures;
 static char order[100];
 static size_t order_n;
 static enum error_kind refuse;
+static bool hold_open; /* the channel comes later */
 
 struct wish {
     struct account_link_want want;
@@ -28,6 +31,8 @@ static void on_open(void *arg, uint64_t account)
 
     (void)arg;
     opens++;
+    if (hold_open)
+        return;
     if (refuse) {
         error_set(&err, refuse, "not now");
         account_link_opened(links, account, -1, &err);
@@ -58,7 +63,8 @@ static void on_want(struct account_link_want *want, struct chan *chan, const str
 
 static bool on_start(void *arg, struct process *p, bool *ready, struct error *err)
 {
-    static const struct account_link_ops ops = {.open = on_open, .lost = on_lost, .window = 100};
+    static const struct account_link_ops ops = {
+        .open = on_open, .lost = on_lost, .window = 100, .most = MOST};
 
     (void)arg, (void)ready, (void)err;
     process = p;
@@ -78,6 +84,7 @@ static void begin(void)
     opens = losses = turns = failures = 0;
     order_n = 0;
     refuse = ERROR_NONE;
+    hold_open = false;
     role_test_begin(&bench, ROLE_INTAKE, &ops, NULL);
     role_test_go(&bench);
 }
@@ -218,24 +225,172 @@ static void an_idle_link_is_closed_after_a_while_unless_it_is_held(void)
 static void what_a_stuck_process_holds_counts_until_it_ends(void)
 {
     struct role_end *stuck;
-    struct wish a, b;
+    struct wish a, b, c;
+
+    begin();
+    want(&a, 'a', 1, 70);
+    want(&b, 'b', 1, 70); /* has no room, and so no turn */
+    role_test_spin(&bench);
+    say_ready(1);
+    account_link_stuck(&b.want);
+    CHECK_U64(account_links_stuck(links), 0); /* it had no turn: nothing is stuck */
+    account_link_stuck(&a.want);
+    CHECK(failures == 1 && b.want.link == NULL); /* who waits is told */
+    CHECK(account_links_stuck(links) == 70 && account_links_weight(links) == 70);
+    stuck = ends[1];
+    want(&c, 'c', 1, 1); /* a new link, over which nothing goes until the process answers */
+    role_test_pass(&bench, IDLE_US / 10);
+    CHECK(opens == 2 && turns == 1 && !role_end_is_closed(stuck));
+    say_ready(1);
+    CHECK_U64(turns, 2);
+    role_end_close(stuck);
+    CHECK(a.want.link == NULL && account_links_stuck(links) == 0);
+    CHECK_U64(account_links_weight(links), 1);
+    account_link_done(&c.want);
+    end();
+}
+
+/* However long it hangs: an idle link closes, a stuck one does not. */
+static void a_stuck_link_is_not_idle(void)
+{
+    struct wish a;
 
     begin();
     want(&a, 'a', 1, 70);
     role_test_spin(&bench);
     say_ready(1);
     account_link_stuck(&a.want);
-    account_link_done(&a.want);
-    CHECK(account_links_stuck(links) == 70 && account_links_weight(links) == 70);
-    stuck = ends[1];
-    want(&b, 'b', 1, 1); /* a new link, over which nothing goes until the process answers */
+    role_test_pass(&bench, 2 * IDLE_US);
+    CHECK(!role_end_is_closed(ends[1]) && account_links_stuck(links) == 70);
+    account_link_done(&a.want); /* it has answered after all */
+    CHECK(account_links_stuck(links) == 0 && account_links_weight(links) == 0);
     role_test_spin(&bench);
-    CHECK(opens == 2 && turns == 1 && !role_end_is_closed(stuck));
+    CHECK(role_end_is_closed(ends[1]) && account_links_open(links) == 0);
+    end();
+}
+
+static void a_stuck_link_ends_with_the_last_of_what_is_under_way(void)
+{
+    struct wish a, b;
+
+    begin();
+    want(&a, 'a', 1, 30);
+    want(&b, 'b', 1, 40);
+    role_test_spin(&bench);
     say_ready(1);
-    CHECK_U64(turns, 2);
-    role_end_close(stuck);
-    CHECK(account_links_stuck(links) == 0 && account_links_weight(links) == 1);
+    account_link_stuck(&a.want);
     account_link_done(&b.want);
+    role_test_spin(&bench);
+    CHECK(!role_end_is_closed(ends[1]) && account_links_stuck(links) == 30);
+    say_ready(1); /* says nothing about what it has */
+    CHECK(!role_end_is_closed(ends[1]) && account_links_stuck(links) == 30);
+    account_link_done(&a.want);
+    role_test_spin(&bench);
+    CHECK(role_end_is_closed(ends[1]));
+    end();
+}
+
+static void what_is_under_way_is_bounded_by_number_too(void)
+{
+    struct wish w[8];
+
+    begin();
+    for (size_t i = 0; i < ARRAY_LEN(w); i++)
+        want(&w[i], 'a', 1, 1);
+    role_test_spin(&bench);
+    say_ready(1);
+    CHECK_U64(turns, MOST);
+    for (size_t i = 0; i < ARRAY_LEN(w); i++) {
+        account_link_done(&w[i].want);
+        role_test_spin(&bench);
+    }
+    CHECK(turns == ARRAY_LEN(w) && account_links_weight(links) == 0);
+    end();
+}
+
+/* In each state of a want: waiting for the channel, for the process, for its turn, and in its turn. */
+static void who_goes_away_leaves_nothing_behind(void)
+{
+    struct wish a, b;
+
+    for (int state = 0; state < 4; state++) {
+        begin();
+        hold_open = state == 0;
+        want(&a, 'a', 1, 100);
+        want(&b, 'b', 1, 100);
+        role_test_spin(&bench);
+        if (state >= 2)
+            say_ready(1);
+        CHECK_U64(turns, state >= 2);
+        account_link_done(state == 3 ? &a.want : &b.want);
+        account_link_done(state == 3 ? &a.want : &b.want); /* twice is once */
+        hold_open = false;
+        if (state == 0)
+            on_open(NULL, 1); /* the channel comes now */
+        role_test_spin(&bench);
+        if (state < 2)
+            say_ready(1);
+        CHECK_U64(turns, state == 3 ? 2 : 1);
+        account_link_done(state == 3 ? &b.want : &a.want);
+        CHECK_U64(account_links_weight(links), 0);
+        end();
+    }
+}
+
+/* Two channels for one link: it was asked for twice, as the first was dropped before it came. */
+static void a_channel_that_nobody_wants_any_more_is_closed(void)
+{
+    struct error err;
+    struct wish a;
+    struct role_end *first;
+
+    begin();
+    hold_open = true;
+    want(&a, 'a', 1, 1);
+    error_set(&err, ERROR_TEMPORARY, "the account is closed");
+    account_link_drop(links, 1, &err);
+    CHECK(failures == 1 && losses == 1 && account_links_open(links) == 0);
+    hold_open = false;
+    on_open(NULL, 1);
+    role_test_spin(&bench);
+    CHECK(role_end_is_closed(ends[1]));
+    hold_open = true;
+    want(&a, 'a', 1, 1);
+    hold_open = false;
+    on_open(NULL, 1);
+    first = ends[1];
+    on_open(NULL, 1);
+    role_test_spin(&bench);
+    CHECK(!role_end_is_closed(first) && role_end_is_closed(ends[1]));
+    role_end_send(first, &(struct msg){.type = MSG_LINK_READY});
+    CHECK_U64(turns, 1);
+    account_link_done(&a.want);
+    end();
+}
+
+static void beyond_a_thousand_idle_links_close_at_once(void)
+{
+    static struct wish w[LINKS_MOST + 1];
+
+    begin();
+    for (size_t i = 0; i < ARRAY_LEN(w); i++) {
+        hold_open = true;
+        want(&w[i], 'a', 100 + i, 1);
+        order_n = 0;
+    }
+    account_link_drop(links, 100, &(struct error){.kind = ERROR_TEMPORARY});
+    order_n = 0;
+    CHECK_U64(account_links_open(links), LINKS_MOST);
+    hold_open = false;
+    want(&w[0], 'a', 1, 1);
+    role_test_spin(&bench);
+    say_ready(1);
+    account_link_done(&w[0].want);
+    role_test_pass(&bench, 2 * SWEEP_US);
+    CHECK(role_end_is_closed(ends[1]) && account_links_open(links) == LINKS_MOST);
+    for (size_t i = 1; i < ARRAY_LEN(w); i++)
+        account_link_done(&w[i].want);
+    hold_open = false;
     end();
 }
 
@@ -248,5 +403,11 @@ int main(void)
     RUN(a_lost_process_ends_its_link_only);
     RUN(an_idle_link_is_closed_after_a_while_unless_it_is_held);
     RUN(what_a_stuck_process_holds_counts_until_it_ends);
+    RUN(a_stuck_link_is_not_idle);
+    RUN(a_stuck_link_ends_with_the_last_of_what_is_under_way);
+    RUN(what_is_under_way_is_bounded_by_number_too);
+    RUN(who_goes_away_leaves_nothing_behind);
+    RUN(a_channel_that_nobody_wants_any_more_is_closed);
+    RUN(beyond_a_thousand_idle_links_close_at_once);
     return test_end();
 }

@@ -59,8 +59,9 @@ bool memfd_seal(int *fd, uint64_t size, struct error *err)
 bool memfd_is_sealed(int fd, uint64_t size)
 {
     off_t real = lseek(fd, 0, SEEK_END);
+    int seals = fcntl(fd, F_GET_SEALS); /* -1, which has all bits, for what is no memfd */
 
-    return (fcntl(fd, F_GET_SEALS) & SEALS) == SEALS && real >= 0 && (uint64_t)real == size;
+    return seals >= 0 && (seals & SEALS) == SEALS && real >= 0 && (uint64_t)real == size;
 }
 
 bool memfd_map(int fd, uint64_t size, struct str *out, struct error *err)

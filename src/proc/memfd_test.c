@@ -3,6 +3,8 @@
 
 #include "base/test.h"
 
+#include <stdio.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -75,6 +77,20 @@ static void what_can_not_be_sealed_is_an_error(void)
     close(fd);
 }
 
+/* The kernel answers -1 for their seals. */
+static void what_is_no_memfd_is_not_sealed(void)
+{
+    char path[4200];
+    int null = open("/dev/null", O_RDWR), file;
+
+    snprintf(path, sizeof path, "%s/file", test_folder());
+    file = open(path, O_RDWR | O_CREAT, 0600);
+    CHECK(null >= 0 && !memfd_is_sealed(null, 0));
+    CHECK(write(file, "hello", 5) == 5 && !memfd_is_sealed(file, 5));
+    close(null);
+    close(file);
+}
+
 int main(void)
 {
     for (size_t i = 0; i < sizeof text; i++)
@@ -82,5 +98,6 @@ int main(void)
     RUN(nobody_changes_what_is_sealed);
     RUN(a_page_that_is_held_does_not_keep_a_message_from_being_sealed);
     RUN(what_can_not_be_sealed_is_an_error);
+    RUN(what_is_no_memfd_is_not_sealed);
     return test_end();
 }

@@ -69,6 +69,8 @@
     MSG(ACCOUNT_IDLE,   account_idle,   ACCOUNT, ACCOUNTS, 0, F(u64, started)) \
     MSG(ACCOUNT_STOP,   account_stop,   ACCOUNTS, ACCOUNT, 0, ) \
     MSG(ACCOUNT_FAILED, account_failed, ACCOUNT, ACCOUNTS, 0, F(err, error)) \
+    /* It will not answer for so long, as it does one long piece of work that was asked for; 0: that is over. */ \
+    MSG(ACCOUNT_BUSY,   account_busy,   ACCOUNT, ACCOUNTS, 0, F(u64, seconds)) \
     CALL(ACCOUNT_PING,  account_ping,   ACCOUNTS, ACCOUNT, 0, 0, ONCE, 10000, "it does not answer", , ) \
     CALL(ACCOUNT_REMOVE, account_remove, DIRECTORY, ACCOUNTS, 0, 0, AGAIN, 30000, "the account's files could not be removed", \
          F(u64, account), ) \
@@ -96,23 +98,26 @@
     MSG(RESERVE_END,    reserve_end,    DIRECTORY, ACCOUNT, 0, F(str, session)) \
     /* A message: recipients in the list, or, where they are too many for it, in a second sealed memfd, each with a NUL \
      * after it. The answer has a kind for each recipient where they differ, words for those, and how many bytes of \
-     * messages intake holds in all. */ \
+     * messages intake and accounts' processes hold that no edge has any more. */ \
     CALL(ARRIVAL,       arrival,        EDGE_SMTP, INTAKE, 2, 0, AGAIN, 45000, "the message could not be stored in time; try again", \
          F(str, transaction) F(str, session) F(str, return_path) F(str, trace) F(u64, size) F(u64, received) F(list, recipients) \
          F(u64, recipients_size), F(str, words) F(list, kinds) F(u64, held)) \
     CALL(RESOLVE,       resolve,        INTAKE, DIRECTORY, 0, 0, AGAIN, 10000, "the directory does not answer", \
          F(list, recipients), F(list, accounts)) \
     CALL(DELIVERY_OPEN, delivery_open,  INTAKE, DIRECTORY, 0, 1, AGAIN, 15000, "the account cannot be opened just now", F(u64, account), ) \
-    CALL(DELIVER,       deliver,        INTAKE, ACCOUNT, 1, 0, ONCE, 10000, "the account did not answer within 10 s", \
+    /* It may be answered long after the sender was: intake's own patience is shorter, and as long as it is not answered the \
+     * process has the message. */ \
+    CALL(DELIVER,       deliver,        INTAKE, ACCOUNT, 1, 0, ONCE, 3600000, "the account did not answer", \
          F(str, transaction) F(str, session) F(str, return_path) F(str, trace) F(list, recipients) F(u64, size) F(u64, received), ) \
     /* The queue takes what an account could not, and gives it back to intake later; accounts has the number of each \
-     * recipient's account, 0 where nobody could say. A removed account's entries go. */ \
+     * recipient's account, 0 where nobody could say. A try has one account's recipients, and its number; where that is 0 \
+     * nothing is delivered, and the answer says whose they are (0: nobody's). A removed account's entries go. */ \
     CALL(QUEUE_ADD,     queue_add,      INTAKE, RELAY, 1, 0, AGAIN, 20000, "the message could be stored nowhere just now", \
          F(str, transaction) F(str, session) F(str, return_path) F(str, trace) F(list, recipients) F(list, accounts) F(u64, size) \
          F(u64, received), ) \
     CALL(QUEUE_TRY,     queue_try,      RELAY, INTAKE, 1, 0, ONCE, 60000, "no answer", \
          F(str, transaction) F(str, session) F(str, return_path) F(str, trace) F(list, recipients) F(list, accounts) F(u64, size) \
-         F(u64, received), F(list, kinds)) \
+         F(u64, received), F(list, kinds) F(list, accounts)) \
     CALL(QUEUE_PURGE,   queue_purge,    DIRECTORY, RELAY, 0, 0, AGAIN, 30000, "the queue does not answer; try again", \
          F(u64, account) F(list, addresses), F(u64, purged)) \
     /* `posthus account check`, on a socket made as for a delivery. */ \

@@ -288,7 +288,10 @@ void role_test_pass(struct role_test *t, int64_t us)
 
     role_test_spin(t);
     while (now_us < until) {
-        now_us = now_us + STEP_US < until ? now_us + STEP_US : until;
+        int64_t next = timers_next_us(t->p->timers); /* until then nothing happens by itself */
+        int64_t step = next < 0 ? us : next > STEP_US ? next : STEP_US;
+
+        now_us = now_us + step < until ? now_us + step : until;
         role_test_spin(t);
     }
 }

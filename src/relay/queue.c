@@ -1,8 +1,8 @@
 /* relay/queue.c: see queue.h. */
 #include "relay/queue.h"
 
-#include "base/clock.h"
 #include "base/limits.h"
+#include "base/vec.h"
 #include "db/content.h"
 
 static const char *const steps[] = {
@@ -261,26 +261,52 @@ static bool drop_message(struct db *db, int64_t message, struct error *err)
     bool found = false;
 
     db_bind_int(s, 1, message);
-    if (!db_one_int(db, s, &content, &found, err) || !found)
-        return !found && err->kind == ERROR_NONE;
+    if (!db_one_int(db, s, &content, &found, err))
+        return false;
+    if (!found)
+        return true;
     if (!run_plain(db, "DELETE FROM message WHERE id = ?", message, err))
         return false;
     db_bind_int(used, 1, content);
     return db_one_int(db, used, &n, NULL, err) && (n > 0 || content_drop(db, content, err));
 }
 
-bool queue_done(struct db *db, int64_t message, const struct msg_list *recipients,
+bool queue_done(struct db *db, const struct queue_item *item, const struct msg_list *recipients,
                 struct error *err)
 {
-    AUTO_TX struct db_tx tx = {0};
-
-    err->kind = ERROR_NONE;
-    if (!db_begin(&tx, db, err))
-        return false;
     for (size_t i = 0; i < recipients->n; i++)
-        if (!delete_recipient(db, message, recipients->v[i], err))
+        if (!delete_recipient(db, item->message, recipients->v[i], err))
             return false;
-    return drop_message(db, message, err) && db_commit(&tx, err) && content_sweep(db, err);
+    return drop_message(db, item->message, err);
+}
+
+bool queue_set_owners(struct db *db, const struct queue_item *item,
+                      const struct msg_list *recipients, const uint64_t *owners, struct error *err)
+{
+    for (size_t i = 0; i < recipients->n; i++) {
+        AUTO_STMT sqlite3_stmt *s = db_stmt(db, "UPDATE recipient SET account = ? WHERE message = ?"
+                                                " AND address = ? AND account = 0");
+
+        if (owners[i] == 0)
+            continue;
+        db_bind_int(s, 1, (int64_t)owners[i]);
+        db_bind_int(s, 2, item->message);
+        db_bind_text(s, 3, recipients->v[i]);
+        if (!db_run(db, s, err))
+            return false;
+    }
+    return true;
+}
+
+bool queue_has(struct db *db, const struct queue_item *item, bool *found, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(db, "SELECT 1 FROM recipient WHERE message = ? AND account = ? LIMIT 1");
+    int64_t one;
+
+    db_bind_int(s, 1, item->message);
+    db_bind_int(s, 2, (int64_t)item->account);
+    return db_one_int(db, s, &one, found, err);
 }
 
 bool queue_failed(struct db *db, const struct queue_item *item, struct str why, struct error *err)
@@ -295,33 +321,76 @@ bool queue_failed(struct db *db, const struct queue_item *item, struct str why, 
     return db_run(db, s, err);
 }
 
-static bool purge_address(struct db *db, struct str address, uint64_t *purged, struct error *err)
+/* ---- purging ---- */
+
+struct match { /* a recipient of nobody's, whose address is the account's */
+    struct str transaction, address;
+};
+
+/* They lie in the arena. */
+static bool find_matches(struct db *db, const struct purge *p, struct arena *arena,
+                         struct vec *matches, struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
-        db_stmt(db, "DELETE FROM recipient WHERE account = 0 AND address = ? COLLATE NOCASE");
+        db_stmt(db, "SELECT transaction_id, address FROM recipient WHERE account = 0");
+    enum db_step step;
 
-    db_bind_text(s, 1, address);
-    if (!db_run(db, s, err))
-        return false;
-    *purged += (uint64_t)sqlite3_changes(db_sqlite(db));
-    return true;
+    while ((step = db_next(db, s, err)) == DB_ROW) {
+        struct match *m;
+
+        if (!purge_matches(p, db_col_str(s, 1)))
+            continue;
+        m = vec_add(matches);
+        *m = (struct match){arena_str(arena, db_col_str(s, 0)), arena_str(arena, db_col_str(s, 1))};
+    }
+    return step == DB_DONE;
 }
 
-bool queue_purge(struct db *db, uint64_t account, const struct msg_list *addresses,
-                 uint64_t *purged, struct error *err)
+static bool delete_match(struct db *db, const struct match *m, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(db, "DELETE FROM recipient WHERE transaction_id = ? AND address = ?");
+
+    db_bind_blob(s, 1, m->transaction);
+    db_bind_text(s, 2, m->address);
+    return db_run(db, s, err);
+}
+
+static bool purge_nobodys(struct db *db, const struct purge *p, uint64_t *purged, struct error *err)
+{
+    struct arena arena;
+    struct vec matches;
+    bool ok;
+
+    arena_init(&arena, SIZE_MAX);
+    vec_init(&matches, sizeof(struct match));
+    ok = find_matches(db, p, &arena, &matches, err);
+    for (size_t i = 0; ok && i < matches.n; i++)
+        ok = delete_match(db, vec_at(&matches, i), err);
+    *purged += ok ? matches.n : 0;
+    vec_done(&matches);
+    arena_done(&arena);
+    return ok;
+}
+
+bool queue_purge(struct db *db, uint64_t account, const struct purge *p, uint64_t *purged,
+                 struct error *err)
 {
     AUTO_TX struct db_tx tx = {0};
+    uint64_t n;
 
     *purged = 0;
     if (!db_begin(&tx, db, err) ||
-        !run_plain(db, "DELETE FROM recipient WHERE account = ?", (int64_t)account, err))
+        !run_plain(db, "DELETE FROM recipient WHERE account = ?1 AND ?1 <> 0", (int64_t)account,
+                   err))
         return false;
-    *purged += (uint64_t)sqlite3_changes(db_sqlite(db));
-    for (size_t i = 0; i < addresses->n; i++)
-        if (!purge_address(db, addresses->v[i], purged, err))
-            return false;
-    return run_plain(db, "DELETE FROM message WHERE ?1 = ?1 AND " IS_EMPTY, 0, err) &&
-           drop_contents(db, err) && db_commit(&tx, err) && content_sweep(db, err);
+    n = (uint64_t)sqlite3_changes(db_sqlite(db));
+    if (!purge_nobodys(db, p, &n, err) ||
+        !run_plain(db, "DELETE FROM message WHERE ?1 = ?1 AND " IS_EMPTY, 0, err) ||
+        !drop_contents(db, err) || !db_commit(&tx, err))
+        return false;
+    *purged = n;
+    return content_sweep(db, err);
 }
 
 void queue_count(struct db *db, uint64_t *recipients, int64_t *oldest_us)

@@ -8,6 +8,7 @@
 
 #include "db/db.h"
 #include "proc/msg.h"
+#include "relay/purge.h"
 
 extern const struct db_schema queue_schema;
 
@@ -39,15 +40,26 @@ struct queue_try {
 /* *found false: it is not there any more. */
 MUST_CHECK bool queue_read(struct db *db, const struct queue_item *item, struct arena *arena,
                            struct queue_try *out, bool *found, struct error *err);
-/* These recipients of the message are done with; the message goes with the last one. */
-MUST_CHECK bool queue_done(struct db *db, int64_t message, const struct msg_list *recipients,
-                           struct error *err);
+/* Whether it is there (still). */
+MUST_CHECK bool queue_has(struct db *db, const struct queue_item *item, bool *found,
+                          struct error *err);
+
+/* The next three within a transaction of the caller's. */
+/* These recipients of the item are done with; the message goes with its last one. */
+MUST_CHECK bool queue_done(struct db *db, const struct queue_item *item,
+                           const struct msg_list *recipients, struct error *err);
+/* The recipients of an item of nobody's have owners, one for each (0: as before). Those that were
+ * purged meanwhile stay away. */
+MUST_CHECK bool queue_set_owners(struct db *db, const struct queue_item *item,
+                                 const struct msg_list *recipients, const uint64_t *owners,
+                                 struct error *err);
 /* A try that did not succeed. why is kept for the operator. */
 MUST_CHECK bool queue_failed(struct db *db, const struct queue_item *item, struct str why,
                              struct error *err);
+
 /* Everything for an account that is no more, by its number, and by address where nobody could say whose it
- * was. *purged counts recipients. */
-MUST_CHECK bool queue_purge(struct db *db, uint64_t account, const struct msg_list *addresses,
+ * was, at once and for good. *purged counts recipients. */
+MUST_CHECK bool queue_purge(struct db *db, uint64_t account, const struct purge *p,
                             uint64_t *purged, struct error *err);
 /* Recipients that wait, and since when the oldest message does (wall clock in us, 0: none). */
 void queue_count(struct db *db, uint64_t *recipients, int64_t *oldest_us);
