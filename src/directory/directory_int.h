@@ -83,8 +83,11 @@ void hash_queue_peer_lost(struct hash_queue *q, struct chan *c);
 struct hash_owner {
     uint64_t prefix, account;
 };
-/* Verifies password against hash, or with an empty hash makes one. Fair by prefix and account; where the queue is full, the
- * owner who has most in it pays: fn of his newest is called with ERROR_RATE, perhaps at once. password is copied and wiped. */
+/* Verifies password against hash, or with an empty hash makes one: whoever verifies looks first that
+ * there is a hash. Fair by prefix and account; where the queue is full, the owner who has most in it
+ * pays: fn of his newest is called with ERROR_RATE, perhaps at once. ok: it is right, or was made
+ * (then hash has it, text of at most 127 bytes). Else ERROR_DENIED: it is wrong, ERROR_TEMPORARY or
+ * another: nobody could say. password is copied and wiped. */
 void hash_queue_add(struct hash_queue *q, struct hash_owner owner, struct str password,
                     struct str hash, hash_fn fn, void *arg);
 size_t hash_queue_waiting(const struct hash_queue *q);
@@ -115,7 +118,8 @@ void login_end_credential(struct directory *d, uint64_t account, int64_t credent
 
 /* ---- open.c: sockets to accounts' processes ---- */
 
-/* Opens a socket to the account's process for a service. fn gets our end (it takes it), or -1 and why. */
+/* Opens a socket to the account's process for a service. fn gets our end (it takes it), or -1 and
+ * why; where there are no sockets left it is called at once. What r points to is copied. */
 typedef void (*open_fn)(void *arg, int fd, const struct error *err);
 struct open_request {
     uint64_t account, credential;
