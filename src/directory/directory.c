@@ -46,7 +46,7 @@ static bool directory_start(void *arg, struct process *p, bool *ready, struct er
         0); /* its table's seed comes from a file, which must be read before the sandbox */
     random_bytes(d->boot_key, sizeof d->boot_key);
     d->hashes = hash_queue_create(d);
-    d->logins = login_create(d);
+    d->logins = login_create();
     d->guesses = guesses_create();
     d->reserves = reserve_create();
     d->links = open_links(d);
@@ -217,6 +217,8 @@ static void directory_status(void *arg, struct process_status *s)
 
     process_status_add(s, "logins", d->logins_ok);
     process_status_add(s, "logins-failed", d->logins_failed);
+    process_status_add(s, "logins-forbidden", d->logins_forbidden);
+    process_status_add(s, "logins-under-way", login_under_way(d));
     process_status_add(s, "recipients", d->rcpt_ok);
     process_status_add(s, "recipients-refused", d->rcpt_refused);
     process_status_add(s, "reserving", reserve_held(d));

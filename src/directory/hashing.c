@@ -230,7 +230,7 @@ static void on_hashed(void *arg, struct msg_hash_tell *tell, int *fd)
     send_jobs(q);
 }
 
-static bool is_free(const struct worker *w)
+static bool worker_is_free(const struct worker *w)
 {
     return w->chan && !w->job && !timer_is_set(&w->rest);
 }
@@ -241,7 +241,7 @@ static void send_jobs(struct hash_queue *q)
         struct worker *w = &q->worker[i];
         struct hash_job *j;
 
-        if (!is_free(w) || !(j = next_job(q)))
+        if (!worker_is_free(w) || !(j = next_job(q)))
             continue;
         list_remove(&j->node);
         note_turn(q, &j->owner);
