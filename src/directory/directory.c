@@ -102,14 +102,17 @@ static void directory_peer_lost(void *arg, enum role role, struct chan *c)
         reserve_edge_lost(d, c);
 }
 
-/* Room on the disk for a message of this size, above the reserve (DESIGN, Operating rules). */
+/* Room on the disk for a message of this size, twice, above the reserve: it may have to go to the
+ * queue first. */
 static bool disk_has_room(struct directory *d, uint64_t size, struct error *err)
 {
+    uint64_t reserve = d->p->config.disk_reserve, room;
     struct statfs fs;
 
-    if (fstatfs(d->db_fd, &fs) != 0)
+    if (fstatfs(d->db_fd, &fs) != 0 || fs.f_blocks == 0) /* one that knows no end */
         return true;
-    if ((uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= d->p->config.disk_reserve + 2 * size)
+    room = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
+    if (room >= reserve && (room - reserve) / 2 >= size)
         return true;
     return error_set(err, ERROR_DISK, "the disk of this server is nearly full; try again later");
 }

@@ -60,6 +60,12 @@ UNUSED static size_t descriptors_open(void)
 
 /* ---- the directory's own life ---- */
 
+static void on_gave_up(struct process *p, const struct error *err)
+{
+    (void)p;
+    panic("the directory gave up: %s", err->text);
+}
+
 /* Everything but SETUP_GO. */
 UNUSED static void bench_set_up(void)
 {
@@ -67,6 +73,7 @@ UNUSED static void bench_set_up(void)
     b.asked = b.hashes = b.opened = 0;
     memset(b.told, 0, sizeof b.told);
     role_test_begin(&b.t, ROLE_DIRECTORY, &directory_ops, &b.d);
+    b.t.p->gave_up = on_gave_up;
     role_test_set(&b.t, "argon2-memory = 8M");
     role_test_set(&b.t, "argon2-passes = 1");
     role_test_set(&b.t, "disk-reserve = 0");
@@ -227,12 +234,12 @@ UNUSED static void remove_account(uint64_t account)
 
 /* ---- beginning and end of a test ---- */
 
-/* A directory with ada in it, who is also augusta. */
-UNUSED static void begin(void)
+/* A directory on this file with ada in it, who is also augusta. */
+UNUSED static void begin_on(int db)
 {
-    b = (struct bench){.descriptors = descriptors_open()};
+    b = (struct bench){.descriptors = descriptors_open() - 1};
     CHECK(sodium_init() >= 0);
-    b.db = memfd_create("db", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    b.db = db;
     b.wal = memfd_create("wal", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     memset(b.key, 7, sizeof b.key);
     memset(b.ticket_key, 9, sizeof b.ticket_key);
@@ -240,6 +247,11 @@ UNUSED static void begin(void)
     insert_domain_row("example.test");
     ada = add_account(ADA, ADAS, 0);
     add_alias("augusta@example.test", ada);
+}
+
+UNUSED static void begin(void)
+{
+    begin_on(memfd_create("db", MFD_CLOEXEC | MFD_ALLOW_SEALING));
 }
 
 /* Whatever is under way ends by its deadlines, and nothing is left over. */

@@ -91,7 +91,8 @@
     CALL(RCPT,          rcpt,           EDGE_SMTP, DIRECTORY, 0, 0, AGAIN, 15000, "this address cannot be looked up just now; try again", \
          F(str, session) F(str, local) F(str, domain) F(u64, size), F(u64, reserved)) \
     MSG(RCPT_END,       rcpt_end,       EDGE_SMTP, DIRECTORY, 0, F(str, session)) \
-    /* The account's process counts what is reserved against its quota; on a socket made as for a delivery. */ \
+    /* The account's process counts what is reserved against its quota; on a socket made as for a delivery. The session \
+     * is a number of the directory's, the same for no two. */ \
     CALL(RESERVE,       reserve,        DIRECTORY, ACCOUNT, 0, 0, ONCE, 5000, "the account does not answer", \
          F(str, session) F(u64, size) F(u64, quota), ) \
     MSG(RESERVE_END,    reserve_end,    DIRECTORY, ACCOUNT, 0, F(str, session)) \
