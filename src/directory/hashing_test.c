@@ -284,6 +284,28 @@ static void a_hasher_that_let_its_time_pass_is_tried_again(void)
     end();
 }
 
+/* Each answers for the job that it was given, and for no other's. */
+static void a_hasher_does_not_answer_for_another(void)
+{
+    struct msg tell = {.type = MSG_HASH_TELL};
+    struct role_end *other;
+
+    begin();
+    other = role_test_peer(&bench, ROLE_HASHER, 1);
+    add(1, 1, "a");
+    add(2, 2, "b");
+    role_test_spin(&bench);
+    tell.hash_tell.id = role_end_take(hasher, MSG_HASH_ASK)->hash_ask.id;
+    test_expect_log("channel-broken");
+    role_end_send(other, &tell);
+    CHECK(right == 0 && wrong == 0 && role_end_is_closed(other));
+    role_end_send(hasher, &tell);
+    CHECK_U64(right, 1);
+    answer_all();
+    CHECK_U64(right, 2);
+    end();
+}
+
 static void hashers_work_side_by_side(void)
 {
     struct role_end *more[3];
@@ -369,6 +391,7 @@ int main(void)
     RUN(a_hasher_that_has_just_ended_costs_one_chance);
     RUN(a_hasher_that_hangs_keeps_one_job_for_its_time);
     RUN(a_hasher_that_let_its_time_pass_is_tried_again);
+    RUN(a_hasher_does_not_answer_for_another);
     RUN(hashers_work_side_by_side);
     RUN(an_answer_to_another_question_is_none);
     RUN(what_waits_is_bounded);
