@@ -43,7 +43,7 @@ static bool directory_start(void *arg, struct process *p, bool *ready, struct er
     db_process_init();
     random_bytes(d->boot_key, sizeof d->boot_key);
     d->hashes = hash_queue_create(d);
-    d->logins = login_create(d);
+    d->logins = login_create();
     d->guesses = guesses_create();
     d->reserves = reserve_create();
     d->links = open_links(d);
@@ -99,14 +99,17 @@ static void directory_peer_lost(void *arg, enum role role, struct chan *c)
         reserve_edge_lost(d, c);
 }
 
-/* Room on the disk for a message of this size, above the reserve (docs/design.md, "Operating rules"). */
+/* Room on the disk for a message of this size, twice, above the reserve: it may have to go to the
+ * queue first. */
 static bool disk_has_room(struct directory *d, uint64_t size, struct error *err)
 {
+    uint64_t reserve = d->p->config.disk_reserve, room;
     struct statfs fs;
 
-    if (fstatfs(d->db_fd, &fs) != 0)
+    if (fstatfs(d->db_fd, &fs) != 0 || fs.f_blocks == 0) /* one that knows no end */
         return true;
-    if ((uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= d->p->config.disk_reserve + 2 * size)
+    room = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
+    if (room >= reserve && (room - reserve) / 2 >= size)
         return true;
     return error_set(err, ERROR_DISK, "the disk of this server is nearly full; try again later");
 }
@@ -214,6 +217,8 @@ static void directory_status(void *arg, struct process_status *s)
 
     process_status_add(s, "logins", d->logins_ok);
     process_status_add(s, "logins-failed", d->logins_failed);
+    process_status_add(s, "logins-forbidden", d->logins_forbidden);
+    process_status_add(s, "logins-under-way", login_under_way(d));
     process_status_add(s, "recipients", d->rcpt_ok);
     process_status_add(s, "recipients-refused", d->rcpt_refused);
     process_status_add(s, "reserving", reserve_held(d));

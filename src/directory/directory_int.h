@@ -3,6 +3,7 @@
 #define DIRECTORY_DIRECTORY_INT_H
 
 #include "base/map.h"
+#include "directory/credential.h"
 #include "keys/ticket.h"
 #include "proc/account_link.h"
 #include "proc/process.h"
@@ -12,6 +13,7 @@ struct hash_queue;
 struct login_state;
 struct reserve_state;
 struct guesses;
+struct verified;
 
 struct directory {
     struct process *p;
@@ -26,7 +28,7 @@ struct directory {
     struct reserve_state *reserves;
     struct account_links *links; /* to accounts' processes: reservations and checks */
     uint64_t next_account;       /* the number after the highest ever given out */
-    uint64_t logins_ok, logins_failed, rcpt_ok, rcpt_refused;
+    uint64_t logins_ok, logins_failed, logins_forbidden, rcpt_ok, rcpt_refused;
 };
 
 extern const struct db_schema directory_schema;
@@ -83,8 +85,11 @@ void hash_queue_peer_lost(struct hash_queue *q, struct chan *c);
 struct hash_owner {
     uint64_t prefix, account;
 };
-/* Verifies password against hash, or with an empty hash makes one. Fair by prefix and account; where the queue is full, the
- * owner who has most in it pays: fn of his newest is called with ERROR_RATE, perhaps at once. password is copied and wiped. */
+/* Verifies password against hash, or with an empty hash makes one: whoever verifies looks first that
+ * there is a hash. Fair by prefix and account; where the queue is full, the owner who has most in it
+ * pays: fn of his newest is called with ERROR_RATE, perhaps at once. ok: it is right, or was made
+ * (then hash has it, text of at most 127 bytes). Else ERROR_DENIED: it is wrong, ERROR_TEMPORARY or
+ * another: nobody could say. password is copied and wiped. */
 void hash_queue_add(struct hash_queue *q, struct hash_owner owner, struct str password,
                     struct str hash, hash_fn fn, void *arg);
 size_t hash_queue_waiting(const struct hash_queue *q);
@@ -100,22 +105,45 @@ int64_t guesses_enter(struct guesses *g, const struct hash_owner *owner);
 void guesses_right(struct guesses *g, const struct hash_owner *owner);
 void guesses_wrong(struct guesses *g, const struct hash_owner *owner);
 void guesses_over(struct guesses *g, const struct hash_owner *owner);
-/* A login without a hash succeeded: the device is known. */
+/* A login without a hash succeeded: from now on the owner is at home in this network. */
 void guesses_know(struct guesses *g, const struct hash_owner *owner);
+/* Whether a login of this account from this network has succeeded lately. */
+bool guesses_is_known(struct guesses *g, const struct hash_owner *owner);
+
+/* ---- verified.c: credentials that were verified within the hour ---- */
+
+#define VERIFIED_KEY_BYTES 32
+struct verified *verified_create(void);
+void verified_destroy(struct verified *v);
+/* What a credential is remembered by: a keyed hash of all three. */
+void verified_key(const unsigned char key[32], uint64_t account, struct str service,
+                  struct str password, unsigned char out[VERIFIED_KEY_BYTES]);
+/* False: it was not verified lately, or does not open this service now. */
+bool verified_find(struct verified *v, const unsigned char key[VERIFIED_KEY_BYTES],
+                   uint64_t account, struct str service, struct credential *out);
+void verified_put(struct verified *v, const unsigned char key[VERIFIED_KEY_BYTES], uint64_t account,
+                  const struct credential *credential);
+/* All of them. */
+void verified_forget(struct verified *v);
 
 /* ---- login.c ---- */
 
-struct login_state *login_create(struct directory *d);
+struct login_state *login_create(void);
 void login_destroy(struct login_state *s); /* answers nobody */
+/* Logins that were not answered yet. */
+size_t login_under_way(const struct directory *d);
 void login_ask(struct directory *d, struct chan *edge, struct msg *m);
-/* Forgets what was verified for this account: a credential of it changed. */
+/* A credential of this account changed: nothing of it is taken for verified any more. Logins that are
+ * under way look it up again. */
 void login_forget(struct directory *d, uint64_t account);
-/* A credential (0: all of them) is no more: it is forgotten, and the sessions that it has opened end. */
+/* A credential (0: all of them) is no more: it is forgotten, and the sessions that it has opened end,
+ * also those that are about to open. Called after the commit. */
 void login_end_credential(struct directory *d, uint64_t account, int64_t credential);
 
 /* ---- open.c: sockets to accounts' processes ---- */
 
-/* Opens a socket to the account's process for a service. fn gets our end (it takes it), or -1 and why. */
+/* Opens a socket to the account's process for a service. fn gets our end (it takes it), or -1 and
+ * why; where there are no sockets left it is called at once. What r points to is copied. */
 typedef void (*open_fn)(void *arg, int fd, const struct error *err);
 struct open_request {
     uint64_t account, credential;

@@ -1,18 +1,23 @@
 /* directory/guesses.c: what wrong passwords cost.
  *
  * They are counted for a network prefix and an account, whatever name led to it, and make the next
- * guesses of that prefix at that account wait before they are hashed: 0, 0, 250 ms, 500 ms ... 4 s
- * after one another, those that come side by side as well. Nothing that one network does makes
- * another wait, so that nobody can be locked out; and a network from which the account's owner has
- * logged in does not wait for his mistakes, unless there are very many of them. */
+ * guesses of that prefix at that account wait before they are hashed: three are free, then each waits
+ * for 250 ms, 500 ms ... 4 s after the one before it, those that come side by side as well. Nothing
+ * that one network does makes another wait, so that nobody can be locked out; and a network from
+ * which the account's owner has logged in does not wait for his mistakes, unless there are very many
+ * of them.
+ *
+ * Both memories are bounded. When one is full, what was not touched for longest is forgotten with all
+ * its generation: who fills it on purpose has three free guesses more for 20,000 that he made. */
 #include "base/clock.h"
 #include "directory/directory_int.h"
 
-#define MOST 20000                        /* entries of one generation */
-#define FORGET_US (900LL * 1000000)       /* a generation of wrong guesses */
-#define KNOWN_US (30LL * 86400 * 1000000) /* of devices that were seen good */
-#define FREE 2                            /* a typing mistake or two */
-#define FREE_KNOWN 20                     /* of a network that is known */
+#define WRONG_MOST 20000           /* entries of one generation of wrong guesses */
+#define WRONG_US (900LL * 1000000) /* how long a generation lasts */
+#define KNOWN_MOST 100000          /* the same of networks from which a login succeeded */
+#define KNOWN_US (30LL * 86400 * 1000000)
+#define FREE 2        /* a typing mistake or two */
+#define FREE_KNOWN 20 /* of a network that is known */
 #define STEP_US 250000
 #define STEP_MOST_US 4000000
 #define WAIT_MOST_US 20000000LL /* beyond, a guess is refused */
@@ -26,6 +31,7 @@ struct guess {
 struct generations {
     struct map now, before;
     int64_t began_us, life_us;
+    size_t most;
 };
 
 struct guesses {
@@ -33,7 +39,7 @@ struct guesses {
     struct generations known; /* owner -> a byte of its own */
 };
 
-static struct str key_of(const struct hash_owner *owner)
+static struct str owner_key(const struct hash_owner *owner)
 {
     return str_of(owner, sizeof *owner);
 }
@@ -53,7 +59,7 @@ static void generations_turn(struct generations *g)
 {
     int64_t now = clock_boot_us();
 
-    if (g->now.n < MOST && now - g->began_us < g->life_us)
+    if (g->now.n < g->most && now - g->began_us < g->life_us)
         return;
     map_empty(&g->before);
     g->before = g->now;
@@ -67,24 +73,24 @@ static void *generations_find(struct generations *g, const struct hash_owner *ow
     void *v;
 
     generations_turn(g);
-    v = map_find(&g->now, key_of(owner));
-    if (!v && (v = map_remove(&g->before, key_of(owner))))
-        map_put(&g->now, key_of(owner), v);
+    v = map_find(&g->now, owner_key(owner));
+    if (!v && (v = map_remove(&g->before, owner_key(owner))))
+        map_put(&g->now, owner_key(owner), v);
     return v;
 }
 
 static void generations_remove(struct generations *g, const struct hash_owner *owner)
 {
-    mem_free(map_remove(&g->now, key_of(owner)));
-    mem_free(map_remove(&g->before, key_of(owner)));
+    mem_free(map_remove(&g->now, owner_key(owner)));
+    mem_free(map_remove(&g->before, owner_key(owner)));
 }
 
 struct guesses *guesses_create(void)
 {
     struct guesses *g = mem_zalloc(sizeof *g);
 
-    g->wrong.life_us = FORGET_US;
-    g->known.life_us = KNOWN_US;
+    g->wrong = (struct generations){.life_us = WRONG_US, .most = WRONG_MOST};
+    g->known = (struct generations){.life_us = KNOWN_US, .most = KNOWN_MOST};
     g->wrong.began_us = g->known.began_us = clock_boot_us();
     return g;
 }
@@ -101,7 +107,7 @@ void guesses_destroy(struct guesses *g)
 }
 
 /* What the guess after so many wrong ones waits. */
-static int64_t step_us(unsigned n, unsigned free)
+static int64_t wait_step_us(unsigned n, unsigned free)
 {
     unsigned beyond = n > free ? n - free : 0;
 
@@ -113,14 +119,15 @@ static int64_t step_us(unsigned n, unsigned free)
 int64_t guesses_enter(struct guesses *g, const struct hash_owner *owner)
 {
     struct guess *one = generations_find(&g->wrong, owner);
-    unsigned free = generations_find(&g->known, owner) ? FREE_KNOWN : FREE;
+    unsigned free = guesses_is_known(g, owner) ? FREE_KNOWN : FREE;
     int64_t now = clock_boot_us(), at;
 
     if (!one) {
         one = mem_zalloc(sizeof *one);
-        map_put(&g->wrong.now, key_of(owner), one);
+        map_put(&g->wrong.now, owner_key(owner), one);
     }
-    at = (one->next_us > now ? one->next_us : now) + step_us(one->wrong + one->under_way, free);
+    at =
+        (one->next_us > now ? one->next_us : now) + wait_step_us(one->wrong + one->under_way, free);
     if (at - now > WAIT_MOST_US)
         return -1;
     one->under_way++;
@@ -148,11 +155,24 @@ void guesses_wrong(struct guesses *g, const struct hash_owner *owner)
 void guesses_know(struct guesses *g, const struct hash_owner *owner)
 {
     if (!generations_find(&g->known, owner))
-        map_put(&g->known.now, key_of(owner), mem_zalloc(1));
+        map_put(&g->known.now, owner_key(owner), mem_zalloc(1));
 }
 
+bool guesses_is_known(struct guesses *g, const struct hash_owner *owner)
+{
+    return generations_find(&g->known, owner) != NULL;
+}
+
+/* What is still under way goes on counting. */
 void guesses_right(struct guesses *g, const struct hash_owner *owner)
 {
-    generations_remove(&g->wrong, owner);
+    struct guess *one;
+
+    guesses_over(g, owner);
+    one = generations_find(&g->wrong, owner);
+    if (one && one->under_way)
+        *one = (struct guess){.under_way = one->under_way};
+    else if (one)
+        generations_remove(&g->wrong, owner);
     guesses_know(g, owner);
 }

@@ -4,14 +4,22 @@
  * of who asks most: next is the owner who was served longest ago, by network prefix and by account,
  * whichever of the two was later. One address that tries many names waits behind itself, and so do
  * many addresses that try one name. When the queue is full, the owner with most in it loses his
- * newest: so a crowd of guesses never refuses anybody who asks once. Each hasher has one job at a
- * time; one whose hasher ended goes to another, once. */
+ * newest: so a crowd of guesses never refuses anybody who asks once.
+ *
+ *     WAITING -- its turn --> with a hasher -- answered --> told
+ *        ^                        |
+ *        +-- once: it goes first -+ the hasher ended, or its time passed; the second time: told so
+ *
+ * Each hasher has one job at a time. One that let a job's time pass is left alone for a while: it may
+ * hang, or the machine slept. */
 #include "base/list.h"
 #include "directory/directory_int.h"
 
 #define WAITING_MOST 64
 #define HASHERS_MOST 64
 #define SERVED_MOST 1000 /* owners whose last turn is remembered */
+#define REST_US 5000000  /* of a hasher that lost a job */
+#define HASH_BYTES 127   /* the longest hash that libsodium writes */
 
 struct hash_job {
     struct list_node node; /* of waiting */
@@ -25,8 +33,10 @@ struct hash_job {
 };
 
 struct worker {
+    struct hash_queue *q;
     struct chan *chan;    /* NULL: no worker */
-    struct hash_job *job; /* NULL: free */
+    struct hash_job *job; /* NULL: it has none */
+    struct timer rest;    /* set: it gets none */
 };
 
 struct hash_queue {
@@ -38,6 +48,15 @@ struct hash_queue {
     uint64_t refused;
 };
 
+static void send_jobs(struct hash_queue *q);
+
+static void on_rested(void *arg)
+{
+    struct worker *w = arg;
+
+    send_jobs(w->q);
+}
+
 struct hash_queue *hash_queue_create(struct directory *d)
 {
     struct hash_queue *q = mem_zalloc(sizeof *q);
@@ -45,6 +64,10 @@ struct hash_queue *hash_queue_create(struct directory *d)
     q->d = d;
     map_init(&q->served_prefix);
     map_init(&q->served_account);
+    for (size_t i = 0; i < HASHERS_MOST; i++) {
+        q->worker[i].q = q;
+        timer_init(&q->worker[i].rest, d->p->timers, on_rested, &q->worker[i]);
+    }
     return q;
 }
 
@@ -66,9 +89,11 @@ void hash_queue_destroy(struct hash_queue *q)
         return;
     while ((j = LIST_FIRST(&q->waiting, struct hash_job, node)))
         job_free(j);
-    for (size_t i = 0; i < HASHERS_MOST; i++)
+    for (size_t i = 0; i < HASHERS_MOST; i++) {
+        timer_stop(&q->worker[i].rest);
         if (q->worker[i].job)
             job_free(q->worker[i].job);
+    }
     map_done(&q->served_prefix);
     map_done(&q->served_account);
     mem_free(q);
@@ -117,7 +142,7 @@ static struct hash_job *next_job(struct hash_queue *q)
     uintptr_t best_turn = 0;
 
     LIST_EACH(j, &q->waiting, node) {
-        uintptr_t turn = is_operator(&j->owner) ? 0 : last_turn(q, &j->owner);
+        uintptr_t turn = is_operator(&j->owner) || j->again ? 0 : last_turn(q, &j->owner);
 
         if (!best || turn < best_turn) {
             best = j;
@@ -161,15 +186,15 @@ static struct hash_job *dearest_job(const struct hash_queue *q)
 
 /* ---- the hashers ---- */
 
-static void send_jobs(struct hash_queue *q);
-
-/* Its hasher ended: once more, ahead of the others; then it fails. */
+/* Its hasher ended, or let its time pass: once more, ahead of the others; then it fails. */
 static void job_lost(struct hash_job *j, const struct error *err)
 {
     struct hash_queue *q = j->q;
 
-    if (j->worker)
+    if (j->worker) {
+        timer_set(&j->worker->rest, REST_US);
         j->worker->job = NULL;
+    }
     j->worker = NULL;
     if (j->again) {
         job_end(j, false, STR_NULL, err);
@@ -180,6 +205,14 @@ static void job_lost(struct hash_job *j, const struct error *err)
     send_jobs(q);
 }
 
+/* A hash comes where one was to be made, and only there. */
+static bool is_answer_to(const struct hash_job *j, struct str hash)
+{
+    return j->hash.n ? hash.n == 0
+                     : str_starts(hash, STR("$argon2id$")) && hash.n <= HASH_BYTES &&
+                           str_find_char(hash, '\0') == SIZE_MAX;
+}
+
 static void on_hashed(void *arg, struct msg_hash_tell *tell, int *fd)
 {
     struct hash_job *j = arg;
@@ -187,7 +220,8 @@ static void on_hashed(void *arg, struct msg_hash_tell *tell, int *fd)
     struct error err = {0};
 
     (void)fd;
-    msg_error_take(&tell->error, &err);
+    if (!msg_error_take(&tell->error, &err) && !is_answer_to(j, tell->hash))
+        error_set(&err, ERROR_INTERNAL, "the hasher has answered something else");
     if (tell->id == 0) {
         job_lost(j, &err);
         return;
@@ -196,13 +230,18 @@ static void on_hashed(void *arg, struct msg_hash_tell *tell, int *fd)
     send_jobs(q);
 }
 
+static bool worker_is_free(const struct worker *w)
+{
+    return w->chan && !w->job && !timer_is_set(&w->rest);
+}
+
 static void send_jobs(struct hash_queue *q)
 {
     for (size_t i = 0; i < HASHERS_MOST; i++) {
         struct worker *w = &q->worker[i];
         struct hash_job *j;
 
-        if (!w->chan || w->job || !(j = next_job(q)))
+        if (!worker_is_free(w) || !(j = next_job(q)))
             continue;
         list_remove(&j->node);
         note_turn(q, &j->owner);
@@ -219,7 +258,7 @@ void hash_queue_peer_new(struct hash_queue *q, struct chan *c)
 {
     for (size_t i = 0; i < HASHERS_MOST; i++) {
         if (!q->worker[i].chan) {
-            q->worker[i] = (struct worker){.chan = c};
+            q->worker[i].chan = c;
             send_jobs(q);
             return;
         }
@@ -236,7 +275,9 @@ void hash_queue_peer_lost(struct hash_queue *q, struct chan *c)
             continue;
         if (w->job)
             w->job->worker = NULL;
-        *w = (struct worker){0};
+        w->job = NULL;
+        w->chan = NULL;
+        timer_stop(&w->rest);
     }
 }
 

@@ -1,32 +1,34 @@
 /* directory/login.c: a login, from a shown credential to a socket to the account's process.
  *
- *     CHECKING --+-- verified within the hour, or an app password --------------+-> OPENING --> told
- *                |                                                              |
- *                +-- a person's password --> WAITING --> HASHING -- right ------+
- *                |       (guesses.c)                        |
- *                +-- the same password is being checked --> FOLLOWING, and fares as that one does
- *                +-- none of these <------------ wrong -----+--> REFUSED -- some time --> told
+ *     CHECKING --+-- verified within the hour, or an app password ------------------+-> OPENING --> told
+ *        ^       |                                                                  |
+ *        |       +-- a person's password --> WAITING --> HASHING -- right ----------+
+ *        |       |       (guesses.c)            |           |
+ *        |       |                              +-- wrong --+--> REFUSED -- some time --> told
+ *        |       +-- none of these -------------------------------^
+ *        |       +-- the same password is being checked --> FOLLOWING, and fares as that one does
+ *        +----------- it was right, and is verified now -------+
  *
- * A name that does not exist waits and costs a hash like any other, so that time tells nothing.
- * Nothing that others do locks an account. A credential may end while a login with it is under way:
- * ids are never used twice, and the id is looked up again before the login counts. */
+ * CHECKING lasts for one turn of the loop at most. WAITING and HASHING lead those that follow them;
+ * REFUSED ends by its timer, HASHING by hashing.c, OPENING by open.c. Whether anybody still waits for
+ * the answer changes nothing on the way: who hangs up has guessed all the same.
+ *
+ * A name that does not exist waits, follows and costs a hash like any other, so that time tells
+ * nothing. Nothing that others do locks an account. A credential may end while a login with it is
+ * under way: ids are never used twice, and the id is looked up again before the login counts. */
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/list.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "address/address.h"
 #include "directory/credential.h"
 #include "directory/directory_int.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#define CACHE_US (3600LL * 1000000)
-#define CACHE_MOST 20000
 #define REFUSAL_US 1000000 /* before who was one too many hears so, and comes again */
+#define SESSION_MOST 100   /* bytes of an edge's names for a session, a service, a command */
+#define WRONG "the name or the password is wrong"
 
 enum login_stage {
     LOGIN_CHECKING,
@@ -35,12 +37,6 @@ enum login_stage {
     LOGIN_FOLLOWING,
     LOGIN_OPENING,
     LOGIN_REFUSED
-};
-
-struct cached { /* a verified credential */
-    uint64_t account;
-    int64_t until_us; /* boot clock */
-    struct credential credential;
 };
 
 struct login {
@@ -55,25 +51,47 @@ struct login {
     bool known; /* there is such an account, and it has a password */
     struct buf session, service, tag, user, peer, password, hash;
     struct credential credential;
-    unsigned char cache_key[32];
+    unsigned char key[VERIFIED_KEY_BYTES];
     struct timer timer; /* WAITING, REFUSED */
     struct error failure;
 };
 
 struct login_state {
-    struct map cache;      /* keyed hash -> struct cached */
-    struct list logins;    /* of struct login */
-    struct buf dummy_hash; /* what an unknown name is checked against */
+    struct verified *verified;
+    struct list logins; /* of struct login */
+    struct map leaders; /* key -> struct login: what is checked, for those who ask the same */
 };
 
-struct login_state *login_create(struct directory *d)
+struct login_state *login_create(void)
 {
     struct login_state *s = mem_zalloc(sizeof *s);
 
-    (void)d;
-    map_init(&s->cache);
-    buf_init(&s->dummy_hash, 200);
+    s->verified = verified_create();
+    map_init(&s->leaders);
     return s;
+}
+
+/* What must hold whenever the loop comes round. */
+static void login_check(const struct login *l)
+{
+#ifdef POSTHUS_SANITIZE
+    bool leads = l->stage == LOGIN_WAITING || l->stage == LOGIN_HASHING;
+
+    if (timer_is_set(&l->timer) != (l->stage == LOGIN_WAITING || l->stage == LOGIN_REFUSED))
+        panic("a login that waits or is refused has its time, and no other");
+    if ((l->follow_node.in != NULL) != (l->stage == LOGIN_FOLLOWING))
+        panic("a login that follows has a leader, and no other");
+    if (l->followers.n && !leads)
+        panic("nobody follows a login that is not being checked");
+    if ((l->failure.kind != ERROR_NONE) != (l->stage == LOGIN_REFUSED))
+        panic("a login that is refused knows why, and no other");
+    if (l->stage == LOGIN_OPENING && (l->password.n || l->credential.id == 0))
+        panic("a login that is right has its credential, and no password any more");
+    if (l->stage == LOGIN_CHECKING)
+        panic("a login is checked at once");
+#else
+    (void)l;
+#endif
 }
 
 static void login_free(struct login *l)
@@ -92,35 +110,6 @@ static void login_free(struct login *l)
     mem_free(l);
 }
 
-/* ---- the cache ---- */
-
-static void cache_key(struct directory *d, uint64_t account, struct str service,
-                      struct str password, unsigned char out[32])
-{
-    unsigned int n = 32;
-    struct buf b;
-
-    buf_init(&b, 4096);
-    buf_add(&b, &account, sizeof account);
-    buf_str(&b, service);
-    buf_char(&b, '\0');
-    buf_str(&b, password);
-    if (b.overflow || !HMAC(EVP_sha256(), d->boot_key, 32, (unsigned char *)b.p, b.n, out, &n))
-        random_bytes(out, 32); /* matches nothing */
-    buf_done_wipe(&b);
-}
-
-static void cache_clear(struct map *cache)
-{
-    size_t at = 0;
-    void *v;
-
-    while (map_each(cache, &at, NULL, &v))
-        mem_free(v);
-    map_done(cache);
-    map_init(cache);
-}
-
 void login_destroy(struct login_state *s)
 {
     struct login *l;
@@ -129,43 +118,25 @@ void login_destroy(struct login_state *s)
         return;
     while ((l = LIST_FIRST(&s->logins, struct login, node)))
         login_free(l);
-    cache_clear(&s->cache);
-    buf_done(&s->dummy_hash);
+    verified_destroy(s->verified);
+    map_done(&s->leaders);
     mem_free(s);
 }
 
-static bool cache_find(struct login *l)
+size_t login_under_way(const struct directory *d)
 {
-    struct map *cache = &l->d->logins->cache;
-    struct cached *c = map_find(cache, str_of(l->cache_key, 32));
-
-    if (!c)
-        return false;
-    if (c->until_us > clock_boot_us() && c->account == l->account &&
-        credential_allows(&c->credential, buf_view(&l->service), clock_wall_us())) {
-        l->credential = c->credential;
-        return true;
-    }
-    mem_free(map_remove(cache, str_of(l->cache_key, 32)));
-    return false;
+    return d->logins->logins.n;
 }
 
-static void cache_put(struct login *l)
-{
-    struct map *cache = &l->d->logins->cache;
-    struct cached *c = mem_alloc(sizeof *c);
-
-    if (cache->n >= CACHE_MOST)
-        cache_clear(cache);
-    *c = (struct cached){l->account, clock_boot_us() + CACHE_US, l->credential};
-    mem_free(map_put(cache, str_of(l->cache_key, 32), c));
-}
+/* ---- credentials that end ---- */
 
 void login_forget(struct directory *d, uint64_t account)
 {
-    /* Rare, and few entries: all go, rather than one list an account being kept. */
+    /* Rare, and few entries: all go, rather than one list an account being kept. Nor does anybody
+     * follow what was begun before. */
     (void)account;
-    cache_clear(&d->logins->cache);
+    verified_forget(d->logins->verified);
+    map_done(&d->logins->leaders);
 }
 
 static void on_sessions_ended(void *arg, struct msg_sessions_end_tell *tell, int *fd)
@@ -202,13 +173,25 @@ static void log_failed(const struct login *l, const char *why)
     log_end(&line);
 }
 
+static void log_succeeded(const struct login *l)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_LOGIN, buf_view(&l->session));
+    log_str(&line, "user", buf_view(&l->user));
+    log_str(&line, "service", buf_view(&l->service));
+    log_str(&line, "peer", buf_view(&l->peer));
+    log_u64(&line, "credential", (uint64_t)l->credential.id);
+    log_end(&line);
+}
+
 static void login_tell(struct login *l, const struct error *err, int fd)
 {
     tell_login(&l->asked, &(struct msg_login_tell){.error = msg_error_of(err)}, fd);
     login_free(l);
 }
 
-/* The answer comes after some time, so that asking again at once gains nothing. */
+/* Who is one too many hears it after some time, so that asking again at once gains nothing. */
 static void login_fail(struct login *l, const struct error *err, const char *why)
 {
     log_failed(l, why);
@@ -216,46 +199,43 @@ static void login_fail(struct login *l, const struct error *err, const char *why
     l->failure = *err;
     l->stage = LOGIN_REFUSED;
     timer_set(&l->timer, err->kind == ERROR_RATE ? REFUSAL_US : 0);
+    login_check(l);
 }
 
 static void login_refuse(struct login *l, const char *why)
 {
     struct error err;
 
-    error_set(&err, ERROR_DENIED, "the name or the password is wrong");
+    error_set(&err, ERROR_DENIED, WRONG);
     login_fail(l, &err, why);
 }
 
 /* Whether its credential is still one: it may have ended while this login was under way. */
-static bool is_current(struct login *l)
+static bool credential_stands(struct login *l, struct error *err)
 {
     bool found = false;
-    struct error err;
 
-    return credential_exists(l->d->db, l->account, l->credential.id, &found, &err) && found;
+    if (!credential_exists(l->d->db, l->account, l->credential.id, &found, err))
+        return false;
+    return found || error_set(err, ERROR_DENIED, WRONG);
 }
 
 static void on_open(void *arg, int fd, const struct error *err)
 {
     struct login *l = arg;
     struct error ended;
-    struct log_line line;
 
-    if (!err && !is_current(l)) {
+    if (!err && !credential_stands(l, &ended)) {
         close(fd); /* which ends the session */
         fd = -1;
-        error_set(&ended, ERROR_DENIED, "the name or the password is wrong");
         err = &ended;
     }
     if (err) {
-        log_failed(l, err->text);
+        l->d->logins_failed++;
+        log_failed(l, err == &ended ? "its credential was ended meanwhile" : err->text);
     } else {
-        log_begin(&line, LOG_LOGIN, buf_view(&l->session));
-        log_str(&line, "user", buf_view(&l->user));
-        log_str(&line, "service", buf_view(&l->service));
-        log_str(&line, "peer", buf_view(&l->peer));
-        log_u64(&line, "credential", (uint64_t)l->credential.id);
-        log_end(&line);
+        l->d->logins_ok++;
+        log_succeeded(l);
     }
     login_tell(l, err, fd);
     if (fd >= 0)
@@ -275,161 +255,17 @@ static void login_succeed(struct login *l)
                              .stream = true};
     struct error err;
 
-    l->stage = LOGIN_OPENING;
-    d->logins_ok++;
+    buf_done_wipe(&l->password);
     if (!account_settings(d, l->account, &r.settings, &err)) {
         login_fail(l, &err, err.text);
         return;
     }
+    l->stage = LOGIN_OPENING;
+    login_check(l);
     account_open(d, &r, on_open, l);
 }
 
-/* ---- passwords of people ---- */
-
-static bool try_fast(struct login *l, struct str password);
-
-/* Those that asked the same fare as the leader did: err NULL, its password was right. */
-static void followers_settle(struct login *leader, const struct error *err, const char *why)
-{
-    struct login *l;
-
-    while ((l = LIST_FIRST(&leader->followers, struct login, follow_node))) {
-        list_remove(&l->follow_node);
-        if (err)
-            login_fail(l, err, why);
-        else if (!try_fast(l, buf_view(&l->password)))
-            login_refuse(l, "the password was changed meanwhile");
-    }
-}
-
-static void hash_failed(struct login *l, const struct error *err, const char *why)
-{
-    struct error copy = *err;
-
-    followers_settle(l, &copy, why);
-    login_fail(l, &copy, why);
-}
-
-static void on_hash(void *arg, bool ok, struct str hash, const struct error *err)
-{
-    struct login *l = arg;
-    struct guesses *g = l->d->guesses;
-    struct error denied;
-
-    (void)hash;
-    error_set(&denied, ERROR_DENIED, "the name or the password is wrong");
-    if (!ok && err->kind != ERROR_DENIED) {
-        guesses_over(g, &l->owner);
-        hash_failed(l, err, err->text);
-    } else if (!ok || !l->known) {
-        guesses_wrong(g, &l->owner);
-        hash_failed(l, &denied, l->known ? "wrong password" : "no such name");
-    } else if (!is_current(l)) {
-        guesses_over(g, &l->owner);
-        hash_failed(l, &denied, "the password was changed meanwhile");
-    } else if (!credential_allows(&l->credential, buf_view(&l->service), clock_wall_us())) {
-        guesses_over(g, &l->owner);
-        hash_failed(l, &denied, "this credential does not open this service");
-    } else {
-        guesses_right(g, &l->owner);
-        cache_put(l);
-        followers_settle(l, NULL, NULL);
-        login_succeed(l);
-    }
-}
-
-/* Any hash of the right cost; nothing matches it. Made once, by a hasher. */
-static void on_dummy(void *arg, bool ok, struct str hash, const struct error *err)
-{
-    struct login_state *s = arg;
-
-    (void)err;
-    if (ok && s->dummy_hash.n == 0)
-        buf_str(&s->dummy_hash, hash);
-}
-
-static void use_dummy(struct login *l)
-{
-    struct login_state *s = l->d->logins;
-    char random[33];
-
-    l->known = false;
-    buf_reset(&l->hash);
-    buf_str(&l->hash, buf_view(&s->dummy_hash));
-    if (s->dummy_hash.n)
-        return;
-    random_text(random, 32); /* a made hash costs the same; keep it for the next */
-    hash_queue_add(l->d->hashes, (struct hash_owner){0}, str_c(random), STR_NULL, on_dummy, s);
-}
-
-static void login_hash(struct login *l)
-{
-    struct error err = {0};
-    bool found = false;
-
-    l->stage = LOGIN_HASHING;
-    if (l->known &&
-        !credential_find_password(l->d->db, l->account, &l->credential, &l->hash, &found, &err)) {
-        guesses_over(l->d->guesses, &l->owner);
-        hash_failed(l, &err, err.text);
-        return;
-    }
-    if (!found)
-        use_dummy(l);
-    hash_queue_add(l->d->hashes, l->owner, buf_view(&l->password), buf_view(&l->hash), on_hash, l);
-}
-
-static void on_timer(void *arg)
-{
-    struct login *l = arg;
-
-    if (l->stage == LOGIN_WAITING)
-        login_hash(l);
-    else
-        login_tell(l, &l->failure, -1);
-}
-
-/* Another login with the same password for the same account and service, on its way to a hasher: a device that opens
- * several connections at once is not several guesses. */
-static struct login *find_leader(const struct login *l)
-{
-    struct login *o;
-
-    LIST_EACH(o, &l->d->logins->logins, node)
-        if (o != l && o->known && (o->stage == LOGIN_WAITING || o->stage == LOGIN_HASHING) &&
-            mem_equal_secret(o->cache_key, l->cache_key, sizeof o->cache_key))
-            return o;
-    return NULL;
-}
-
-static void check_password(struct login *l, struct str password)
-{
-    struct login *leader = l->known ? find_leader(l) : NULL;
-    struct error err;
-    int64_t wait_us;
-
-    if (leader) {
-        buf_str(&l->password, password);
-        l->stage = LOGIN_FOLLOWING;
-        list_append(&leader->followers, &l->follow_node);
-        return;
-    }
-    wait_us = guesses_enter(l->d->guesses, &l->owner);
-    if (wait_us < 0) {
-        error_set(&err, ERROR_RATE, "too many wrong passwords; try again in a moment");
-        login_fail(l, &err, err.text);
-        return;
-    }
-    buf_str(&l->password, password);
-    if (wait_us == 0) {
-        login_hash(l);
-        return;
-    }
-    l->stage = LOGIN_WAITING;
-    timer_set(&l->timer, wait_us);
-}
-
-/* ---- the question ---- */
+/* ---- without a hash ---- */
 
 static bool try_app_password(struct login *l, struct str password, bool *found, struct error *err)
 {
@@ -446,12 +282,218 @@ static bool try_app_password(struct login *l, struct str password, bool *found, 
     return ok;
 }
 
+/* What needs no hash. True: the login went on. */
+static bool try_fast(struct login *l, struct str password)
+{
+    struct error err = {0};
+    bool found = false;
+
+    if (verified_find(l->d->logins->verified, l->key, l->account, buf_view(&l->service),
+                      &l->credential)) {
+        guesses_know(l->d->guesses, &l->owner);
+        login_succeed(l);
+        return true;
+    }
+    if (!try_app_password(l, password, &found, &err)) {
+        login_fail(l, &err, err.text);
+        return true;
+    }
+    if (!found)
+        return false;
+    if (credential_allows(&l->credential, buf_view(&l->service), clock_wall_us())) {
+        guesses_know(l->d->guesses, &l->owner);
+        login_succeed(l);
+    } else {
+        login_refuse(l, "this app password does not open this service, or has expired");
+    }
+    return true;
+}
+
+/* ---- those that ask the same ---- */
+
+static struct str follow_key(const struct login *l)
+{
+    return str_of(l->key, sizeof l->key);
+}
+
+/* A device that opens several connections at once is not several guesses. */
+static bool login_follow(struct login *l)
+{
+    struct login *leader = map_find(&l->d->logins->leaders, follow_key(l));
+
+    if (!leader)
+        return false;
+    l->stage = LOGIN_FOLLOWING;
+    list_append(&leader->followers, &l->follow_node);
+    login_check(l);
+    return true;
+}
+
+/* It is settled: nobody follows it from now on. */
+static void login_leave_lead(struct login *l)
+{
+    struct map *leaders = &l->d->logins->leaders;
+
+    if (map_find(leaders, follow_key(l)) == l)
+        map_remove(leaders, follow_key(l));
+}
+
+/* They fare as the leader does: err NULL, the password was right. */
+static void followers_settle(struct login *leader, const struct error *err, const char *why)
+{
+    struct login *l;
+
+    while ((l = LIST_FIRST(&leader->followers, struct login, follow_node))) {
+        list_remove(&l->follow_node);
+        l->stage = LOGIN_CHECKING;
+        if (err)
+            login_fail(l, err, why);
+        else if (!try_fast(l, buf_view(&l->password)))
+            login_refuse(l, "the password was changed meanwhile");
+    }
+}
+
+/* ---- passwords of people ---- */
+
+static void hash_failed(struct login *l, const struct error *err, const char *why)
+{
+    struct error copy = *err;
+
+    login_leave_lead(l);
+    followers_settle(l, &copy, why);
+    login_fail(l, &copy, why);
+}
+
+static void hash_denied(struct login *l, const char *why)
+{
+    struct error err;
+
+    error_set(&err, ERROR_DENIED, WRONG);
+    hash_failed(l, &err, why);
+}
+
+static void hash_right(struct login *l)
+{
+    struct directory *d = l->d;
+
+    login_leave_lead(l);
+    verified_put(d->logins->verified, l->key, l->account, &l->credential);
+    followers_settle(l, NULL, NULL);
+    login_succeed(l);
+}
+
+static void on_hash(void *arg, bool ok, struct str hash, const struct error *err)
+{
+    struct login *l = arg;
+    struct guesses *g = l->d->guesses;
+    struct error ended;
+
+    (void)hash;
+    if (!ok && err->kind != ERROR_DENIED) {
+        guesses_over(g, &l->owner);
+        hash_failed(l, err, err->text);
+    } else if (!ok || !l->known) {
+        guesses_wrong(g, &l->owner);
+        hash_denied(l, l->known ? "wrong password" : "no such name");
+    } else if (!credential_stands(l, &ended)) {
+        guesses_over(g, &l->owner);
+        hash_failed(l, &ended, "the password was changed meanwhile");
+    } else if (!credential_allows(&l->credential, buf_view(&l->service), clock_wall_us())) {
+        guesses_over(g, &l->owner);
+        hash_denied(l, "this credential does not open this service");
+    } else {
+        guesses_right(g, &l->owner);
+        hash_right(l);
+    }
+}
+
+/* What a name without a password is checked against: it costs what a password of today costs, and
+ * nothing matches it, as its password was never there. */
+static void use_dummy(struct login *l)
+{
+    const struct config *c = &l->d->p->config;
+
+    l->known = false;
+    buf_reset(&l->hash);
+    buf_printf(&l->hash,
+               "$argon2id$v=19$m=%llu,t=%llu,p=1$bm9ib2R5aXNoZXJlLi4uLg"
+               "$bm9ib2R5IGV2ZXIgaGFkIHRoaXMgcGFzc3dvcmQuLi4",
+               (unsigned long long)c->argon2_memory / 1024, (unsigned long long)c->argon2_passes);
+}
+
+/* Where the account's owner is at home he stands in the queue for himself, not with all those
+ * elsewhere who guess at his account. */
+static struct hash_owner queue_owner(const struct login *l)
+{
+    struct hash_owner o = l->owner;
+
+    if (guesses_is_known(l->d->guesses, &l->owner))
+        o.account = siphash24(l->d->boot_key, &l->owner, sizeof l->owner) | 1ULL << 63;
+    return o;
+}
+
+static void login_hash(struct login *l)
+{
+    struct error err = {0};
+    bool found = false;
+
+    l->stage = LOGIN_HASHING;
+    if (l->known &&
+        !credential_find_password(l->d->db, l->account, &l->credential, &l->hash, &found, &err)) {
+        guesses_over(l->d->guesses, &l->owner);
+        hash_failed(l, &err, err.text);
+        return;
+    }
+    if (!found || l->hash.n == 0) /* an empty one would be asked for, and made */
+        use_dummy(l);
+    login_check(l);
+    hash_queue_add(l->d->hashes, queue_owner(l), buf_view(&l->password), buf_view(&l->hash),
+                   on_hash, l);
+}
+
+static void on_time_over(void *arg)
+{
+    struct login *l = arg;
+
+    if (l->stage == LOGIN_WAITING)
+        login_hash(l);
+    else
+        login_tell(l, &l->failure, -1);
+}
+
+static void check_password(struct login *l, struct str password)
+{
+    struct error err;
+    int64_t wait_us;
+
+    buf_str(&l->password, password);
+    if (login_follow(l))
+        return;
+    wait_us = guesses_enter(l->d->guesses, &l->owner);
+    if (wait_us < 0) {
+        error_set(&err, ERROR_RATE, "too many wrong passwords; try again in a moment");
+        login_fail(l, &err, err.text);
+        return;
+    }
+    map_put(&l->d->logins->leaders, follow_key(l), l);
+    if (wait_us == 0) {
+        login_hash(l);
+        return;
+    }
+    l->stage = LOGIN_WAITING;
+    timer_set(&l->timer, wait_us);
+    login_check(l);
+}
+
+/* ---- the question ---- */
+
 static void copy_into(struct buf *to, struct str from)
 {
     buf_init(to, from.n + 1);
     buf_str(to, from);
 }
 
+/* Of what is longer than an edge ever sends nothing is kept. */
 static struct login *login_new(struct directory *d, struct chan *edge, const struct msg *m)
 {
     const struct msg_login_ask *ask = &m->login_ask;
@@ -460,27 +502,54 @@ static struct login *login_new(struct directory *d, struct chan *edge, const str
     l->d = d;
     list_append(&d->logins->logins, &l->node);
     asked_take(&l->asked, edge, m);
-    timer_init(&l->timer, d->p->timers, on_timer, l);
-    copy_into(&l->session, ask->session);
-    copy_into(&l->service, ask->service);
-    copy_into(&l->tag, ask->tag);
-    copy_into(&l->peer, ask->peer);
-    buf_init(&l->user, ask->user.n + 1);
-    address_login(&l->user, ask->user);
+    timer_init(&l->timer, d->p->timers, on_time_over, l);
+    copy_into(&l->session, str_sub(ask->session, 0, SESSION_MOST));
+    copy_into(&l->service, str_sub(ask->service, 0, SESSION_MOST));
+    copy_into(&l->tag, str_sub(ask->tag, 0, LIMIT_IMAP_PRELOGIN));
+    copy_into(&l->peer, str_sub(ask->peer, 0, SESSION_MOST));
+    buf_init(&l->user, LIMIT_USER_NAME);
+    address_login(&l->user, str_sub(ask->user, 0, LIMIT_USER_NAME));
     buf_init(&l->password, LIMIT_PASSWORD);
     buf_init(&l->hash, 200);
     return l;
 }
 
-/* The account, or for a name that leads to none a number that only this name has. */
+static bool is_too_long(const struct msg_login_ask *ask)
+{
+    return ask->session.n > SESSION_MOST || ask->service.n > SESSION_MOST ||
+           ask->tag.n > LIMIT_IMAP_PRELOGIN || ask->peer.n > SESSION_MOST ||
+           ask->user.n > LIMIT_USER_NAME || ask->authzid.n > LIMIT_USER_NAME ||
+           ask->password.n > LIMIT_PASSWORD;
+}
+
+/* A number that stands for a name which leads to no account; as with one that does, neither case nor
+ * +detail makes another of it. */
+static uint64_t number_of_nobody(const struct directory *d, struct str name)
+{
+    struct str local, domain, base, detail;
+    struct buf b;
+    uint64_t number;
+
+    buf_init(&b, 4 * LIMIT_USER_NAME); /* folding may make it longer */
+    if (address_split(name, &local, &domain)) {
+        address_detail(local, &base, &detail);
+        address_fold(&b, base);
+        buf_char(&b, '@');
+        address_fold_domain(&b, domain);
+    } else {
+        address_fold(&b, name);
+    }
+    number = siphash24(d->boot_key + 16, b.p, b.n) | 1ULL << 63;
+    buf_done(&b);
+    return number;
+}
+
 static void find_owner(struct login *l, struct str prefix)
 {
     struct directory *d = l->d;
-    struct str name = buf_view(&l->user);
 
     l->owner.prefix = siphash24(d->boot_key, prefix.p, prefix.n) | 1;
-    l->owner.account =
-        l->known ? l->account : siphash24(d->boot_key + 16, name.p, name.n) | 1ULL << 63;
+    l->owner.account = l->known ? l->account : number_of_nobody(d, buf_view(&l->user));
 }
 
 /* Whether there is an account of this name, and it may be opened by it. False: it cannot be said. */
@@ -503,29 +572,18 @@ static bool find_account(struct login *l, const struct msg_login_ask *ask, struc
     return false;
 }
 
-/* What needs no hash. True: the login went on. */
-static bool try_fast(struct login *l, struct str password)
+/* Whether it is a question at all, of one who may ask it. */
+static bool may_ask(struct login *l, const struct msg_login_ask *ask, struct error *err)
 {
-    struct error err = {0};
-    bool found = false;
+    enum role role = chan_peer(l->asked.chan);
 
-    cache_key(l->d, l->account, buf_view(&l->service), password, l->cache_key);
-    if (cache_find(l)) {
-        guesses_know(l->d->guesses, &l->owner);
-        login_succeed(l);
-        return true;
+    if (!role_may_login(role, ask->service)) {
+        l->d->logins_forbidden++;
+        return error_set(err, ERROR_DENIED, "this process may not ask for logins to that service");
     }
-    if (!try_app_password(l, password, &found, &err)) {
-        login_fail(l, &err, err.text);
-        return true;
-    }
-    if (!found)
-        return false;
-    if (credential_allows(&l->credential, buf_view(&l->service), clock_wall_us())) {
-        guesses_know(l->d->guesses, &l->owner);
-        login_succeed(l);
-    } else {
-        login_refuse(l, "this app password does not open this service, or has expired");
+    if (is_too_long(ask)) {
+        l->d->logins_forbidden++;
+        return error_set(err, ERROR_LIMIT, "a name or a password that is too long");
     }
     return true;
 }
@@ -536,16 +594,12 @@ void login_ask(struct directory *d, struct chan *edge, struct msg *m)
     struct login *l = login_new(d, edge, m);
     struct error err = {0};
 
-    if (!role_may_login(chan_peer(edge), ask->service)) {
-        error_set(&err, ERROR_DENIED, "this process may not ask for logins to that service");
-        login_fail(l, &err, err.text);
-        return;
-    }
-    if (!find_account(l, ask, &err)) {
+    if (!may_ask(l, ask, &err) || !find_account(l, ask, &err)) {
         login_fail(l, &err, err.text);
         return;
     }
     find_owner(l, ask->prefix);
+    verified_key(d->boot_key, l->owner.account, buf_view(&l->service), ask->password, l->key);
     if (!l->known || !try_fast(l, ask->password))
         check_password(l, ask->password);
 }

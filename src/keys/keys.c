@@ -12,6 +12,7 @@
 #include "db/db.h"
 
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const char *const steps[] = {
@@ -65,6 +66,7 @@ static bool keys_start(void *arg, struct process *p, bool *ready, struct error *
 
     (void)ready;
     k->p = p;
+    tickets_init(&k->tickets);
     db_process_init();
     if (!read_server_key(k, err))
         return false;
@@ -106,16 +108,22 @@ static bool insert_key(struct keys *k, uint64_t account, struct error *err)
     return db_run(k->db, s, err);
 }
 
-/* A number that has a key already keeps it: the directory asks again when it does not know whether it was heard. */
+/* A number that has a key already keeps it: the directory asks again when it does not know whether
+ * it was heard. */
 static bool create_keys(struct keys *k, struct msg_list accounts, struct error *err)
 {
     AUTO_TX struct db_tx tx = {0};
 
     if (!db_begin(&tx, k->db, err))
         return false;
-    for (size_t i = 0; i < accounts.n; i++)
-        if (!insert_key(k, msg_u64_item(accounts.v[i]), err))
+    for (size_t i = 0; i < accounts.n; i++) {
+        uint64_t account = msg_u64_item(accounts.v[i]);
+
+        if (account == 0 || account > INT64_MAX)
+            return error_set(err, ERROR_SYNTAX, "a key was asked for what is no account's number");
+        if (!insert_key(k, account, err))
             return false;
+    }
     return db_commit(&tx, err);
 }
 
@@ -147,30 +155,51 @@ static bool unwrap_key(struct keys *k, uint64_t account, unsigned char key[KEY_B
     return key_unwrap(k->kek, account, db_col_str(s, 0), key, err);
 }
 
+/* The account's key, or why it is not given. */
+static bool ticket_key(struct keys *k, const struct msg_keys_start *m, unsigned char key[KEY_BYTES],
+                       uint64_t *generation, struct error *err)
+{
+    return tickets_take(&k->tickets, k->ticket_key, m->ticket, m->account, err) &&
+           unwrap_key(k, m->account, key, generation, err);
+}
+
+/* One small message into an empty socket never waits; where it does, or where there is no socket,
+ * nobody honest is at the other end. */
+static void send_once(int fd, const struct msg *m)
+{
+    struct iovec v;
+    struct msghdr h = {.msg_iov = &v, .msg_iovlen = 1};
+    char bytes[1000]; /* an error's words, or a key, and what is around them */
+    struct buf b = {.p = bytes, .cap = sizeof bytes, .max = sizeof bytes};
+    struct error err;
+
+    if (msg_print(&b, m, &err)) {
+        v = (struct iovec){b.p, b.n};
+        sendmsg(fd, &h, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    mem_wipe(bytes, sizeof bytes);
+}
+
 /* One key for one start, against a ticket for it: it goes to the account's process over its own
  * socket, which ends here. */
-static void take_start(struct keys *k, struct msg *m)
+static void take_start(struct keys *k, const struct msg *m)
 {
-    uint64_t account = m->keys_start.account;
     unsigned char key[KEY_BYTES] = {0};
     struct error err = {0};
     struct msg out = {.type = MSG_ACCOUNT_KEY};
-    struct chan *c;
 
-    if (m->nfds != 1)
-        return;
-    c = chan_create(k->p->base, m->fd[0], ROLE_KEYS, ROLE_ACCOUNT, NULL, NULL);
-    m->fd[0] = -1;
     k->starts++;
-    if (tickets_take(&k->tickets, k->ticket_key, m->keys_start.ticket, account, &err) &&
-        unwrap_key(k, account, key, &out.account_key.generation, &err)) {
+    if (m->nfds != 1) { /* nobody to give it to */
+        k->refused++;
+        return;
+    }
+    if (ticket_key(k, &m->keys_start, key, &out.account_key.generation, &err)) {
         out.account_key.key = str_of(key, sizeof key);
     } else {
         k->refused++;
         out.account_key.error = msg_error_of(&err);
     }
-    chan_send(c, &out);
-    chan_destroy(c); /* one small message into an empty socket never waits */
+    send_once(m->fd[0], &out);
     mem_wipe(key, sizeof key);
 }
 
@@ -225,17 +254,6 @@ static void keys_message(void *arg, struct chan *c, struct msg *m)
     }
 }
 
-/* A new parent of accounts puts the openings again that its predecessor did not answer, with the tickets that
- * this one may have taken: they are good once more, for it. */
-static void keys_peer_new(void *arg, enum role role, struct chan *c)
-{
-    struct keys *k = arg;
-
-    (void)c;
-    if (role == ROLE_ACCOUNTS)
-        tickets_done(&k->tickets);
-}
-
 static void keys_drain(void *arg)
 {
     struct keys *k = arg;
@@ -257,7 +275,6 @@ static const struct process_ops keys_ops = {
     .file = keys_file,
     .start = keys_start,
     .message = keys_message,
-    .peer_new = keys_peer_new,
     .drain = keys_drain,
     .status = keys_status,
 };

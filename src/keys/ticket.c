@@ -14,7 +14,7 @@
 
 _Static_assert(SIGNED_BYTES + MAC_BYTES == TICKET_BYTES, "the parts of a ticket");
 
-static void sign_ticket(const unsigned char key[TICKET_KEY_BYTES],
+static void ticket_sign(const unsigned char key[TICKET_KEY_BYTES],
                         const unsigned char ticket[SIGNED_BYTES], unsigned char mac[MAC_BYTES])
 {
     unsigned int n = MAC_BYTES;
@@ -31,7 +31,14 @@ void ticket_make(const unsigned char key[TICKET_KEY_BYTES], uint64_t account,
     random_bytes(out, NONCE_BYTES);
     memcpy(out + NONCE_BYTES, &account, 8);
     memcpy(out + NONCE_BYTES + 8, &end_us, 8);
-    sign_ticket(key, out, out + SIGNED_BYTES);
+    ticket_sign(key, out, out + SIGNED_BYTES);
+}
+
+void tickets_init(struct tickets *t)
+{
+    map_init(&t->now);
+    map_init(&t->before);
+    t->began_us = t->since_us = clock_boot_us();
 }
 
 void tickets_done(struct tickets *t)
@@ -57,19 +64,22 @@ bool tickets_take(struct tickets *t, const unsigned char key[TICKET_KEY_BYTES], 
                   uint64_t account, struct error *err)
 {
     struct str nonce = str_sub(ticket, 0, NONCE_BYTES);
-    int64_t now = clock_boot_us(), end_us;
+    int64_t now = clock_boot_us(), end_us, made_us;
     unsigned char mac[MAC_BYTES];
     uint64_t whose;
 
     if (ticket.n != TICKET_BYTES)
         return error_set(err, ERROR_DENIED, "no ticket of the directory");
-    sign_ticket(key, (const unsigned char *)ticket.p, mac);
+    ticket_sign(key, (const unsigned char *)ticket.p, mac);
     memcpy(&whose, ticket.p + NONCE_BYTES, 8);
     memcpy(&end_us, ticket.p + NONCE_BYTES + 8, 8);
     if (!mem_equal_secret(mac, ticket.p + SIGNED_BYTES, MAC_BYTES) || whose != account)
         return error_set(err, ERROR_DENIED, "no ticket of the directory for this account");
-    if (end_us < now || end_us > now + TICKET_LIFE_US)
+    made_us = end_us - TICKET_LIFE_US;
+    if (end_us < now || made_us > now)
         return error_set(err, ERROR_DENIED, "a ticket that is over");
+    if (made_us < t->since_us)
+        return error_set(err, ERROR_DENIED, "a ticket from before the last start");
     tickets_turn(t, now);
     if (map_find(&t->now, nonce) || map_find(&t->before, nonce))
         return error_set(err, ERROR_DENIED, "a ticket that was taken before");

@@ -56,7 +56,7 @@
     /* Login: the edge shows a credential, and gets its end of a socket to the account's process. */ \
     CALL(LOGIN,         login,          EDGE_MAIL, DIRECTORY, 0, 1, AGAIN, 60000, "the login could not be checked just now; try again", \
          F(str, session) F(str, service) F(str, peer) F(str, prefix) F(str, tag) F(str, authzid) F(str, user) F(str, password), ) \
-    CALL(SESSION,       session,        DIRECTORY, ACCOUNTS, 1, 0, AGAIN, 15000, "the account cannot be opened just now; try again", \
+    CALL(SESSION,       session,        DIRECTORY, ACCOUNTS, 1, 0, ONCE, 15000, "the account cannot be opened just now; try again", \
          F(u64, account) F(str, service) F(str, session) F(str, user) F(str, tag) F(u64, credential) F(u64, read_only) \
          F(u64, quota) F(u64, subaddress) F(str, ticket), ) \
     MSG(SESSION_START,  session_start,  ACCOUNTS, ACCOUNT, 1, F(str, service) F(str, session) F(str, user) F(str, tag) \
@@ -92,7 +92,8 @@
     CALL(RCPT,          rcpt,           EDGE_SMTP, DIRECTORY, 0, 0, AGAIN, 15000, "this address cannot be looked up just now; try again", \
          F(str, session) F(str, local) F(str, domain) F(u64, size), F(u64, reserved)) \
     MSG(RCPT_END,       rcpt_end,       EDGE_SMTP, DIRECTORY, 0, F(str, session)) \
-    /* The account's process counts what is reserved against its quota; on a socket made as for a delivery. */ \
+    /* The account's process counts what is reserved against its quota; on a socket made as for a delivery. The session \
+     * is a number of the directory's, the same for no two. */ \
     CALL(RESERVE,       reserve,        DIRECTORY, ACCOUNT, 0, 0, ONCE, 5000, "the account does not answer", \
          F(str, session) F(u64, size) F(u64, quota), ) \
     MSG(RESERVE_END,    reserve_end,    DIRECTORY, ACCOUNT, 0, F(str, session)) \

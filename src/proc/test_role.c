@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define QUIET_TURNS 3 /* turns of the loop without anything new: nothing happens any more */
-#define STEP_US 50000
+#define STEP_US 1000  /* the least that the clock moves */
 #define DESCRIPTORS_MOST 4096
 #define BEGIN_US (1795000000LL * 1000000)
 
@@ -288,10 +288,11 @@ void role_test_pass(struct role_test *t, int64_t us)
 
     role_test_spin(t);
     while (now_us < until) {
-        int64_t next = timers_next_us(t->p->timers); /* until then nothing happens by itself */
-        int64_t step = next < 0 ? us : next > STEP_US ? next : STEP_US;
+        int64_t next = timers_next_us(t->p->timers);
 
-        now_us = now_us + step < until ? now_us + step : until;
+        if (next >= 0 && next < STEP_US)
+            next = STEP_US;
+        now_us = next >= 0 && now_us + next < until ? now_us + next : until;
         role_test_spin(t);
     }
 }

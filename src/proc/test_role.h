@@ -57,7 +57,7 @@ struct role_end *role_test_over(struct role_test *t, enum role role, int fd);
 void role_test_go(struct role_test *t);
 /* Lets the loop run until nothing happens any more; the clock stands still. */
 void role_test_spin(struct role_test *t);
-/* Moves the clock on, in steps, with all that falls due. */
+/* Moves the clock on, from deadline to deadline, with all that falls due. */
 void role_test_pass(struct role_test *t, int64_t us);
 int64_t role_test_now_us(void);
 /* How many descriptors this program has open. */
