@@ -13,7 +13,7 @@
 struct timers {
     struct event *wake; /* NULL: without a loop */
     struct vec heap;    /* of struct timer *, the first due is item 0 */
-    int64_t run_us;     /* while timers_run runs: what is set for this time waits for the next run */
+    int64_t run_us; /* while timers_run runs: what is set for this time waits for the next run */
 };
 
 static struct timer **item_at(const struct timers *t, size_t i)
@@ -41,7 +41,8 @@ static void move_down(struct timers *t, size_t i, struct timer *timer)
     for (;;) {
         size_t child = 2 * i + 1;
 
-        if (child + 1 < t->heap.n && (*item_at(t, child + 1))->due_us < (*item_at(t, child))->due_us)
+        if (child + 1 < t->heap.n &&
+            (*item_at(t, child + 1))->due_us < (*item_at(t, child))->due_us)
             child++;
         if (child >= t->heap.n || (*item_at(t, child))->due_us >= timer->due_us)
             break;

@@ -59,7 +59,8 @@ static void timers_are_called_once_in_the_order_of_their_due_times(void)
         calls += all[i].calls;
         CHECK(all[i].calls <= 1 && (all[i].calls == 0) == (i % 3 == 0));
         if (all[i].calls)
-            CHECK(all[i].called_us >= all[i].timer.due_us && all[i].called_us < all[i].timer.due_us + 37);
+            CHECK(all[i].called_us >= all[i].timer.due_us &&
+                  all[i].called_us < all[i].timer.due_us + 37);
     }
     CHECK_U64(calls + stopped, ARRAY_LEN(all));
     CHECK(in_order);
