@@ -2,6 +2,7 @@
 """Ten thousand hostile and idle connections at once: nobody else notices, and their memory is given back when they have gone
 (docs/failures.md, "memory before login"). Run it with a build without sanitizers, whose memory is not the server's."""
 import contextlib
+import json
 import re
 import resource
 import smtplib
@@ -27,9 +28,13 @@ SHAPES = [
 ]
 
 
-def pss(pid):
-    with open("/proc/%d/smaps_rollup" % pid) as f:
-        return int(re.search(r"^Pss:\s+(\d+)", f.read(), re.M).group(1))
+def pss(pids):
+    """Of all of them together, in KiB."""
+    total = 0
+    for pid in pids:
+        with open("/proc/%d/smaps_rollup" % pid) as f:
+            total += int(re.search(r"^Pss:\s+(\d+)", f.read(), re.M).group(1))
+    return total
 
 
 def crowd(server, n):
@@ -43,6 +48,11 @@ def crowd(server, n):
             c.sendall(SHAPES[i % len(SHAPES)])
         held.append(c)
     return held
+
+
+def all_have_spoken_tls(server):
+    """Each process of the edge has what a first handshake takes."""
+    return all(i["tls-handshakes"] for i in json.loads(server.admin("status"))["processes"]["edge-smtp"]["instances"])
 
 
 @contextlib.contextmanager
@@ -60,27 +70,29 @@ def test_a_crowd_leaves_no_memory_behind():
     with many_descriptors() as most, Server(settings=["connections = 12000"]) as s:
         n = min(CROWD, most - 300)
         assert n > 500, "too few descriptors for a crowd: %d" % most
-        with smtplib.SMTP("127.0.0.1", s.smtp) as c:
-            c.starttls(context=tls())
-            c.sendmail("a@example.org", ["ada@" + DOMAIN], "Subject: before\r\n\r\nx\r\n")
+        pids = s.pids("edge-smtp")
+        while not all_have_spoken_tls(s):
+            with smtplib.SMTP("127.0.0.1", s.smtp) as c:
+                c.starttls(context=tls())
+                c.sendmail("a@example.org", ["ada@" + DOMAIN], "Subject: before\r\n\r\nx\r\n")
+        received = len(s.messages())
         other = s.login("ben")
-        pid = s.pids("edge-smtp")[0]
-        before = pss(pid)
+        before = pss(pids)
         held = crowd(s, n)
         time.sleep(1)
-        within = pss(pid)
+        within = pss(pids)
         began = time.monotonic()
         s.send("ada@" + DOMAIN, "Subject: within\r\n\r\nx\r\n")
-        assert len(s.messages()) == 2
+        assert len(s.messages()) == received + 1
         assert other.noop()[0] == "OK"
         took = time.monotonic() - began
         for c in held:
             c.close()
         # What is left is looked at until it has settled: memory goes back some seconds after the last has gone.
-        until(lambda: pss(pid) <= 1.2 * before, 30)
-        after = pss(pid)
-        print("%d connections: PSS %d KiB before, %d KiB with them, %d KiB after (%.2f); mail and login meanwhile %.2f s"
-              % (n, before, within, after, after / before, took))
+        until(lambda: pss(pids) <= 1.2 * before, 30)
+        after = pss(pids)
+        print("%d connections to %d processes: PSS %d KiB before, %d KiB with them, %d KiB after (%.2f); mail and login meanwhile %.2f s"
+              % (n, len(pids), before, within, after, after / before, took))
         assert took < 5, took
         s.send("ada@" + DOMAIN, "Subject: after\r\n\r\nx\r\n")
 

@@ -352,6 +352,7 @@ void account_live(const struct account_birth *b)
     a.config.retention_us = b->retention_days ? (int64_t)b->retention_days * 86400 * SECOND_US : -1;
     a.base = loop_create();
     a.timers = timers_create(a.base);
+    streams_init(&a.streams, a.base, a.timers);
     ok = be_born(b, &a.source, &err);
     close(b->keys);
     a.parent = chan_create(a.base, b->parent, ROLE_ACCOUNT, ROLE_ACCOUNTS, on_parent, &a);

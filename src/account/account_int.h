@@ -5,6 +5,7 @@
 #include "account/account.h"
 #include "base/buf.h"
 #include "base/list.h"
+#include "net/stream.h"
 #include "net/timer.h"
 #include "proc/call.h"
 #include "store/store.h"
@@ -18,6 +19,7 @@ struct account {
     uint64_t number;
     struct event_base *base;
     struct timers *timers;
+    struct streams streams;
     struct chan *parent;
     struct store *store;
     struct db_source source;

@@ -5,7 +5,6 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "imap/session.h"
-#include "net/stream.h"
 
 #include <stdio.h>
 
@@ -116,7 +115,7 @@ void session_start(struct account *a, int fd, const struct msg_session_start *m)
     buf_init(&s->out, (size_t)16 * LIMIT_IMAP_OUTPUT);
     s->go_on = event_new(a->base, -1, 0, on_go_on, s);
     event_priority_set(s->go_on, 1);
-    s->stream = stream_create(a->base, fd, NULL, &ops, s);
+    s->stream = stream_create(&a->streams, fd, NULL, &ops, s);
     s->imap = imap_session_create(a->store, &config, &s->out);
     log_begin(&l, LOG_SESSION, m->session);
     log_u64(&l, "account", a->number);

@@ -45,9 +45,9 @@
     SETTING(NUMBER, recipients, "recipients", "1000", 1, 1000, LIVE,                               \
             "The most recipients of one SMTP transaction.")                                        \
     SETTING(NUMBER, connections, "connections", "10000", 10, 1000000, START,                       \
-            "The most connections of one edge process.")                                           \
+            "The most connections to all processes of an edge (edge-smtp, edge-mail) together.")   \
     SETTING(NUMBER, connections_address, "connections-per-address", "2000", 1, 1000000, LIVE,      \
-            "The most connections of one IPv4 address or IPv6 /64 to one edge process.")           \
+            "The most connections of one IPv4 address or IPv6 /64 to all processes of an edge together.") \
     SETTING(NETWORKS, limit_exceptions, "limit-exceptions", "127.0.0.0/8 ::1", 0, 2000, LIVE,      \
             "Networks to which the limits by the minute below do not apply.")                      \
     SETTING(NUMBER, smtp_rate_connections, "smtp-rate-connections", "600", 0, 1000000000, LIVE,    \
@@ -68,11 +68,12 @@
     SETTING(NUMBER, smtp_timeout, "smtp-timeout", "300", 5, 3600, LIVE,                            \
             "Seconds that an SMTP client may be silent (RFC 5321 section 4.5.3.2).")               \
     SETTING(NUMBER, login_timeout, "login-timeout", "60", 5, 3600, LIVE,                           \
-            "Seconds that an IMAP client may take to log in.")                                     \
+            "Seconds that an IMAP client may take from the beginning of its connection until it has logged in.") \
     SETTING(NUMBER, imap_timeout, "imap-timeout", "1860", 60, 86400, LIVE,                         \
             "Seconds that an IMAP client may be silent after login (RFC 9051 section 5.4: 1800 at least).") \
-    SETTING(NUMBER, edges, "edges", "1", 0, 32, START,                                             \
-            "Processes of each kind at the network (edge-smtp, edge-mail); 0: one a core.")        \
+    SETTING(NUMBER, edges, "edges", "0", 0, 32, START,                                             \
+            "Processes of each kind at the network (edge-smtp, edge-mail); limits hold over all of a kind together. " \
+            "0: one a core.")                                                                      \
     SETTING(NUMBER, hashers, "hashers", "0", 0, 32, START,                                         \
             "Processes that check human passwords; each takes 19 MiB while it works. 0: one a core.") \
     SETTING(NUMBER, argon2_memory, "argon2-memory", "19M", 8388608, 67108864, LIVE,                \

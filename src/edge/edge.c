@@ -1,6 +1,7 @@
 /* edge/edge.c: see edge_int.h. */
 #include "edge/edge_int.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <malloc.h>
@@ -10,29 +11,57 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CROWD_LEAST 500 /* connections; fewer are not worth it */
-#define TRIM_AFTER_S 3  /* longer than a stream lingers */
+#define CROWD_LEAST 500       /* connections; fewer are not worth it */
+#define TRIM_AFTER_US 3000000 /* later than a stream lingers */
+#define ENDING_US 10000
 #define TOUCHED_MOST ((size_t)16384)
 
-static void on_accept(void *arg, int fd, const struct net_address *peer, bool within)
+void edge_init(struct edge *e, const struct edge_ops *ops)
+{
+    *e = (struct edge){.ops = ops};
+    net_shared_init(&e->shared);
+}
+
+void edge_done(struct edge *e)
+{
+    timer_stop(&e->trim_timer);
+    timer_stop(&e->drain_deadline);
+    timer_stop(&e->ending_timer);
+    for (size_t i = 0; i < e->ports; i++)
+        listener_destroy(e->port[i].listener);
+    streams_done(&e->streams);
+    SSL_CTX_free(e->tls);
+    net_shared_done(&e->shared);
+}
+
+/* ---- ports and certificates ---- */
+
+static void on_accepted(void *arg, int fd, const struct net_address *peer, bool within)
 {
     struct edge_port *port = arg;
 
     port->edge->accepted++;
-    port->edge->connected(port->edge, port, fd, peer, within);
+    port->edge->ops->connected(port, fd, peer, within);
 }
 
 static void listen_on(struct edge_port *port)
 {
+    struct process *p = port->edge->p;
+
     port->listener =
-        listener_create(port->edge->p->base, port->fd, &port->edge->gate, on_accept, port);
+        listener_create(p->base, p->timers, port->fd, &port->edge->gate, on_accepted, port);
 }
 
-void edge_take_listener(struct edge *e, struct str service, int fd)
+void edge_take_listener(void *arg, struct str service, int fd)
 {
+    struct edge *e = arg;
     struct edge_port *port;
 
-    if (e->ports == ARRAY_LEN(e->port) || fd < 0)
+    if (e->ports == ARRAY_LEN(e->port)) {
+        base_close_fd(&fd);
+        return;
+    }
+    if (fd < 0)
         return;
     port = &e->port[e->ports++];
     *port = (struct edge_port){.edge = e, .fd = fd};
@@ -58,21 +87,43 @@ static void make_context(struct edge *e, struct str cert, struct str key)
     e->tls = fresh;
 }
 
-void edge_take_tls(struct edge *e, struct str cert, struct str key)
+void edge_take_tls(void *arg, struct str cert, struct str key)
 {
+    struct edge *e = arg;
+
     if (e->p) {
         make_context(e, cert, key);
         return;
     }
+    buf_done(&e->cert);
+    buf_done_wipe(&e->key);
     buf_init(&e->cert, cert.n + 1);
     buf_str(&e->cert, cert);
     buf_init(&e->key, key.n + 1);
     buf_str(&e->key, key);
 }
 
+void edge_take_shared(void *arg, unsigned instance, struct str key, int fd)
+{
+    struct edge *e = arg;
+    struct error err;
+
+    if (key.n)
+        net_shared_set_own(&e->shared, key, fd);
+    else if (!net_shared_set_sibling(&e->shared, instance, fd, &err))
+        log_text(LOG_ROLE_PROBLEM, STR_NULL, "%s: limits do not count its connections", err.text);
+}
+
+void edge_take_message(void *arg, struct chan *c, struct msg *m)
+{
+    (void)arg, (void)c, (void)m; /* none is expected: answers go to who has asked */
+}
+
+/* ---- the start ---- */
+
 /* OpenSSL fetches and allocates much at its first handshake, and at its first error: once now, with files at hand, before anybody
  * waits, and in one place. */
-static void warm(struct edge *e)
+static void warm_openssl(struct edge *e)
 {
     SSL *ssl = e->tls ? SSL_new(e->tls) : NULL;
 
@@ -112,13 +163,25 @@ static void touch_descriptors(struct edge *e)
     mem_free(fd);
 }
 
+/* What a crowd has needed goes back to the kernel when it has left, not when the next one comes. */
+static void on_trim(void *arg)
+{
+    struct edge *e = arg;
+
+    net_gate_trim(&e->gate);
+    if (e->ops->trim)
+        e->ops->trim(e);
+    malloc_trim(0);
+    e->crowd = 0;
+}
+
 /* The last words of the last connections go out first. */
 static void end_when_written(struct edge *e)
 {
-    if (stream_finishing() == 0)
+    if (e->streams.writing == 0)
         process_end(e->p);
     else
-        timer_set(&e->ending_timer, 10000);
+        timer_set(&e->ending_timer, ENDING_US);
 }
 
 static void on_ending(void *arg)
@@ -126,69 +189,86 @@ static void on_ending(void *arg)
     end_when_written(arg);
 }
 
+static void drain_conns(struct edge *e, bool now)
+{
+    struct edge_conn *c, *next;
+
+    LIST_EACH_SAFE(c, next, &e->conns, node)
+        e->ops->drain(c, now);
+}
+
 static void on_drain_deadline(void *arg)
 {
     struct edge *e = arg;
 
-    e->drain(e, true);
+    drain_conns(e, true);
     process_end(e->p);
 }
 
-/* What a crowd has needed goes back to the kernel when it has left, not when the next one comes. */
-static void on_trim(void *arg)
-{
-    struct edge *e = arg;
-
-    malloc_trim(0);
-    e->crowd = 0;
-}
-
-void edge_start(struct edge *e, struct process *p)
+void edge_prepare(struct edge *e, struct process *p)
 {
     e->p = p;
+    streams_init(&e->streams, p->base, p->timers);
     timer_init(&e->trim_timer, p->timers, on_trim, e);
     timer_init(&e->drain_deadline, p->timers, on_drain_deadline, e);
     timer_init(&e->ending_timer, p->timers, on_ending, e);
-    if (p->walls)
+    net_gate_init(&e->gate, &e->shared, p->config.connections, p->config.connections_address);
+}
+
+void edge_start(struct edge *e)
+{
+    struct error err;
+
+    if (!net_shared_open(&e->shared, &err))
+        log_text(LOG_ROLE_PROBLEM, STR_NULL, "%s: limits do not hold over all processes", err.text);
+    if (e->p->walls)
         touch_descriptors(e);
-    net_gate_init(&e->gate, p->config.connections, p->config.connections_address);
     if (e->cert.n)
         make_context(e, buf_view(&e->cert), buf_view(&e->key));
     buf_done(&e->cert);
     buf_done_wipe(&e->key);
-    warm(e);
+    warm_openssl(e);
     for (size_t i = 0; i < e->ports; i++)
         listen_on(&e->port[i]);
 }
 
+/* ---- later ---- */
+
 void edge_reload(struct edge *e)
 {
+    struct edge_conn *c, *next;
+
     e->gate.most_prefix = e->p->config.connections_address;
+    LIST_EACH_SAFE(c, next, &e->conns, node)
+        e->ops->reload(c);
 }
 
-void edge_drain(struct edge *e)
+void edge_drain(void *arg)
 {
+    struct edge *e = arg;
+
     for (size_t i = 0; i < e->ports; i++) {
         listener_destroy(e->port[i].listener);
         e->port[i].listener = NULL;
     }
     timer_set(&e->drain_deadline, EDGE_DRAIN_S * 1000000LL);
-    e->drain(e, false);
-    if (e->gate.open == 0)
+    drain_conns(e, false);
+    if (e->conns.n == 0)
         end_when_written(e);
 }
 
 static void plan_trim(struct edge *e)
 {
     if (++e->crowd >= CROWD_LEAST && !timer_is_set(&e->trim_timer))
-        timer_set(&e->trim_timer, TRIM_AFTER_S * 1000000LL);
+        timer_set(&e->trim_timer, TRIM_AFTER_US);
 }
 
-void edge_left(struct edge *e, const struct net_address *peer)
+void edge_left(struct edge *e, const struct net_address *counted)
 {
-    net_gate_leave(&e->gate, peer);
+    if (counted)
+        net_gate_leave(&e->gate, counted);
     plan_trim(e);
-    if (process_is_draining(e->p) && e->gate.open == 0)
+    if (process_is_draining(e->p) && e->conns.n == 0)
         end_when_written(e);
 }
 
@@ -201,37 +281,4 @@ void edge_status(struct edge *e, struct process_status *s)
     process_status_add(s, "accept-pauses", e->gate.paused);
     process_status_add(s, "tls-handshakes", e->handshakes);
     process_status_add(s, "bytes-dropped-before-tls", e->dropped_before_tls);
-}
-
-void edge_log_connect(const char *service, struct str id, const struct net_address *peer)
-{
-    struct log_line l;
-    struct buf ip;
-
-    buf_init(&ip, 64);
-    net_address_print_ip(&ip, peer);
-    log_begin(&l, LOG_CONNECT, id);
-    log_c(&l, "service", service);
-    log_str(&l, "peer", buf_view(&ip));
-    log_end(&l);
-    buf_done(&ip);
-}
-
-void edge_log_disconnect(struct str id, const char *why)
-{
-    struct log_line l;
-
-    log_begin(&l, LOG_DISCONNECT, id);
-    log_c(&l, "why", why);
-    log_end(&l);
-}
-
-void edge_log_tls(struct str id, SSL *ssl)
-{
-    struct log_line l;
-
-    log_begin(&l, LOG_TLS, id);
-    log_c(&l, "version", SSL_get_version(ssl));
-    log_c(&l, "cipher", SSL_get_cipher_name(ssl));
-    log_end(&l);
 }

@@ -1,9 +1,8 @@
 /* edge/smtp_message.c: one transaction of SMTP or LMTP: recipients asked of the directory, the message in a sealed memfd, the
  * trace line, the answer of intake.
  *
- * Asked twice (intake was started again meanwhile) the edge tells the same message under the same transaction. And so does a
- * client whose connection broke before it heard our answer: within an hour the same sender, recipients and bytes get the
- * transaction of the first time, so that the accounts take them once (docs/design.md, "Delivery, 250 and the queue"). */
+ * Asked twice (intake was started again meanwhile) the edge tells the same message under the same transaction; so it does when a
+ * client whose connection broke before it heard our answer sends it again (smtp_unheard.h). */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -18,48 +17,44 @@
 
 #define LISTED_MOST 100    /* recipients in the message to intake; more go by a memfd */
 #define LISTED_BYTES 30000 /* and their bytes */
-#define UNHEARD 1000
-#define UNHEARD_US (3600LL * 1000000)
 
-/* A message whose connection was lost before its answer. */
-struct unheard {
-    unsigned char hash[32];
-    uint64_t size;
-    char transaction[SMTP_TRANSACTION_BYTES];
-    int64_t at_us; /* 0: none */
-};
-
-static struct str id_of(const struct conn *c)
+static void drop_message(struct smtp_conn *c)
 {
-    return str_c(c->id);
-}
-
-static void drop_message(struct conn *c)
-{
-    if (c->fd >= 0)
-        close(c->fd);
+    base_close_fd(&c->fd);
     c->fd = -1;
-    c->e->memory -= c->size;
+    smtp_memory_give(&c->e->memory, c->size);
     c->size = 0;
 }
 
 /* What was reserved in accounts for this transaction is given back. */
-static void end_reservation(struct conn *c)
+static void end_reservation(struct smtp_conn *c)
 {
     struct chan *directory = process_peer(c->e->edge.p, ROLE_DIRECTORY);
-    struct msg m = {.type = MSG_RCPT_END, .rcpt_end = {id_of(c)}};
+    struct msg m = {.type = MSG_RCPT_END, .rcpt_end = {edge_conn_id(&c->conn)}};
 
-    if ((c->reserved || (c->call && !c->handed)) && directory)
+    if ((c->reserved || (c->state == SMTP_CONN_ASKING && c->conn.call)) && directory)
         chan_send(directory, &m);
     c->reserved = false;
 }
 
-void smtp_transaction_reset(struct conn *c)
+/* Nobody is asked any more, and no answer of our own is under way. */
+static void stop_asking(struct smtp_conn *c)
+{
+    calls_forget(c->e->edge.p->calls, c->conn.call);
+    c->conn.call = 0;
+    if (c->late)
+        timer_stop(&c->late->timer);
+    if (c->state == SMTP_CONN_HANDED)
+        smtp_memory_unhand(&c->e->memory, c->size);
+    if (c->state == SMTP_CONN_ASKING || c->state == SMTP_CONN_HANDED)
+        edge_smtp_become(c, SMTP_CONN_DIALOGUE);
+}
+
+void smtp_transaction_reset(struct smtp_conn *c)
 {
     end_reservation(c);
-    calls_forget(c->e->edge.p->calls, c->call);
-    c->call = 0;
-    c->handed = c->counted = false;
+    stop_asking(c);
+    c->counted = false;
     drop_message(c);
     buf_reset(&c->from);
     buf_reset(&c->rcpts);
@@ -73,8 +68,8 @@ static void op_reset(void *arg)
 
 /* ---- messages whose answer nobody heard ---- */
 
-/* SHA-256 over sender, recipients and bytes. False when the memfd can not be mapped. */
-static bool hash_message(const struct conn *c, unsigned char out[32])
+/* SHA-256 over sender, recipients and bytes. False when the memfd cannot be mapped. */
+static bool hash_message(const struct smtp_conn *c, struct smtp_unheard_key *out)
 {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     void *p = c->size ? mmap(NULL, c->size, PROT_READ, MAP_SHARED, c->fd, 0) : NULL;
@@ -83,61 +78,42 @@ static bool hash_message(const struct conn *c, unsigned char out[32])
               EVP_DigestUpdate(md, c->rcpts.p, c->rcpts.n) == 1 &&
               EVP_DigestUpdate(md, "", 1) == 1 &&
               (c->size == 0 || EVP_DigestUpdate(md, p, c->size) == 1) &&
-              EVP_DigestFinal_ex(md, out, NULL) == 1;
+              EVP_DigestFinal_ex(md, out->hash, NULL) == 1;
 
+    out->size = c->size;
     if (c->size && p != MAP_FAILED)
         munmap(p, c->size);
     EVP_MD_CTX_free(md);
     return ok;
 }
 
-void smtp_transaction_unheard(struct conn *c)
+void smtp_transaction_unheard(struct smtp_conn *c)
 {
-    struct unheard *u = NULL;
+    struct smtp_unheard_key key;
 
-    if (!c->e->unheard)
-        c->e->unheard = mem_zalloc(UNHEARD * sizeof *u);
-    for (size_t i = 0; i < UNHEARD; i++) /* the oldest goes */
-        if (!u || c->e->unheard[i].at_us < u->at_us)
-            u = &c->e->unheard[i];
-    if (!hash_message(c, u->hash))
-        return;
-    u->size = c->size;
-    memcpy(u->transaction, c->transaction, sizeof u->transaction);
-    u->at_us = clock_boot_us();
+    if (hash_message(c, &key))
+        smtp_unheard_add(&c->e->unheard, &key, c->transaction, clock_boot_us());
 }
 
 /* Gives the message the transaction of the first time, if there was one. */
-static void find_unheard(struct conn *c)
+static void find_unheard(struct smtp_conn *c)
 {
-    struct unheard *all = c->e->unheard;
-    unsigned char hash[32];
-    bool hashed = false;
+    struct smtp_unheard_key key;
     int64_t now = clock_boot_us();
 
-    for (size_t i = 0; all && i < UNHEARD; i++) {
-        if (all[i].at_us == 0 || now - all[i].at_us > UNHEARD_US || all[i].size != c->size)
-            continue;
-        if (!hashed && !hash_message(c, hash))
-            return;
-        hashed = true;
-        if (memcmp(hash, all[i].hash, sizeof hash) != 0)
-            continue;
-        memcpy(c->transaction, all[i].transaction, sizeof c->transaction);
-        all[i].at_us = 0;
+    if (smtp_unheard_has_size(&c->e->unheard, c->size, now) && hash_message(c, &key) &&
+        smtp_unheard_take(&c->e->unheard, &key, c->transaction, now))
         c->e->repeated++;
-        return;
-    }
 }
 
 /* ---- recipients ---- */
 
-static void log_refused(struct conn *c, const char *what, const struct error *err)
+static void log_refused(struct smtp_conn *c, const char *what, const struct error *err)
 {
     struct log_line l;
 
     c->e->refused++;
-    log_begin(&l, LOG_MAIL_REFUSED, id_of(c));
+    log_begin(&l, LOG_MAIL_REFUSED, edge_conn_id(&c->conn));
     log_c(&l, "what", what);
     log_str(&l, "recipient", buf_view(&c->asked));
     log_c(&l, "kind", error_kind_name(err->kind));
@@ -147,16 +123,19 @@ static void log_refused(struct conn *c, const char *what, const struct error *er
 
 static void on_late(void *arg)
 {
-    struct conn *c = arg;
+    struct smtp_conn *c = arg;
+    struct error err = c->late->err;
 
-    log_refused(c, c->late->what, &c->late->err);
+    log_refused(c, c->late->what, &err);
     if (strcmp(c->late->what, "message") == 0)
         smtp_transaction_reset(c);
-    smtp_conn_answered(c, &c->late->err, NULL, 0, STR_NULL);
+    else
+        edge_smtp_become(c, SMTP_CONN_DIALOGUE);
+    edge_smtp_answered(c, &err, NULL, 0, STR_NULL);
 }
 
 /* A no that nobody else is asked about comes from the loop, as all answers do: the dialogue is not called from within. */
-static void answer_late(struct conn *c, const char *what, const struct error *err)
+static void answer_late(struct smtp_conn *c, const char *what, const struct error *err)
 {
     if (!c->late) {
         c->late = mem_zalloc(sizeof *c->late);
@@ -165,15 +144,17 @@ static void answer_late(struct conn *c, const char *what, const struct error *er
     c->late->what = what;
     c->late->err = *err;
     timer_set(&c->late->timer, 0);
+    edge_smtp_become(c, SMTP_CONN_ASKING);
 }
 
 static void on_rcpt(void *arg, struct msg_rcpt_tell *tell, int *fd)
 {
-    struct conn *c = arg;
+    struct smtp_conn *c = arg;
     struct error err = {0};
 
     (void)fd;
-    c->call = 0;
+    c->conn.call = 0;
+    edge_smtp_become(c, SMTP_CONN_DIALOGUE);
     msg_error_take(&tell->error, &err);
     c->reserved = c->reserved || tell->id == 0 || tell->reserved;
     if (err.kind) {
@@ -183,11 +164,11 @@ static void on_rcpt(void *arg, struct msg_rcpt_tell *tell, int *fd)
         buf_char(&c->rcpts, '\0');
         c->rcpts_n++;
     }
-    smtp_conn_answered(c, err.kind ? &err : NULL, NULL, 0, STR_NULL);
+    edge_smtp_answered(c, err.kind ? &err : NULL, NULL, 0, STR_NULL);
 }
 
 /* Is this address literal the one that the client has connected to? (RFC 5321 section 4.1.3, RFC 1123 section 5.2.17) */
-static bool is_our_literal(const struct conn *c, struct str domain)
+static bool is_our_literal(const struct smtp_conn *c, struct str domain)
 {
     struct str inside = str_sub(domain, 1, domain.n - 2);
     struct net_address a;
@@ -212,20 +193,20 @@ static bool is_our_literal(const struct conn *c, struct str domain)
     return same;
 }
 
-static bool within_rates(struct conn *c, uint64_t size, struct error *err)
+static bool within_rates(struct smtp_conn *c, uint64_t size, struct error *err)
 {
     int64_t now = clock_boot_us();
 
     if (!c->limited)
         return true;
-    if (!c->counted && !net_rates_take(&c->e->rates, NET_RATE_MESSAGES, &c->peer, 1, now))
+    if (!c->counted && !net_rates_take(&c->e->rates, NET_RATE_MESSAGES, &c->conn.peer, 1, now))
         return error_set(err, ERROR_RATE,
                          "too many messages a minute from your address; go on more slowly");
     c->counted = true;
-    if (!net_rates_take(&c->e->rates, NET_RATE_RECIPIENTS, &c->peer, 1, now))
+    if (!net_rates_take(&c->e->rates, NET_RATE_RECIPIENTS, &c->conn.peer, 1, now))
         return error_set(err, ERROR_RATE,
                          "too many recipients a minute from your address; go on more slowly");
-    if (size && !net_rates_below(&c->e->rates, NET_RATE_BYTES, &c->peer, now))
+    if (size && !net_rates_below(&c->e->rates, NET_RATE_BYTES, &c->conn.peer, now))
         return error_set(err, ERROR_RATE,
                          "too many bytes a minute from your address; go on more slowly");
     return true;
@@ -233,9 +214,9 @@ static bool within_rates(struct conn *c, uint64_t size, struct error *err)
 
 static void op_rcpt(void *arg, const struct smtp_path_view *to, uint64_t size)
 {
-    struct conn *c = arg;
+    struct smtp_conn *c = arg;
     struct process *p = c->e->edge.p;
-    struct msg_rcpt_ask ask = {.session = id_of(c), .local = to->local, .size = size};
+    struct msg_rcpt_ask ask = {.session = edge_conn_id(&c->conn), .local = to->local, .size = size};
     bool postmaster = str_equal_nocase(to->local, STR("postmaster"));
     struct str domain = to->domain;
     struct error err;
@@ -255,24 +236,20 @@ static void op_rcpt(void *arg, const struct smtp_path_view *to, uint64_t size)
         return;
     }
     ask.domain = domain;
-    c->call = call_rcpt(process_to(p, ROLE_DIRECTORY), &ask, NULL, on_rcpt, c);
+    edge_smtp_become(c, SMTP_CONN_ASKING);
+    c->conn.call = call_rcpt(process_to(p, ROLE_DIRECTORY), &ask, NULL, on_rcpt, c);
 }
 
 /* ---- the message ---- */
 
-/* Whoever holds it: the connections here, and what intake still has of messages that were answered. */
-static uint64_t memory_used(const struct smtp_edge *e)
-{
-    return e->memory + e->memory_intake;
-}
+static const char no_memory[] = "too many messages are on their way; try again in a moment";
 
 static bool op_data_begin(void *arg, struct error *err)
 {
-    struct conn *c = arg;
+    struct smtp_conn *c = arg;
 
-    if (memory_used(c->e) >= c->e->memory_most)
-        return error_set(err, ERROR_DISK,
-                         "too many messages are on their way; try again in a moment");
+    if (!smtp_memory_take(&c->e->memory, 0, clock_boot_us()))
+        return error_set(err, ERROR_DISK, "%s", no_memory);
     drop_message(c);
     c->fd = memfd_new();
     if (c->fd < 0)
@@ -283,35 +260,41 @@ static bool op_data_begin(void *arg, struct error *err)
 
 static bool op_data(void *arg, struct str bytes, struct error *err)
 {
-    struct conn *c = arg;
+    struct smtp_conn *c = arg;
+    int64_t now = clock_boot_us();
 
-    if (memory_used(c->e) + bytes.n > c->e->memory_most)
-        return error_set(err, ERROR_DISK,
-                         "too many messages are on their way; try again in a moment");
-    if (c->limited &&
-        !net_rates_take(&c->e->rates, NET_RATE_BYTES, &c->peer, bytes.n, clock_boot_us()))
+    if (c->limited && !net_rates_take(&c->e->rates, NET_RATE_BYTES, &c->conn.peer, bytes.n, now))
         return error_set(err, ERROR_RATE,
                          "too many bytes a minute from your address; go on more slowly");
+    if (!smtp_memory_take(&c->e->memory, bytes.n, now))
+        return error_set(err, ERROR_DISK, "%s", no_memory);
+    c->size += bytes.n;
     if (write(c->fd, bytes.p, bytes.n) != (ssize_t)bytes.n)
         return error_set(err, ERROR_TEMPORARY, "no room for the message just now; try again");
-    c->size += bytes.n;
-    c->e->memory += bytes.n;
     return true;
 }
 
-static void log_accepted(const struct conn *c)
+static void log_accepted(const struct smtp_conn *c)
 {
     struct log_line l;
 
     c->e->accepted++;
-    log_begin(&l, LOG_MAIL_ACCEPTED, id_of(c));
+    log_begin(&l, LOG_MAIL_ACCEPTED, edge_conn_id(&c->conn));
     log_u64(&l, "size", c->size);
     log_u64(&l, "recipients", c->rcpts_n);
     log_end(&l);
 }
 
+/* A kind that is none, of a peer that does not keep to the table, is a no for now. */
+static enum error_kind kind_of(struct str item)
+{
+    uint64_t kind = msg_u64_item(item);
+
+    return item.n == sizeof kind && kind < ERROR_KINDS ? (enum error_kind)kind : ERROR_TEMPORARY;
+}
+
 /* LMTP's answers, one a recipient; NULL where all are the same. The caller frees them. */
-static struct error *each_answer(const struct conn *c, const struct msg_arrival_tell *done)
+static struct error *each_answer(const struct smtp_conn *c, const struct msg_arrival_tell *done)
 {
     struct error *errs;
 
@@ -319,7 +302,7 @@ static struct error *each_answer(const struct conn *c, const struct msg_arrival_
         return NULL;
     errs = mem_zalloc(c->rcpts_n * sizeof *errs);
     for (size_t i = 0; i < c->rcpts_n; i++) {
-        enum error_kind kind = (enum error_kind)msg_u64_item(done->kinds.v[i]);
+        enum error_kind kind = kind_of(done->kinds.v[i]);
 
         if (kind != ERROR_NONE)
             error_set(&errs[i], kind, "%.*s", STR_ARG(done->words));
@@ -327,30 +310,30 @@ static struct error *each_answer(const struct conn *c, const struct msg_arrival_
     return errs;
 }
 
-static void on_message(void *arg, struct msg_arrival_tell *tell, int *fd)
+static void on_arrival(void *arg, struct msg_arrival_tell *tell, int *fd)
 {
-    struct conn *c = arg;
+    struct smtp_conn *c = arg;
     struct error err = {0}, *errs = each_answer(c, tell);
     size_t n = c->rcpts_n;
 
     (void)fd;
-    c->call = 0;
+    c->conn.call = 0;
     msg_error_take(&tell->error, &err);
-    if (tell->id)
-        c->e->memory_intake = tell->held;
     if (err.kind)
         log_refused(c, "message", &err);
     else
         log_accepted(c);
-    if (stream_peer_closed(c->stream)) /* it does not hear this */
+    if (stream_peer_closed(c->conn.stream)) /* it does not hear this */
         smtp_transaction_unheard(c);
     smtp_transaction_reset(c);
-    smtp_conn_answered(c, err.kind ? &err : NULL, errs, n, id_of(c));
+    if (tell->id)
+        smtp_memory_intake(&c->e->memory, tell->held, clock_boot_us());
+    edge_smtp_answered(c, err.kind ? &err : NULL, errs, n, edge_conn_id(&c->conn));
     mem_free(errs);
 }
 
 /* Few recipients travel in the question itself (*fd is -1), more in a sealed memfd of their own, which is the caller's. */
-static bool put_recipients(struct conn *c, struct msg_arrival_ask *ask,
+static bool put_recipients(struct smtp_conn *c, struct msg_arrival_ask *ask,
                            struct str list[LISTED_MOST], int *fd, struct error *err)
 {
     struct str rest = buf_view(&c->rcpts), one;
@@ -374,24 +357,24 @@ static bool put_recipients(struct conn *c, struct msg_arrival_ask *ask,
 
 /* RFC 5321 section 4.4: the trace line, kept beside the sender's bytes. The protocol's name is of RFC 3848 section 1 and,
  * for addresses in UTF-8, RFC 6531 section 4.3. */
-static void print_trace(struct conn *c, const struct smtp_mail *mail, struct buf *out)
+static void print_trace(struct smtp_conn *c, const struct smtp_mail *mail, struct buf *out)
 {
-    bool ehlo, tls = stream_is_tls(c->stream);
+    bool ehlo, tls = stream_is_tls(c->conn.stream);
     struct str helo = smtp_server_helo(c->server, &ehlo);
     struct str rcpt = buf_view(&c->rcpts), rest;
     const char *protocol = c->lmtp ? "LMTP" : mail->smtputf8 ? "SMTP" : ehlo ? "ESMTP" : "SMTP";
     struct buf ip;
 
     buf_init(&ip, 64);
-    net_address_print_ip(&ip, &c->peer);
+    net_address_print_ip(&ip, &c->conn.peer);
     buf_printf(out, "Received: from %.*s", STR_ARG(helo));
-    if (c->peer.sa.ss_family == AF_UNIX)
+    if (c->conn.peer.sa.ss_family == AF_UNIX)
         buf_c(out, " (local)");
     else
         buf_printf(out, " ([%s%.*s])", str_find_char(buf_view(&ip), ':') != SIZE_MAX ? "IPv6:" : "",
                    STR_ARG(buf_view(&ip)));
     buf_printf(out, "\r\n\tby %s with %s%s%s id %s", c->e->edge.p->config.hostname,
-               mail->smtputf8 ? "UTF8" : "", protocol, tls && ehlo ? "S" : "", c->id);
+               mail->smtputf8 ? "UTF8" : "", protocol, tls && ehlo ? "S" : "", c->conn.id);
     if (c->rcpts_n == 1 && str_cut(rcpt, '\0', &rcpt, &rest))
         buf_printf(out, "\r\n\tfor <%.*s>", STR_ARG(rcpt));
     buf_c(out, ";\r\n\t");
@@ -400,18 +383,20 @@ static void print_trace(struct conn *c, const struct smtp_mail *mail, struct buf
     buf_done(&ip);
 }
 
-static void hand_over(struct conn *c, const struct msg_arrival_ask *ask, int recipients_fd)
+static void hand_over(struct smtp_conn *c, const struct msg_arrival_ask *ask, int recipients_fd)
 {
     const struct call_fds fds = {recipients_fd >= 0 ? 2 : 1, {c->fd, recipients_fd}};
 
-    c->handed = true;
-    c->call = call_arrival(process_to(c->e->edge.p, ROLE_INTAKE), ask, &fds, on_message, c);
+    edge_smtp_become(c, SMTP_CONN_HANDED);
+    smtp_memory_hand(&c->e->memory, c->size);
+    c->conn.call = call_arrival(process_to(c->e->edge.p, ROLE_INTAKE), ask, &fds, on_arrival, c);
 }
 
 static void op_data_end(void *arg, const struct smtp_mail *mail, uint64_t size)
 {
-    struct conn *c = arg;
-    struct msg_arrival_ask ask = {.session = id_of(c), .received = (uint64_t)clock_wall_us()};
+    struct smtp_conn *c = arg;
+    struct msg_arrival_ask ask = {.session = edge_conn_id(&c->conn),
+                                  .received = (uint64_t)clock_wall_us()};
     struct str list[LISTED_MOST];
     struct error err;
     struct buf trace;
@@ -440,20 +425,21 @@ static void op_data_end(void *arg, const struct smtp_mail *mail, uint64_t size)
 
 static void op_starttls(void *arg)
 {
-    ((struct conn *)arg)->tls_wanted = true;
+    ((struct smtp_conn *)arg)->tls_wanted = true;
 }
 
 static void op_refused(void *arg)
 {
-    struct conn *c = arg;
+    struct smtp_conn *c = arg;
 
-    if (c->limited && !net_rates_take(&c->e->rates, NET_RATE_ERRORS, &c->peer, 1, clock_boot_us()))
+    if (c->limited &&
+        !net_rates_take(&c->e->rates, NET_RATE_ERRORS, &c->conn.peer, 1, clock_boot_us()))
         c->too_many = true;
 }
 
 static void op_close(void *arg)
 {
-    ((struct conn *)arg)->closing = true;
+    edge_smtp_become(arg, SMTP_CONN_ENDING);
 }
 
 const struct smtp_ops smtp_edge_ops = {

@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-static bool fill(struct str ip, uint64_t port, bool v6, struct net_address *out)
+static bool address_fill(struct str ip, uint64_t port, bool v6, struct net_address *out)
 {
     char text[INET6_ADDRSTRLEN + 1] = "";
 
@@ -39,7 +39,7 @@ bool net_address_parse(struct str text, struct net_address *out, struct error *e
         struct str ip = str_sub(text, 0, colon);
         bool v6 = ip.n > 2 && ip.p[0] == '[' && ip.p[ip.n - 1] == ']';
 
-        if (fill(v6 ? str_sub(ip, 1, ip.n - 2) : ip, port, v6, &a)) {
+        if (address_fill(v6 ? str_sub(ip, 1, ip.n - 2) : ip, port, v6, &a)) {
             *out = a;
             return true;
         }
@@ -125,7 +125,7 @@ bool net_networks_check(struct str list, struct error *err)
                                  STR_ARG(str_sub(wrong, 0, 100)));
 }
 
-static const struct in_addr *mapped(const struct sockaddr_in6 *s)
+static const struct in_addr *mapped_ipv4(const struct sockaddr_in6 *s)
 {
     return IN6_IS_ADDR_V4MAPPED(&s->sin6_addr) ? (const void *)&s->sin6_addr.s6_addr[12] : NULL;
 }
@@ -137,8 +137,8 @@ void net_address_print_ip(struct buf *out, const struct net_address *a)
 
     if (a->sa.ss_family == AF_INET)
         inet_ntop(AF_INET, &((const struct sockaddr_in *)&a->sa)->sin_addr, text, sizeof text);
-    else if (a->sa.ss_family == AF_INET6 && mapped(six))
-        inet_ntop(AF_INET, mapped(six), text, sizeof text);
+    else if (a->sa.ss_family == AF_INET6 && mapped_ipv4(six))
+        inet_ntop(AF_INET, mapped_ipv4(six), text, sizeof text);
     else if (a->sa.ss_family == AF_INET6)
         inet_ntop(AF_INET6, &six->sin6_addr, text, sizeof text);
     buf_c(out, text[0] ? text : "unix");
@@ -150,12 +150,12 @@ void net_address_prefix(struct buf *out, const struct net_address *a)
 
     if (a->sa.ss_family == AF_INET)
         buf_add(out, &((const struct sockaddr_in *)&a->sa)->sin_addr, 4);
-    else if (a->sa.ss_family == AF_INET6 && mapped(six))
-        buf_add(out, mapped(six), 4);
+    else if (a->sa.ss_family == AF_INET6 && mapped_ipv4(six))
+        buf_add(out, mapped_ipv4(six), 4);
     else if (a->sa.ss_family == AF_INET6)
         buf_add(out, six->sin6_addr.s6_addr, 8);
     else
-        buf_add(out, "unix", 4);
+        buf_add(out, "unix:", 5);
 }
 
 static bool same_bits(const unsigned char *a, const unsigned char *b, unsigned bits)
@@ -178,8 +178,8 @@ bool net_networks_hold(struct str list, const struct net_address *a)
 
     if (a->sa.ss_family == AF_INET)
         ip = (const unsigned char *)&((const struct sockaddr_in *)&a->sa)->sin_addr;
-    else if (a->sa.ss_family == AF_INET6 && mapped(six))
-        ip = (const unsigned char *)mapped(six);
+    else if (a->sa.ss_family == AF_INET6 && mapped_ipv4(six))
+        ip = (const unsigned char *)mapped_ipv4(six);
     else if (a->sa.ss_family == AF_INET6)
         ip = six->sin6_addr.s6_addr, bytes = 16;
     while (ip && next_network(list, &at, &n, &wrong))
@@ -195,8 +195,8 @@ bool net_address_loopback(const struct net_address *a)
 
     if (a->sa.ss_family == AF_INET)
         four = &((const struct sockaddr_in *)&a->sa)->sin_addr;
-    else if (a->sa.ss_family == AF_INET6 && mapped(six))
-        four = mapped(six);
+    else if (a->sa.ss_family == AF_INET6 && mapped_ipv4(six))
+        four = mapped_ipv4(six);
     else if (a->sa.ss_family == AF_INET6)
         return IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
     return !four || ntohl(four->s_addr) >> 24 == 127;

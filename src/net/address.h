@@ -19,7 +19,7 @@ bool net_address_next(struct str list, size_t *at, struct net_address *out, stru
 /* "192.0.2.1" or "2001:db8::1", without port; "unix" for a Unix socket. */
 void net_address_print_ip(struct buf *out, const struct net_address *a);
 /* The part that limits count by: the IPv4 address, or the /64 of an IPv6 address (an IPv4-mapped one counts as IPv4).
- * Appends 4 or 8 bytes. */
+ * Appends 4 or 8 bytes; 5 for a Unix socket. */
 void net_address_prefix(struct buf *out, const struct net_address *a);
 /* A list of networks as "127.0.0.0/8, ::1" with spaces or commas between; an address alone is a network of one.
  * ERROR_SYNTAX names the item that is none. */

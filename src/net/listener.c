@@ -13,71 +13,30 @@
 #define PAUSE_US 200000 /* at EMFILE */
 
 struct listener {
-    struct event *ev, *pause;
+    struct event *ev;
+    struct timer pause;
     struct net_gate *gate;
     listener_fn fn;
     void *arg;
     int fd;
 };
 
-void net_gate_init(struct net_gate *g, uint64_t most, uint64_t most_prefix)
-{
-    *g = (struct net_gate){.most = most, .most_prefix = most_prefix};
-    map_init(&g->by_prefix);
-}
-
-static struct str prefix_of(const struct net_address *a, struct buf *b)
-{
-    buf_init(b, 16);
-    net_address_prefix(b, a);
-    return buf_view(b);
-}
-
-bool net_gate_enter(struct net_gate *g, const struct net_address *a)
-{
-    struct buf b;
-    struct str prefix = prefix_of(a, &b);
-    uintptr_t n = (uintptr_t)map_find(&g->by_prefix, prefix);
-    bool ok = false;
-
-    if (g->open >= g->most) {
-        g->refused_total++;
-    } else if (n >= g->most_prefix) {
-        g->refused_prefix++;
-    } else {
-        map_put(&g->by_prefix, prefix, (void *)(n + 1)); // NOLINT(performance-no-int-to-ptr)
-        g->open++;
-        ok = true;
-    }
-    buf_done(&b);
-    return ok;
-}
-
-void net_gate_leave(struct net_gate *g, const struct net_address *a)
-{
-    struct buf b;
-    struct str prefix = prefix_of(a, &b);
-    uintptr_t n = (uintptr_t)map_find(&g->by_prefix, prefix);
-
-    if (n == 0 || g->open == 0)
-        panic("net_gate_leave without enter");
-    g->open--;
-    if (n == 1)
-        map_remove(&g->by_prefix, prefix);
-    else
-        map_put(&g->by_prefix, prefix, (void *)(n - 1)); // NOLINT(performance-no-int-to-ptr)
-    buf_done(&b);
-}
-
-static void on_pause_over(evutil_socket_t fd, short what, void *arg)
+static void on_pause_over(void *arg)
 {
     struct listener *l = arg;
 
-    (void)fd, (void)what;
     event_add(l->ev, NULL);
 }
 
-static void on_accept(evutil_socket_t lfd, short what, void *arg)
+/* No descriptors or no memory: what waits is still there in a moment. */
+static void pause_listening(struct listener *l)
+{
+    l->gate->paused++;
+    event_del(l->ev);
+    timer_set(&l->pause, PAUSE_US);
+}
+
+static void on_connection(evutil_socket_t lfd, short what, void *arg)
 {
     struct listener *l = arg;
 
@@ -85,34 +44,27 @@ static void on_accept(evutil_socket_t lfd, short what, void *arg)
     for (int i = 0; i < ACCEPT_BATCH; i++) {
         struct net_address peer = {.n = sizeof peer.sa};
         int fd = accept4(lfd, (struct sockaddr *)&peer.sa, &peer.n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int one = 1;
 
         if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                struct timeval t = {.tv_usec = PAUSE_US};
-
-                l->gate->paused++;
-                event_del(l->ev);
-                evtimer_add(l->pause, &t);
-            }
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                pause_listening(l);
             return;
         }
-        if (peer.sa.ss_family != AF_UNIX) {
-            int one = 1;
-
+        if (peer.sa.ss_family != AF_UNIX)
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        }
         l->fn(l->arg, fd, &peer, net_gate_enter(l->gate, &peer));
     }
 }
 
-struct listener *listener_create(struct event_base *base, int fd, struct net_gate *gate,
-                                 listener_fn fn, void *arg)
+struct listener *listener_create(struct event_base *base, struct timers *timers, int fd,
+                                 struct net_gate *gate, listener_fn fn, void *arg)
 {
     struct listener *l = mem_zalloc(sizeof *l);
 
     *l = (struct listener){.gate = gate, .fn = fn, .arg = arg, .fd = fd};
-    l->ev = event_new(base, fd, EV_READ | EV_PERSIST, on_accept, l);
-    l->pause = evtimer_new(base, on_pause_over, l);
+    l->ev = event_new(base, fd, EV_READ | EV_PERSIST, on_connection, l);
+    timer_init(&l->pause, timers, on_pause_over, l);
     event_add(l->ev, NULL);
     return l;
 }
@@ -122,7 +74,7 @@ void listener_destroy(struct listener *l)
     if (!l)
         return;
     event_free(l->ev);
-    event_free(l->pause);
+    timer_stop(&l->pause);
     close(l->fd);
     mem_free(l);
 }

@@ -1,4 +1,4 @@
-/* net/listener_test.c: limits by address and in all, and accepting that pauses when descriptors run out. */
+/* net/listener_test.c: accepting that pauses when descriptors run out, and ports. */
 #include "net/listener.c"
 
 #include "base/test.h"
@@ -6,35 +6,6 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/resource.h>
-
-static void a_gate_counts_by_address_and_in_all(void)
-{
-    struct net_address a, b, six1, six2, mapped;
-    struct net_gate g;
-    struct error err;
-
-    CHECK(net_address_parse(STR("192.0.2.1:1"), &a, &err) &&
-          net_address_parse(STR("192.0.2.2:1"), &b, &err));
-    CHECK(net_address_parse(STR("[2001:db8:0:1::1]:1"), &six1, &err) &&
-          net_address_parse(STR("[2001:db8:0:1:ffff::2]:1"), &six2, &err));
-    CHECK(net_address_parse(STR("[::ffff:192.0.2.1]:1"), &mapped, &err));
-    net_gate_init(&g, 5, 2);
-    CHECK(net_gate_enter(&g, &a) && net_gate_enter(&g, &mapped)); /* the same address */
-    CHECK(!net_gate_enter(&g, &a) && g.refused_prefix == 1);
-    CHECK(net_gate_enter(&g, &six1) && net_gate_enter(&g, &six2)); /* the same /64 */
-    CHECK(!net_gate_enter(&g, &six1));
-    CHECK(net_gate_enter(&g, &b));
-    CHECK(!net_gate_enter(&g, &b) && g.refused_total == 1);
-    net_gate_leave(&g, &a);
-    CHECK(net_gate_enter(&g, &a));
-    net_gate_leave(&g, &a);
-    net_gate_leave(&g, &mapped);
-    net_gate_leave(&g, &six1);
-    net_gate_leave(&g, &six2);
-    net_gate_leave(&g, &b);
-    CHECK(g.open == 0 && g.by_prefix.n == 0);
-    map_done(&g.by_prefix);
-}
 
 static int taken[100];
 static size_t taken_n;
@@ -58,6 +29,8 @@ static void accepting_pauses_without_descriptors_and_goes_on_with_them(void)
 {
     struct event_base *base = event_base_new();
     struct net_address a;
+    struct timers *timers = timers_create(base);
+    struct net_shared shared;
     struct net_gate g;
     struct rlimit before, few;
     struct error err;
@@ -65,8 +38,10 @@ static void accepting_pauses_without_descriptors_and_goes_on_with_them(void)
 
     CHECK(net_address_parse(STR("127.0.0.1:0"), &a, &err) && net_listen(&a, &fd, &err));
     getsockname(fd, (struct sockaddr *)&a.sa, &a.n);
-    net_gate_init(&g, 100, 100);
-    struct listener *l = listener_create(base, fd, &g, take, NULL);
+    net_shared_init(&shared);
+    net_gate_init(&g, &shared, 100, 100);
+    CHECK(net_shared_open(&shared, &err));
+    struct listener *l = listener_create(base, timers, fd, &g, take, NULL);
 
     for (size_t i = 0; i < ARRAY_LEN(clients); i++)
         clients[i] = connect_to(&a.sa, a.n);
@@ -91,7 +66,8 @@ static void accepting_pauses_without_descriptors_and_goes_on_with_them(void)
         close(clients[i]);
     }
     listener_destroy(l);
-    map_done(&g.by_prefix);
+    net_shared_done(&shared);
+    timers_destroy(timers);
     event_base_free(base);
 }
 
@@ -109,7 +85,6 @@ static void a_port_in_use_is_said_so(void)
 
 int main(void)
 {
-    RUN(a_gate_counts_by_address_and_in_all);
     RUN(accepting_pauses_without_descriptors_and_goes_on_with_them);
     RUN(a_port_in_use_is_said_so);
     return test_end();

@@ -1,129 +1,121 @@
-/* net/rate.c: see rate.h. */
+/* net/rate.c: see rate.h. All processes agree on the minutes, which are those of CLOCK_BOOTTIME. */
 #include "net/rate.h"
 
 #define MINUTE_US 60000000
+#define MINUTE_MS 60000
 
-struct net_rate_count {
-    uint64_t n[NET_RATE_KINDS];
+/* Who is counted: as an address, and as one of its network. */
+struct who {
+    uint64_t address, network;
 };
 
-void net_rates_init(struct net_rates *r)
+void net_rates_init(struct net_rates *r, struct net_shared *shared)
 {
     *r = (struct net_rates){0};
-    map_init(&r->now);
-    map_init(&r->before);
+    for (size_t i = 0; i < ARRAY_LEN(r->minutes); i++)
+        tally_init(&r->minutes[i], shared, NET_RATE_MOST, NET_RATE_KINDS);
 }
 
-static void empty(struct map *m)
+/* The number of the minute, from 1: a table without a stamp is of none. */
+static uint64_t minute_of(int64_t now_us)
 {
-    size_t at = 0;
-    struct str key;
-    void *value;
-
-    while (map_each(m, &at, &key, &value))
-        mem_free(value);
-    map_done(m);
-    map_init(m);
+    return (uint64_t)(now_us / MINUTE_US) + 1;
 }
 
-void net_rates_done(struct net_rates *r)
+static struct tally *table_of(struct net_rates *r, uint64_t minute)
 {
-    empty(&r->now);
-    empty(&r->before);
+    return &r->minutes[minute % 2];
 }
 
-static void turn(struct net_rates *r, int64_t now_us)
+/* This minute's table, begun anew when it still is that of an earlier one. */
+static struct tally *table_now(struct net_rates *r, int64_t now_us)
 {
-    int64_t passed = now_us - r->began_us;
+    uint64_t minute = minute_of(now_us);
+    struct tally *t = table_of(r, minute);
 
-    if (passed < MINUTE_US)
-        return;
-    empty(&r->before);
-    if (passed < 2 * (int64_t)MINUTE_US) {
-        r->before = r->now;
-        map_init(&r->now);
-        r->began_us += MINUTE_US;
-    } else {
-        empty(&r->now);
-        r->began_us = now_us;
-    }
+    if (tally_stamp(t) != minute)
+        tally_restart(t, minute);
+    return t;
 }
 
-/* Keys of 4 and 8 bytes are addresses, one byte more than a network's own makes them differ. */
-static struct str key_of(const struct net_address *a, bool network, struct buf *b)
+/* A network's key has a byte more, so that it is no address's. */
+static struct who who_is(const struct net_rates *r, const struct net_address *a)
 {
-    buf_init(b, 16);
-    net_address_prefix(b, a);
-    if (network) {
-        b->n = b->n == 8 ? 6 : b->n - 1; /* /48 of the /64, /24 of an IPv4 address */
-        buf_char(b, '/');
-    }
-    return buf_view(b);
-}
-
-static uint64_t counted(const struct net_rates *r, struct str key, enum net_rate_kind kind,
-                        int64_t now_us)
-{
-    const struct net_rate_count *now = map_find(&r->now, key), *before = map_find(&r->before, key);
-    uint64_t left = (uint64_t)(MINUTE_US - (now_us - r->began_us)) /
-                    1000; /* ms of the last minute that still count */
-    uint64_t n = now ? now->n[kind] : 0;
-
-    if (!before)
-        return n;
-    return n + (uint64_t)((double)before->n[kind] * (double)left / (MINUTE_US / 1000.0));
-}
-
-static struct net_rate_count *count_of(struct net_rates *r, struct str key)
-{
-    struct net_rate_count *c;
-
-    if (r->now.n >= NET_RATE_MOST && !map_find(&r->now, key))
-        key = STR("rest");
-    c = map_find(&r->now, key);
-    if (!c) {
-        c = mem_zalloc(sizeof *c);
-        map_put(&r->now, key, c);
-    }
-    return c;
-}
-
-/* For the address (network false) or its network. */
-static bool below(struct net_rates *r, enum net_rate_kind kind, const struct net_address *a,
-                  bool network, int64_t now_us)
-{
-    uint64_t most = r->most[kind] * (network ? NET_RATE_NETWORK : 1);
+    const struct net_shared *shared = r->minutes[0].shared;
+    struct who who;
     struct buf b;
-    struct str key = key_of(a, network, &b);
-    bool ok = counted(r, key, kind, now_us) < most;
 
+    buf_init(&b, 16);
+    net_address_prefix(&b, a);
+    who.address = net_shared_tag(shared, buf_view(&b));
+    b.n = b.n == 8 ? 6 : b.n - 1; /* /48 of the /64, /24 of an IPv4 address */
+    buf_c(&b, "/net");
+    who.network = net_shared_tag(shared, buf_view(&b));
     buf_done(&b);
-    return ok;
+    return who;
+}
+
+/* The part of last minute's count that still counts, rounded up: a limit is never exceeded by rounding. */
+static uint64_t part_left(uint64_t n, uint64_t left_ms)
+{
+    return n / MINUTE_MS * left_ms + (n % MINUTE_MS * left_ms + MINUTE_MS - 1) / MINUTE_MS;
+}
+
+static uint64_t count_of(struct net_rates *r, uint64_t tag, enum net_rate_kind kind, int64_t now_us)
+{
+    uint64_t minute = minute_of(now_us),
+             left_ms = MINUTE_MS - (uint64_t)(now_us % MINUTE_US) / 1000;
+
+    return tally_sum(table_of(r, minute), tag, kind, minute) +
+           part_left(tally_sum(table_of(r, minute - 1), tag, kind, minute - 1), left_ms);
+}
+
+/* Whether address and network are below their limits, less what was just taken. */
+static bool is_below(struct net_rates *r, enum net_rate_kind kind, const struct who *who,
+                     uint64_t taken, int64_t now_us)
+{
+    return count_of(r, who->address, kind, now_us) < r->most[kind] + taken &&
+           count_of(r, who->network, kind, now_us) < r->most[kind] * NET_RATE_NETWORK + taken;
 }
 
 bool net_rates_below(struct net_rates *r, enum net_rate_kind kind, const struct net_address *a,
                      int64_t now_us)
 {
+    struct who who;
+
     if (r->most[kind] == 0)
         return true;
-    turn(r, now_us);
-    return below(r, kind, a, false, now_us) && below(r, kind, a, true, now_us);
+    who = who_is(r, a);
+    return is_below(r, kind, &who, 0, now_us);
 }
 
+/* As at a gate: it is counted first, so that two processes do not both take what is left. */
 bool net_rates_take(struct net_rates *r, enum net_rate_kind kind, const struct net_address *a,
                     uint64_t n, int64_t now_us)
 {
+    struct tally *t;
+    struct who who;
+
     if (r->most[kind] == 0)
         return true;
-    if (!net_rates_below(r, kind, a, now_us)) {
-        r->refused[kind]++;
-        return false;
-    }
-    for (int network = 0; network < 2; network++) {
-        struct buf b;
+    t = table_now(r, now_us);
+    who = who_is(r, a);
+    tally_add(t, who.address, kind, n);
+    tally_add(t, who.network, kind, n);
+    if (is_below(r, kind, &who, n, now_us))
+        return true;
+    r->refused[kind]++;
+    tally_subtract(t, who.address, kind, n);
+    tally_subtract(t, who.network, kind, n);
+    return false;
+}
 
-        count_of(r, key_of(a, network, &b))->n[kind] += n;
-        buf_done(&b);
+void net_rates_trim(struct net_rates *r, int64_t now_us)
+{
+    for (size_t i = 0; i < ARRAY_LEN(r->minutes); i++) {
+        struct tally *t = &r->minutes[i];
+
+        if (t->used && tally_stamp(t) + 1 < minute_of(now_us))
+            tally_restart(t, 0);
     }
-    return true;
 }

@@ -1,5 +1,5 @@
-/* net/rate.h: how much of something came in the last minute, by address and by network, in bounded
- * memory.
+/* net/rate.h: how much of something came in the last minute, by address and by network, to all processes
+ * of a kind together (net/tally.h), in bounded memory.
  *
  * A minute is this one and what is left of the last one: its count is taken to have been spread
  * evenly, so that nobody gets twice as much by waiting for the turn. Addresses are an IPv4 address
@@ -8,12 +8,12 @@
 #ifndef NET_RATE_H
 #define NET_RATE_H
 
-#include "base/map.h"
 #include "net/address.h"
+#include "net/tally.h"
 
 #define NET_RATE_NETWORK 10
 #define NET_RATE_MOST                                                                              \
-    100000 /* addresses and networks of one minute; those that come later are counted together */
+    ((size_t)98304) /* addresses and networks of one minute and process; those that come later are counted together */
 
 /* What is counted. */
 enum net_rate_kind {
@@ -29,12 +29,11 @@ struct net_rates {
     uint64_t most[NET_RATE_KINDS]; /* a minute, of one address; 0: no limit. May be changed at any
                                       time */
     uint64_t refused[NET_RATE_KINDS];
-    struct map now, before; /* address or network -> struct net_rate_count */
-    int64_t began_us;       /* this minute, CLOCK_BOOTTIME */
+    struct tally minutes[2]; /* even and odd ones, stamped with their number */
 };
 
-void net_rates_init(struct net_rates *r);
-void net_rates_done(struct net_rates *r);
+/* Reserves what it needs in `shared`. */
+void net_rates_init(struct net_rates *r, struct net_shared *shared);
 /* Adds n and tells whether address and network were below their limits before; else *false*,
  * `refused` counts it, and nothing is added. now_us is the time on CLOCK_BOOTTIME. */
 bool net_rates_take(struct net_rates *r, enum net_rate_kind kind, const struct net_address *a,
@@ -42,5 +41,7 @@ bool net_rates_take(struct net_rates *r, enum net_rate_kind kind, const struct n
 /* Whether one more would be taken; counts nothing. */
 bool net_rates_below(struct net_rates *r, enum net_rate_kind kind, const struct net_address *a,
                      int64_t now_us);
+/* Gives the memory of minutes that count no more back. */
+void net_rates_trim(struct net_rates *r, int64_t now_us);
 
 #endif

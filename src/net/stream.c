@@ -1,7 +1,4 @@
-/* net/stream.c: on libevent's bufferevents.
- *
- * A stream is OPEN until stream_finish makes it LINGERING: then it writes its rest, half-closes, swallows input for
- * LINGER_SECONDS or LINGER_BYTES and frees itself. */
+/* net/stream.c: on libevent's bufferevents; deadlines are timers of our own. */
 #include "net/stream.h"
 
 #include "base/clock.h"
@@ -15,62 +12,156 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LINGER_SECONDS 2LL
+#define SECOND_US 1000000LL
+#define LINGER_US (2 * SECOND_US) /* after the last byte was written */
+#define TAKE_US (10 * SECOND_US)  /* the longest that a peer may take nothing of our last words */
+#define WRITE_US (30 * SECOND_US) /* until it must have all of them */
 #define LINGER_BYTES (1 << 20)
 #define READ_HIGH ((size_t)256 * 1024)
 
+enum stream_state { STREAM_OPEN, STREAM_WRITING, STREAM_LINGERING };
+
 struct stream {
-    struct event_base *base;
+    struct list_node node; /* of all->finishing */
+    struct streams *all;
+    enum stream_state state;
     struct bufferevent *bev;
     const struct stream_ops *ops;
     void *arg;
     SSL *ssl;          /* owned by bev */
     SSL_CTX *starting; /* STARTTLS waits for the output to drain */
-    bool lingering, half_closed;
-    size_t swallowed;
-    int64_t half_closed_us;
-    uint64_t timeout_s;
+    bool handshake;    /* it is under way */
+    bool reading;
+    size_t swallowed;           /* while it is finishing */
+    int64_t timeout_us;         /* 0: none */
+    int64_t heard_us, taken_us; /* when a byte came last, and when one was taken */
+    int64_t finish_us;          /* when its present state began, while it is finishing */
+    struct timer silence;
 };
 
-static size_t finishing;
+static void stream_hook(struct stream *s);
+static void bev_free(struct stream *s);
 
-static void hook(struct stream *s);
-
-size_t stream_finishing(void)
+void streams_init(struct streams *all, struct event_base *base, struct timers *timers)
 {
-    return finishing;
+    *all = (struct streams){.base = base, .timers = timers};
 }
 
-static void linger_step(struct stream *s)
+void streams_done(struct streams *all)
 {
-    struct evbuffer *out = bufferevent_get_output(s->bev);
+    struct stream *s;
 
-    if (s->half_closed || evbuffer_get_length(out) > 0)
+    while ((s = LIST_FIRST(&all->finishing, struct stream, node)))
+        stream_destroy(s);
+}
+
+/* ---- silence ---- */
+
+static int64_t earlier_time(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When the peer's time is over; INT64_MAX: it is not its turn. */
+static int64_t silence_due(const struct stream *s)
+{
+    int64_t due = INT64_MAX;
+
+    switch (s->state) {
+    case STREAM_OPEN:
+        if (s->timeout_us && s->reading)
+            due = s->heard_us + s->timeout_us;
+        if (s->timeout_us && stream_pending(s) > 0)
+            due = earlier_time(due, s->taken_us + s->timeout_us);
+        return due;
+    case STREAM_WRITING:
+        return earlier_time(s->taken_us + TAKE_US, s->finish_us + WRITE_US);
+    case STREAM_LINGERING: /* no byte moves it: who goes on talking is not listened to for ever */
+        return s->finish_us + LINGER_US;
+    }
+    return due;
+}
+
+/* The timer is not moved at each byte: when it is due it looks when the last one was. */
+static void watch_silence(struct stream *s)
+{
+    int64_t due = timer_is_set(&s->silence) ? INT64_MAX : silence_due(s);
+
+    if (due != INT64_MAX)
+        timer_set(&s->silence, due - clock_boot_us());
+}
+
+static void on_silence(void *arg)
+{
+    struct stream *s = arg;
+
+    if (silence_due(s) > clock_boot_us())
+        watch_silence(s);
+    else if (s->state != STREAM_OPEN)
+        stream_destroy(s);
+    else
+        s->ops->closed(s->arg, "timeout");
+}
+
+/* What is waited for has changed. */
+static void rewatch_silence(struct stream *s)
+{
+    timer_stop(&s->silence);
+    watch_silence(s);
+}
+
+static void heard_something(struct stream *s)
+{
+    s->heard_us = clock_boot_us();
+    watch_silence(s);
+}
+
+/* Output was added, or taken by the kernel. */
+static void on_output(struct evbuffer *out, const struct evbuffer_cb_info *info, void *arg)
+{
+    struct stream *s = arg;
+
+    (void)out;
+    if (info->orig_size == 0 || info->n_deleted)
+        s->taken_us = clock_boot_us();
+    watch_silence(s);
+}
+
+/* ---- finishing ---- */
+
+/* As soon as all is written. */
+static void stream_linger(struct stream *s)
+{
+    if (s->state != STREAM_WRITING || stream_pending(s) > 0)
         return;
     if (s->ssl)
         SSL_shutdown(s->ssl);
     ERR_clear_error();
     shutdown(bufferevent_getfd(s->bev), SHUT_WR);
-    s->half_closed = true;
-    s->half_closed_us = clock_boot_us();
-    finishing--;
+    s->state = STREAM_LINGERING;
+    s->finish_us = clock_boot_us();
+    s->all->writing--;
+    rewatch_silence(s);
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
+static void swallow_input(struct stream *s)
+{
+    s->swallowed += stream_drop_input(s);
+    if (s->swallowed > LINGER_BYTES)
+        stream_destroy(s);
+}
+
+static void on_input(struct bufferevent *bev, void *arg)
 {
     struct stream *s = arg;
-    struct evbuffer *in = bufferevent_get_input(bev);
 
-    if (!s->lingering) {
+    (void)bev;
+    if (s->state == STREAM_OPEN) {
+        heard_something(s);
         s->ops->readable(s->arg);
-        return;
+    } else {
+        swallow_input(s);
     }
-    s->swallowed += evbuffer_get_length(in);
-    evbuffer_drain(in, evbuffer_get_length(in));
-    /* The timeout is one of silence: who goes on talking, byte by byte, is not listened to for ever. */
-    if (s->swallowed > LINGER_BYTES ||
-        (s->half_closed && clock_boot_us() - s->half_closed_us > LINGER_SECONDS * 1000000))
-        stream_destroy(s);
 }
 
 static void begin_tls(struct stream *s)
@@ -80,23 +171,24 @@ static void begin_tls(struct stream *s)
 
     s->starting = NULL;
     bufferevent_setfd(s->bev, -1);
-    bufferevent_free(s->bev);
+    bev_free(s);
     s->ssl = SSL_new(ctx);
     SSL_CTX_free(ctx);
-    s->bev = bufferevent_openssl_socket_new(s->base, fd, s->ssl, BUFFEREVENT_SSL_ACCEPTING,
+    s->bev = bufferevent_openssl_socket_new(s->all->base, fd, s->ssl, BUFFEREVENT_SSL_ACCEPTING,
                                             BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
     if (!s->bev)
         fatal("libevent gives no TLS stream");
-    hook(s);
+    s->handshake = true;
+    stream_hook(s);
 }
 
-static void on_write(struct bufferevent *bev, void *arg)
+static void on_written(struct bufferevent *bev, void *arg)
 {
     struct stream *s = arg;
 
     (void)bev;
-    if (s->lingering) {
-        linger_step(s);
+    if (s->state != STREAM_OPEN) {
+        stream_linger(s);
         return;
     }
     if (s->starting)
@@ -105,57 +197,72 @@ static void on_write(struct bufferevent *bev, void *arg)
         s->ops->drained(s->arg);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+static const char *error_words(const struct stream *s)
+{
+    unsigned long code = s->ssl ? bufferevent_get_openssl_error(s->bev) : 0;
+    const char *why = code ? ERR_reason_error_string(code) : strerror(EVUTIL_SOCKET_ERROR());
+
+    return why ? why : "TLS error";
+}
+
+static void on_state(struct bufferevent *bev, short what, void *arg)
 {
     struct stream *s = arg;
-    const char *why = "closed by the client";
+    const char *why;
 
+    (void)bev;
     if (what & BEV_EVENT_CONNECTED) {
-        if (s->ops->tls && !s->lingering)
+        s->handshake = false;
+        heard_something(s);
+        if (s->ops->tls && s->state == STREAM_OPEN)
             s->ops->tls(s->arg, s->ssl);
         return;
     }
-    if (s->lingering) {
+    if (s->state != STREAM_OPEN) {
         stream_destroy(s);
         return;
     }
-    if (what & BEV_EVENT_TIMEOUT) {
-        why = "timeout";
-    } else if (what & BEV_EVENT_ERROR) {
-        unsigned long code = s->ssl ? bufferevent_get_openssl_error(bev) : 0;
-
-        why = code ? ERR_reason_error_string(code) : strerror(EVUTIL_SOCKET_ERROR());
-    }
+    why = what & BEV_EVENT_ERROR ? error_words(s) : "closed by the client";
     ERR_clear_error();
-    s->ops->closed(s->arg, why ? why : "TLS error");
+    s->ops->closed(s->arg, why);
 }
 
-static void hook(struct stream *s)
+static void stream_hook(struct stream *s)
 {
-    struct timeval t = {.tv_sec = (time_t)s->timeout_s};
-
-    bufferevent_setcb(s->bev, on_read, on_write, on_event, s);
+    bufferevent_setcb(s->bev, on_input, on_written, on_state, s);
     bufferevent_setwatermark(s->bev, EV_READ, 0, READ_HIGH);
-    bufferevent_set_timeouts(s->bev, s->timeout_s ? &t : NULL, s->timeout_s ? &t : NULL);
+    evbuffer_add_cb(bufferevent_get_output(s->bev), on_output, s);
     bufferevent_enable(s->bev, EV_READ | EV_WRITE);
+    s->reading = true;
+    heard_something(s);
 }
 
-struct stream *stream_create(struct event_base *base, int fd, SSL_CTX *ctx,
+/* Its callbacks that wait for their turn find nobody. */
+static void bev_free(struct stream *s)
+{
+    evbuffer_remove_cb(bufferevent_get_output(s->bev), on_output, s);
+    bufferevent_free(s->bev);
+}
+
+struct stream *stream_create(struct streams *all, int fd, SSL_CTX *ctx,
                              const struct stream_ops *ops, void *arg)
 {
     struct stream *s = mem_zalloc(sizeof *s);
 
-    *s = (struct stream){.base = base, .ops = ops, .arg = arg};
+    *s = (struct stream){.all = all, .ops = ops, .arg = arg};
+    timer_init(&s->silence, all->timers, on_silence, s);
     if (ctx) {
         s->ssl = SSL_new(ctx);
-        s->bev = bufferevent_openssl_socket_new(base, fd, s->ssl, BUFFEREVENT_SSL_ACCEPTING,
+        s->handshake = true;
+        s->bev = bufferevent_openssl_socket_new(all->base, fd, s->ssl, BUFFEREVENT_SSL_ACCEPTING,
                                                 BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
     } else {
-        s->bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+        s->bev =
+            bufferevent_socket_new(all->base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
     }
     if (!s->bev)
         fatal("libevent gives no stream");
-    hook(s);
+    stream_hook(s);
     return s;
 }
 
@@ -163,10 +270,12 @@ void stream_destroy(struct stream *s)
 {
     if (!s)
         return;
-    if (s->lingering && !s->half_closed)
-        finishing--;
+    if (s->state == STREAM_WRITING)
+        s->all->writing--;
+    list_remove(&s->node);
+    timer_stop(&s->silence);
     SSL_CTX_free(s->starting);
-    bufferevent_free(s->bev);
+    bev_free(s);
     mem_free(s);
 }
 
@@ -217,25 +326,29 @@ size_t stream_pending(const struct stream *s)
 
 void stream_set_reading(struct stream *s, bool on)
 {
+    bool was = s->reading;
+
+    s->reading = on;
     if (on)
         bufferevent_enable(s->bev, EV_READ);
     else
         bufferevent_disable(s->bev, EV_READ);
+    if (on && !was)
+        heard_something(s);
 }
 
 void stream_set_timeout(struct stream *s, uint64_t seconds)
 {
-    struct timeval t = {.tv_sec = (time_t)seconds};
-
-    s->timeout_s = seconds;
-    bufferevent_set_timeouts(s->bev, seconds ? &t : NULL, seconds ? &t : NULL);
+    s->timeout_us = (int64_t)seconds * SECOND_US;
+    s->heard_us = s->taken_us = clock_boot_us();
+    rewatch_silence(s);
 }
 
 void stream_start_tls(struct stream *s, SSL_CTX *ctx)
 {
     SSL_CTX_up_ref(ctx);
     s->starting = ctx;
-    bufferevent_disable(s->bev, EV_READ);
+    stream_set_reading(s, false);
     /* With nothing pending there is no write event to wait for; the callbacks of a plain stream are deferred, so the bev
      * may be replaced here. */
     if (stream_pending(s) == 0)
@@ -254,14 +367,19 @@ bool stream_is_tls(const struct stream *s)
     return s->ssl != NULL;
 }
 
+bool stream_is_in_handshake(const struct stream *s)
+{
+    return s->starting || s->handshake;
+}
+
 void stream_finish(struct stream *s)
 {
-    struct timeval t = {.tv_sec = LINGER_SECONDS};
-
-    s->lingering = true;
-    finishing++;
-    bufferevent_set_timeouts(s->bev, &t, &t);
+    s->state = STREAM_WRITING;
+    s->finish_us = s->taken_us = clock_boot_us();
+    list_append(&s->all->finishing, &s->node);
+    s->all->writing++;
     stream_drop_input(s);
-    bufferevent_enable(s->bev, EV_READ | EV_WRITE);
-    linger_step(s);
+    stream_set_reading(s, true);
+    rewatch_silence(s);
+    stream_linger(s);
 }

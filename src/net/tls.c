@@ -54,7 +54,7 @@ static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static bool listed(struct str list, struct str name)
+static bool list_holds(struct str list, struct str name)
 {
     while (list.n) {
         struct str word = list, rest = STR_NULL;
@@ -85,7 +85,7 @@ static int check_sni(SSL *ssl, int *alert, void *arg)
     if (sni.n && sni.p[sni.n - 1] == '.')
         sni.n--;
     if (sni.n == 0 || is_address(sni.p) || str_equal_nocase(sni, str_c(names->hostname)) ||
-        str_equal_nocase(sni, STR("localhost")) || listed(str_c(names->more), sni))
+        str_equal_nocase(sni, STR("localhost")) || list_holds(str_c(names->more), sni))
         return SSL_TLSEXT_ERR_OK;
     *alert = SSL_AD_UNRECOGNIZED_NAME;
     return SSL_TLSEXT_ERR_ALERT_FATAL;
@@ -229,6 +229,6 @@ bool tls_self_signed(struct str hostname, struct buf *cert, struct buf *key, str
     X509_free(x);
     EVP_PKEY_free(pkey);
     ERR_clear_error();
-    return ok || error_set(err, ERROR_INTERNAL, "OpenSSL can not make a certificate for \"%.*s\"",
+    return ok || error_set(err, ERROR_INTERNAL, "OpenSSL cannot make a certificate for \"%.*s\"",
                            STR_ARG(hostname));
 }

@@ -161,7 +161,7 @@ static void a_message_that_a_peer_may_not_send_ends_the_channel(void)
 /* Bytes as they are, past our own checks; fd -1: none. */
 static void send_raw(struct end *e, struct str bytes, int fd)
 {
-    CHECK(put(e->chan, bytes, &fd, fd >= 0) == PUT_DONE);
+    CHECK(put_packet(e->chan, bytes, &fd, fd >= 0) == PUT_DONE);
 }
 
 /* The edge says RCPT_END with nfds in its head and fd beside it. */

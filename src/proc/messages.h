@@ -26,6 +26,9 @@
     MSG(SETUP_LISTENER, setup_listener, SUPERVISOR, EDGES, 1, F(str, service)) \
     MSG(SETUP_FILE,     setup_file,     SUPERVISOR, FILED, 1, F(str, name)) \
     MSG(SETUP_TLS,      setup_tls,      SUPERVISOR, EDGES, 0, F(str, cert) F(str, key)) \
+    /* What an edge counts is seen by the others of its kind (net/shared.h): with a key it is the memory of its own, to write; \
+     * else that of another instance, to read, or, without a descriptor, that instance has ended. */ \
+    MSG(SETUP_SHARED,   setup_shared,   SUPERVISOR, EDGES, 1, F(u64, instance) F(str, key)) \
     MSG(SETUP_PEER,     setup_peer,     SUPERVISOR, ANY, 1, F(u64, role) F(u64, instance) F(u64, serial)) \
     MSG(SETUP_GO,       setup_go,       SUPERVISOR, ANY, 0, ) \
     MSG(DRAIN,          drain,          SUPERVISOR, ANY, 0, ) \

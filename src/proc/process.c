@@ -308,6 +308,11 @@ static void on_supervisor(void *arg, struct chan *c, struct msg *m)
         if (p->ops->tls)
             p->ops->tls(p->arg, m->setup_tls.cert, m->setup_tls.key);
         break;
+    case MSG_SETUP_SHARED:
+        if (p->ops->shared)
+            p->ops->shared(p->arg, (unsigned)m->setup_shared.instance, m->setup_shared.key,
+                           take_fd(m));
+        break;
     case MSG_SETUP_PEER:
         add_peer(p, m);
         break;

@@ -45,6 +45,8 @@ struct process_ops {
     void (*file)(void *arg, struct str name, int fd);
     void (*listener)(void *arg, struct str service, int fd);
     void (*tls)(void *arg, struct str cert, struct str key); /* also later, at a reload */
+    /* SETUP_SHARED, also later; fd may be -1. */
+    void (*shared)(void *arg, unsigned instance, struct str key, int fd);
     /* Everything that needs files or memory, before the sandbox. ready: false when READY is said later. */
     bool (*start)(void *arg, struct process *p, bool *ready, struct error *err);
     void (*sandboxed)(void *arg); /* the sandbox is entered */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "proc/process.h"
 #include "supervisor/supervisor_int.h"
 
@@ -254,6 +255,7 @@ NORETURN void supervisor_main(const char *data, int ready_fd)
     s = (struct supervisor){
         .ready_fd = ready_fd, .log_file = -1, .empty_fd = -1, .root = geteuid() == 0};
     s.begun_us = clock_boot_us();
+    random_bytes(s.shared_key, sizeof s.shared_key);
     log_init("supervisor");
     vec_init(&s.listening, sizeof(struct listening));
     vec_init(&s.handed, sizeof(struct handed));

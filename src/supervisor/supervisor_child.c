@@ -185,7 +185,7 @@ void child_add(struct supervisor *s, enum role role, unsigned instance)
     if (s->children == SUPERVISOR_PROCESSES)
         panic("too many processes");
     c = &s->child[s->children++];
-    *c = (struct child){.s = s, .role = role, .instance = instance};
+    *c = (struct child){.s = s, .role = role, .instance = instance, .shown = -1};
     timer_init(&c->restart, s->timers, on_restart, c);
 }
 
@@ -248,6 +248,7 @@ static void child_ended(struct child *c, pid_t pid, int status)
     c->chan = NULL;
     c->pid = 0;
     c->state = CHILD_AWAY;
+    supervisor_unshare(s, c);
     if (s->state == SUPERVISOR_STOPPING)
         return;
     log_exit(c, pid, status);

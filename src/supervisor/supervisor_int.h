@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "base/vec.h"
 #include "config/config.h"
+#include "net/shared.h"
 #include "net/timer.h"
 #include "proc/call.h"
 #include "proc/chan.h"
@@ -32,6 +33,7 @@ struct child {
     unsigned restarts, failures; /* in all; in a row before READY */
     int64_t started_us;          /* CLOCK_BOOTTIME */
     int64_t delay_us;            /* before the next start */
+    int shown; /* what it counts, for its siblings to read (net/shared.h); -1: nothing */
     struct timer restart;
 };
 
@@ -64,6 +66,8 @@ struct supervisor {
     struct datadir *data;
     struct config config;
     struct buf config_text; /* the settings in force, as every process gets them */
+    unsigned char shared_key[ROLE_COUNT]
+                            [NET_SHARED_KEY_BYTES]; /* of what a role's processes count */
     struct child child[SUPERVISOR_PROCESSES];
     size_t children;
     struct list joints; /* of struct joint */
@@ -122,6 +126,12 @@ void accounts_family(struct supervisor *s, pid_t group);
 void peers_join_all(struct supervisor *s, struct child *c);
 /* A process has lost its channel to another. */
 void peers_lost(struct child *c, const struct msg_peer_lost *m);
+
+/* supervisor_shared.c: what the processes of an edge count together. */
+/* A process that is being set up gets fresh memory of its own to count in, and it and its siblings see one another's. */
+void supervisor_share(struct supervisor *s, struct child *c);
+/* It has ended: its siblings forget what it had counted. */
+void supervisor_unshare(struct supervisor *s, struct child *c);
 
 /* supervisor_log.c: the log file, and a socket a process. */
 MUST_CHECK bool supervisor_logs_open(struct supervisor *s, struct error *err);

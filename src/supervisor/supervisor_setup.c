@@ -168,6 +168,8 @@ void supervisor_set_up(struct supervisor *s, struct child *c)
 
     send_config(s, c);
     send_files(s, c);
+    if (child_is_edge(c))
+        supervisor_share(s, c);
     send_listeners(s, c);
     if (child_is_edge(c) && !supervisor_send_tls(s, c, &err))
         log_text(LOG_CONFIG_PROBLEM, STR_NULL, "%s", err.text);
