@@ -309,9 +309,10 @@ static void a_taken_ticket_stays_taken(void)
 static void a_start_without_a_socket_gives_nothing_to_nobody(void)
 {
     unsigned char ticket[TICKET_BYTES];
-    int before = open("/dev/null", O_RDONLY | O_CLOEXEC), after;
+    int before, after;
 
     begin();
+    before = open("/dev/null", O_RDONLY | O_CLOEXEC);
     CHECK(create_one(7) == ERROR_NONE);
     ticket_make(b.ticket_key, 7, ticket);
     close(before);

@@ -48,7 +48,7 @@ static void begin(enum supervisor_state state)
     accounts = &s.child[0];
     CHECK(chan_pair(fd));
     accounts->chan =
-        chan_create(s.base, fd[0], ROLE_SUPERVISOR, ROLE_ACCOUNTS, on_message, accounts);
+        chan_create(s.base, fd[0], ROLE_SUPERVISOR, ROLE_ACCOUNTS, on_child_message, accounts);
     accounts->state = CHILD_READY;
     their_calls = calls_create(s.timers);
     theirs = chan_create(s.base, fd[1], ROLE_ACCOUNTS, ROLE_SUPERVISOR, on_theirs, NULL);
