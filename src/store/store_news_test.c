@@ -14,18 +14,21 @@ static struct str news(void)
                                         "renamed", "deleted", "subscribed", "quota"};
     static char text[1000];
     struct store_news n;
+    unsigned all = 0;
     size_t at = 0;
     text[0] = 0;
     if (!store_news_take(one.store, &n))
         return STR("");
     for (size_t i = 0; i < n.n; i++) {
         unsigned kinds = n.items[i].kinds;
+        all |= kinds;
         at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%lld", i ? " " : "",
                                (long long)n.items[i].id);
         for (size_t k = 0; k < ARRAY_LEN(words); k++)
             if (kinds & 1u << k)
                 at += (size_t)snprintf(text + at, sizeof(text) - at, ":%s", words[k]);
     }
+    CHECK_U64(n.kinds, all);
     if (n.overflow)
         at += (size_t)snprintf(text + at, sizeof(text) - at, " and more");
     return str_of(text, at);
