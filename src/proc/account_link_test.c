@@ -229,7 +229,18 @@ static void a_link_is_idle_from_its_last_use(void)
     end();
 }
 
-static void who_waits_behind_a_stuck_process_is_told(void)
+static void of_too_many_idle_links_the_oldest_do_not_wait_for_their_time(void)
+{
+    begin();
+    for (uint64_t account = 1; account <= LINKS_MOST + 5; account++)
+        link_new(links, account)->state = LINK_OPEN;
+    role_test_pass(&bench, SWEEP_US);
+    CHECK(account_links_open(links) == LINKS_MOST && losses == 5);
+    CHECK(!map_find_u64(&links->by_account, 5) && map_find_u64(&links->by_account, 6));
+    end();
+}
+
+static void who_waits_for_a_stuck_process_is_told(void)
 {
     struct wish a, b;
 
@@ -326,7 +337,8 @@ int main(void)
     RUN(the_window_is_used_to_its_end);
     RUN(a_socket_that_nobody_wants_any_more_is_closed);
     RUN(a_link_is_idle_from_its_last_use);
-    RUN(who_waits_behind_a_stuck_process_is_told);
+    RUN(of_too_many_idle_links_the_oldest_do_not_wait_for_their_time);
+    RUN(who_waits_for_a_stuck_process_is_told);
     RUN(a_lost_process_ends_its_link_only);
     RUN(an_idle_link_is_closed_after_a_while_unless_it_is_held);
     RUN(what_a_stuck_process_holds_counts_until_it_ends);
