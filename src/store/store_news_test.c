@@ -111,6 +111,16 @@ static void more_news_than_there_is_room_for_is_anything(void)
     end();
 }
 
+static void news_of_one_mailbox_is_one_item_of_all_its_kinds(void)
+{
+    struct store_news n = {0};
+    store_news_add(&n, 7, STORE_NEWS_FLAGS);
+    store_news_add(&n, 7, STORE_NEWS_CREATED);
+    CHECK_U64(n.n, 1);
+    CHECK_U64(n.items[0].kinds, STORE_NEWS_FLAGS | STORE_NEWS_CREATED);
+    CHECK_U64(n.kinds, STORE_NEWS_FLAGS | STORE_NEWS_CREATED);
+}
+
 /* The kinds of a mailbox (0: the account) since a number, read in pages. */
 static unsigned kinds_since(uint64_t since, unsigned kinds, int64_t id)
 {
@@ -197,6 +207,7 @@ static void changes_since_a_number_are_those_that_were_news(void)
 int main(void)
 {
     RUN(what_changed_is_told_after_the_commit);
+    RUN(news_of_one_mailbox_is_one_item_of_all_its_kinds);
     RUN(more_news_than_there_is_room_for_is_anything);
     RUN(changes_since_a_number_are_those_that_were_news);
     return test_end();
