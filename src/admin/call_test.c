@@ -70,6 +70,8 @@ static void what_the_table_does_not_allow_is_refused(void)
                                  "domain that `domain add` has made"},
         {"account add||address=nobody", "\"nobody\" is not an address; expected name@domain"},
         {"account add||address=a@b.c|many=100001", "--many must be 1 to 100000"},
+        {"account add||address=a@b.c|quota=17592186044417M", /* one M, if it went round */
+         "--quota wants bytes such as 500M or 20G, not \"17592186044417M\""},
         {"account set||address=a@b.c",
          "account set wants at least one of --quota, --subaddress-folders"},
         {"app-password add||address=a@b.c|name=x|scope=everything",

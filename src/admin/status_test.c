@@ -76,6 +76,31 @@ static void refusals_are_summed_over_processes(void)
     admin_status_done(&s);
 }
 
+static void a_role_is_all_its_processes(void)
+{
+    struct admin_status s;
+    struct admin_process *p;
+
+    status_begin(&s);
+    p = process_add(&s, "hasher");
+    p->answers = false;
+    p->restarts = 1;
+    process_count(p, "hashes", 5);
+    p = process_add(&s, "hasher");
+    p->instance = 1;
+    p->pid = 8;
+    p->restarts = 2;
+    p->up_s = 500;
+    process_count(p, "hashes", 7);
+    CHECK(status_printed(&s,
+                         "\"hasher\": {\"pid\": 7, \"ready\": true, \"restarts\": 3, \"up_s\": "
+                         "500, \"answers\": false, \"hashes\": 12, \"instances\": [{\"pid\": 7, "));
+    CHECK(status_printed(&s, "{\"pid\": 8, \"ready\": true, \"restarts\": 2, \"up_s\": 500, "
+                             "\"hashes\": 7}]"));
+    CHECK(status_printed(&s, "\"attention\": [\"hasher does not answer\"]"));
+    admin_status_done(&s);
+}
+
 static void every_need_is_said(void)
 {
     struct admin_status s;
@@ -132,6 +157,7 @@ int main(void)
 {
     RUN(a_good_server_needs_nothing);
     RUN(refusals_are_summed_over_processes);
+    RUN(a_role_is_all_its_processes);
     RUN(every_need_is_said);
     RUN(a_restart_long_ago_is_forgiven);
     return test_end();

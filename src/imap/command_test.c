@@ -69,10 +69,82 @@ static void wrong_arguments_are_answered_with_the_right_ones(void)
     test_store_close(&store);
 }
 
+static const char mail_text[] = "Subject: x\r\n\r\nx\r\n";
+
+/* Each is refused for that reason. */
+static void check_refused(struct test_session *t, const char *const *said, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char in[200];
+
+        snprintf(in, sizeof(in), "a %s\r\n", said[i]);
+        CHECK_ROW(str_starts(test_say(t, in), STR("a NO [")), said[i]);
+    }
+}
+
+static void what_changes_a_mailbox_is_refused_where_nothing_may_change(void)
+{
+    static const char *const here[] = {"STORE 1 FLAGS (\\Seen)",
+                                       "UID STORE 1 FLAGS (\\Seen)",
+                                       "EXPUNGE",
+                                       "UID EXPUNGE 1",
+                                       "MOVE 1 Sent",
+                                       "UID MOVE 1 Sent"};
+    static const char *const anywhere[] = {
+        "CREATE x",         "DELETE Archive", "RENAME Archive x", "SUBSCRIBE Sent",
+        "UNSUBSCRIBE Sent", "COPY 1 Sent",    "UID COPY 1 Sent",  "APPEND Sent {1+}\r\nx"};
+    struct imap_session_config config = {
+        .user = STR("u"), .actor = STR("session:r"), .read_only = true};
+    struct test_store store = {0};
+    struct test_session one;
+
+    test_store_open(&store, 0);
+    test_deliver(&store, "INBOX", str_c(mail_text));
+    test_session_open(&one, &store);
+    (void)test_say(&one, "s EXAMINE INBOX\r\n");
+    check_refused(&one, here, ARRAY_LEN(here));
+    test_session_close(&one);
+    buf_init(&one.out, 1 << 20);
+    one.session = imap_session_create(store.store, &config, &one.out);
+    (void)test_say(&one, "s SELECT INBOX\r\n");
+    check_refused(&one, here, ARRAY_LEN(here));
+    check_refused(&one, anywhere, ARRAY_LEN(anywhere));
+    test_session_close(&one);
+    test_store_close(&store);
+}
+
+/* RFC 9051 section 7.5.1: no EXPUNGE while FETCH, STORE or SEARCH is answered, whose numbers it would move. */
+static void numbers_stay_while_they_are_answered(void)
+{
+    static const char *const said[] = {"SEARCH ALL", "FETCH 1 UID", "STORE 1 +FLAGS (\\Flagged)"};
+
+    for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+        struct test_store store = {0};
+        struct test_session one, two;
+        char in[100];
+
+        test_store_open(&store, 0);
+        test_deliver(&store, "INBOX", str_c(mail_text));
+        test_deliver(&store, "INBOX", str_c(mail_text));
+        test_session_open(&one, &store);
+        test_session_open(&two, &store);
+        (void)test_say(&one, "s SELECT INBOX\r\n");
+        (void)test_say(&two, "s SELECT INBOX\r\na STORE 2 FLAGS (\\Deleted)\r\nb EXPUNGE\r\n");
+        snprintf(in, sizeof(in), "a %s\r\n", said[i]);
+        CHECK_ROW(str_find(test_say(&one, in), STR("EXPUNGE")) == SIZE_MAX, said[i]);
+        CHECK_ROW(str_find(test_say(&one, "b NOOP\r\n"), STR("* 2 EXPUNGE")) != SIZE_MAX, said[i]);
+        test_session_close(&one);
+        test_session_close(&two);
+        test_store_close(&store);
+    }
+}
+
 int main(void)
 {
     RUN(each_row_is_whole);
     RUN(each_capability_is_announced_once_and_by_somebody);
     RUN(wrong_arguments_are_answered_with_the_right_ones);
+    RUN(what_changes_a_mailbox_is_refused_where_nothing_may_change);
+    RUN(numbers_stay_while_they_are_answered);
     return test_end();
 }

@@ -96,11 +96,47 @@ static void a_ticket_from_before_the_start_opens_nothing(void)
     clock_set_source(NULL);
 }
 
+/* The clock was set back, or it is of another boot. */
+static void a_ticket_that_ends_too_late_is_none(void)
+{
+    struct tickets t;
+    unsigned char ticket[TICKET_BYTES];
+
+    clock_set_source(&simulated);
+    tickets_init(&t);
+    ticket_make(key, 7, ticket);
+    now_us--;
+    CHECK(!ticket_take(&t, ticket, 7));
+    now_us++;
+    CHECK(ticket_take(&t, ticket, 7));
+    tickets_done(&t);
+    clock_set_source(NULL);
+}
+
+static void what_was_taken_is_forgotten_when_it_would_have_ended(void)
+{
+    struct tickets t;
+    unsigned char ticket[TICKET_BYTES];
+
+    clock_set_source(&simulated);
+    tickets_init(&t);
+    for (int i = 0; i < 3; i++) {
+        ticket_make(key, 7, ticket);
+        CHECK(ticket_take(&t, ticket, 7));
+        CHECK(t.now.n == 1 && t.before.n == 0);
+        now_us += 2 * TICKET_LIFE_US;
+    }
+    tickets_done(&t);
+    clock_set_source(NULL);
+}
+
 int main(void)
 {
     RUN(a_ticket_is_good_once_for_its_account);
     RUN(a_ticket_that_was_changed_or_made_up_opens_nothing);
     RUN(a_ticket_ends_and_is_never_good_twice_before_that);
     RUN(a_ticket_from_before_the_start_opens_nothing);
+    RUN(a_ticket_that_ends_too_late_is_none);
+    RUN(what_was_taken_is_forgotten_when_it_would_have_ended);
     return test_end();
 }

@@ -120,10 +120,29 @@ static void the_loop_wakes_for_the_first_timer(void)
     event_base_free(base);
 }
 
+/* The loop's clock stands while the machine sleeps, ours does not. */
+static void the_loop_looks_at_the_clock_once_a_minute(void)
+{
+    struct event_base *base = event_base_new();
+    struct timers *t = timers_create(base);
+    struct caller late = {0};
+    struct timeval now, wake;
+
+    timer_init(&late.timer, t, on_due, &late);
+    timer_set(&late.timer, 3600LL * 1000000);
+    event_base_gettimeofday_cached(base, &now);
+    CHECK(event_pending(t->wake, EV_TIMEOUT, &wake));
+    CHECK(wake.tv_sec - now.tv_sec <= WAIT_MOST_US / 1000000 + 5);
+    timer_stop(&late.timer);
+    timers_destroy(t);
+    event_base_free(base);
+}
+
 int main(void)
 {
     RUN(timers_are_called_once_in_the_order_of_their_due_times);
     RUN(what_a_callback_sets_for_now_waits_for_the_next_run);
     RUN(the_loop_wakes_for_the_first_timer);
+    RUN(the_loop_looks_at_the_clock_once_a_minute);
     return test_end();
 }

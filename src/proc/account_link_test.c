@@ -180,6 +180,80 @@ static void a_process_that_never_says_that_it_listens_is_given_up(void)
     end();
 }
 
+static void the_window_is_used_to_its_end(void)
+{
+    struct wish a, b, c;
+
+    begin();
+    want(&a, 'a', 1, 40);
+    want(&b, 'b', 1, 60);
+    want(&c, 'c', 1, 1);
+    role_test_spin(&bench);
+    say_ready(1);
+    CHECK_STR(str_of(order, order_n), STR("ab"));
+    account_link_done(&c.want); /* it does not want it any more */
+    account_link_done(&a.want);
+    account_link_done(&b.want);
+    CHECK(turns == 2 && account_links_weight(links) == 0);
+    end();
+}
+
+static void a_socket_that_nobody_wants_any_more_is_closed(void)
+{
+    struct role_end *late;
+    struct wish a;
+    int fd[2];
+
+    begin();
+    want(&a, 'a', 1, 1);
+    role_test_spin(&bench);
+    for (uint64_t account = 1; account <= 2; account++) { /* it has one already; it has no link */
+        CHECK(chan_pair(fd));
+        late = role_test_over(&bench, ROLE_ACCOUNT, fd[1]);
+        account_link_opened(links, account, fd[0], NULL);
+        role_test_spin(&bench);
+        CHECK(role_end_is_closed(late));
+    }
+    CHECK(account_links_open(links) == 1 && !role_end_is_closed(ends[1]));
+    account_link_done(&a.want);
+    end();
+}
+
+static void a_link_is_idle_from_its_last_use(void)
+{
+    struct wish a;
+
+    begin();
+    want(&a, 'a', 1, 1);
+    role_test_spin(&bench);
+    say_ready(1);
+    role_test_pass(&bench, IDLE_US + 2 * SWEEP_US);
+    account_link_done(&a.want);
+    role_test_pass(&bench, IDLE_US - 2 * SWEEP_US);
+    CHECK(!role_end_is_closed(ends[1]));
+    role_test_pass(&bench, 4 * SWEEP_US);
+    CHECK(role_end_is_closed(ends[1]));
+    end();
+}
+
+static void who_waits_for_a_stuck_process_is_told(void)
+{
+    struct wish a, b;
+
+    begin();
+    want(&a, 'a', 1, 100);
+    want(&b, 'b', 1, 1);
+    role_test_spin(&bench);
+    say_ready(1);
+    CHECK(turns == 1 && failures == 0);
+    account_link_stuck(&a.want);
+    CHECK(failures == 1 && b.want.link == NULL && a.want.link != NULL);
+    account_link_stuck(&a.want); /* counted once */
+    CHECK(account_links_stuck(links) == 100 && account_links_weight(links) == 100);
+    account_link_done(&a.want);
+    end();
+}
+
 static void a_lost_process_ends_its_link_only(void)
 {
     struct wish a, b, c;
@@ -400,6 +474,10 @@ int main(void)
     RUN(what_is_under_way_is_bounded);
     RUN(who_waits_for_a_link_that_is_refused_is_told_and_may_try_again);
     RUN(a_process_that_never_says_that_it_listens_is_given_up);
+    RUN(the_window_is_used_to_its_end);
+    RUN(a_socket_that_nobody_wants_any_more_is_closed);
+    RUN(a_link_is_idle_from_its_last_use);
+    RUN(who_waits_for_a_stuck_process_is_told);
     RUN(a_lost_process_ends_its_link_only);
     RUN(an_idle_link_is_closed_after_a_while_unless_it_is_held);
     RUN(what_a_stuck_process_holds_counts_until_it_ends);

@@ -5,6 +5,10 @@
 #include "base/test.h"
 #include "proc/test_role.h"
 
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
 static unsigned told, failed, messages;
 static uint64_t last_reserved;
 static char order[3000];
@@ -308,6 +312,78 @@ static void a_question_that_waited_is_not_put_twice(void)
     role_test_end(&t);
 }
 
+static void a_question_waits_for_its_own_role(void)
+{
+    struct role_test t;
+    struct role_end *directory, *intake;
+
+    begin(&t, ROLE_EDGE_SMTP);
+    role_test_go(&t);
+    (void)ask_rcpt(NULL);
+    intake = role_test_peer(&t, ROLE_INTAKE, 0);
+    CHECK(role_end_waiting(intake, MSG_NONE) == 0 && calls_waiting(process->calls) == 1);
+    directory = role_test_peer(&t, ROLE_DIRECTORY, 0);
+    CHECK_U64(role_end_waiting(directory, MSG_RCPT_ASK), 1);
+    role_test_end(&t);
+}
+
+static void who_asks_over_a_channel_that_is_not_there_is_told_at_once(void)
+{
+    struct role_test t;
+
+    begin(&t, ROLE_EDGE_SMTP);
+    role_test_go(&t);
+    call_rcpt(call_over(process->calls, NULL), &(struct msg_rcpt_ask){0}, NULL, on_rcpt, NULL);
+    CHECK_U64(failed, 0); /* never from within */
+    role_test_spin(&t);
+    CHECK(failed == 1 && calls_waiting(process->calls) == 0);
+    role_test_end(&t);
+}
+
+static void a_question_that_waits_keeps_a_copy_of_its_descriptor(void)
+{
+    struct role_test t;
+    struct role_end *intake;
+    struct stat was, is;
+    struct msg *m;
+    int fd;
+
+    begin(&t, ROLE_RELAY);
+    role_test_go(&t);
+    fd = memfd_create("x", MFD_CLOEXEC);
+    CHECK(fstat(fd, &was) == 0);
+    call_queue_try(process_to(process, ROLE_INTAKE), &(struct msg_queue_try_ask){0}, CALL_FD(fd),
+                   (told_queue_try_fn)on_queue_add, NULL);
+    close(fd);
+    intake = role_test_peer(&t, ROLE_INTAKE, 0);
+    m = role_end_take(intake, MSG_QUEUE_TRY_ASK);
+    if (CHECK(m && m->nfds == 1))
+        CHECK(fstat(m->fd[0], &is) == 0 && is.st_ino == was.st_ino && is.st_dev == was.st_dev);
+    role_end_send(intake, &(struct msg){.type = MSG_QUEUE_TRY_TELL,
+                                        .queue_try_tell = {.id = m ? m->queue_try_ask.id : 0}});
+    CHECK_U64(told, 1);
+    role_test_end(&t);
+}
+
+static void what_was_asked_is_known_by_its_channel(void)
+{
+    struct role_test t;
+    struct chan *directory, *intake;
+    uint64_t id;
+
+    begin(&t, ROLE_EDGE_SMTP);
+    role_test_peer(&t, ROLE_DIRECTORY, 0);
+    role_test_peer(&t, ROLE_INTAKE, 0);
+    role_test_go(&t);
+    directory = process_peer(process, ROLE_DIRECTORY);
+    intake = process_peer(process, ROLE_INTAKE);
+    id = ask_rcpt(NULL);
+    CHECK(calls_is_asked(process->calls, id, directory));
+    CHECK(!calls_is_asked(process->calls, id, intake));
+    CHECK(!calls_is_asked(process->calls, id + 1, directory));
+    role_test_end(&t);
+}
+
 static void a_forgotten_question_calls_nobody(void)
 {
     struct role_test t;
@@ -342,6 +418,54 @@ static void who_asked_and_went_away_is_nobody(void)
     role_end_close(relay);
     CHECK(!asked_waits(&taken[0]));
     tell_queue_try(&taken[0], &(struct msg_queue_try_tell){0}, -1); /* to nobody */
+    role_test_end(&t);
+}
+
+static void a_question_that_was_moved_is_its_new_place_alone(void)
+{
+    struct asked place = {0};
+    struct role_test t;
+    struct role_end *relay;
+    struct msg *m;
+
+    begin(&t, ROLE_INTAKE);
+    relay = role_test_peer(&t, ROLE_RELAY, 0);
+    role_test_go(&t);
+    role_end_send(relay, &(struct msg){.type = MSG_QUEUE_TRY_ASK, .queue_try_ask = {.id = 5}});
+    role_end_send(relay, &(struct msg){.type = MSG_QUEUE_TRY_ASK, .queue_try_ask = {.id = 6}});
+    asked_move(&place, &taken[0]);
+    CHECK(asked_waits(&place) && !asked_waits(&taken[0]));
+    tell_queue_try(&place, &(struct msg_queue_try_tell){0}, -1);
+    role_test_spin(&t);
+    m = role_end_take(relay, MSG_QUEUE_TRY_TELL);
+    CHECK(m && m->queue_try_tell.id == 5);
+    asked_move(&place, &taken[1]);
+    role_end_close(relay);
+    CHECK(!asked_waits(&place));
+    role_test_end(&t);
+}
+
+static void a_question_whose_descriptor_was_lost_is_refused_with_words(void)
+{
+    struct msg ask = {.type = MSG_QUEUE_TRY_ASK, .nfds = 1, .queue_try_ask = {.id = 5}};
+    struct rlimit before, none;
+    struct role_test t;
+    struct role_end *relay;
+    struct msg *m;
+
+    begin(&t, ROLE_INTAKE);
+    relay = role_test_peer(&t, ROLE_RELAY, 0);
+    role_test_go(&t);
+    ask.fd[0] = memfd_create("x", MFD_CLOEXEC);
+    getrlimit(RLIMIT_NOFILE, &before);
+    none = (struct rlimit){3, before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none); /* this process has none left */
+    role_end_send(relay, &ask);
+    setrlimit(RLIMIT_NOFILE, &before);
+    close(ask.fd[0]);
+    m = role_end_take(relay, MSG_QUEUE_TRY_TELL);
+    CHECK(messages == 0 && m && m->queue_try_tell.id == 5);
+    CHECK(m && m->queue_try_tell.error.kind == ERROR_TEMPORARY);
     role_test_end(&t);
 }
 
@@ -403,8 +527,14 @@ int main(void)
     RUN(a_peer_that_does_not_read_holds_its_questions_and_nothing_else);
     RUN(what_waits_for_one_channel_only_fails_with_it);
     RUN(a_question_that_waited_is_not_put_twice);
+    RUN(a_question_waits_for_its_own_role);
+    RUN(who_asks_over_a_channel_that_is_not_there_is_told_at_once);
+    RUN(a_question_that_waits_keeps_a_copy_of_its_descriptor);
+    RUN(what_was_asked_is_known_by_its_channel);
     RUN(a_forgotten_question_calls_nobody);
     RUN(who_asked_and_went_away_is_nobody);
+    RUN(a_question_that_was_moved_is_its_new_place_alone);
+    RUN(a_question_whose_descriptor_was_lost_is_refused_with_words);
     RUN(an_answer_carries_the_id_of_its_question);
     RUN(a_peer_is_not_heard_while_too_many_of_its_questions_are_open);
     return test_end();

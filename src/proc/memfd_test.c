@@ -67,6 +67,22 @@ static void a_page_that_is_held_does_not_keep_a_message_from_being_sealed(void)
     close(pipe_fd[1]);
 }
 
+static void only_what_is_sealed_and_of_its_size_is_mapped(void)
+{
+    struct error err = {0};
+    struct str bytes;
+    int fd = written();
+
+    CHECK(!memfd_map(fd, sizeof text, &bytes, &err) && err.kind == ERROR_INTERNAL && bytes.n == 0);
+    CHECK(!memfd_map(-1, 0, &bytes, &err));
+    CHECK(memfd_seal(&fd, sizeof text, &err));
+    CHECK(!memfd_map(fd, sizeof text + 1, &bytes, &err) && bytes.n == 0);
+    CHECK(memfd_map(fd, sizeof text, &bytes, &err));
+    CHECK_STR(bytes, str_of(text, sizeof text));
+    memfd_unmap(bytes);
+    close(fd);
+}
+
 static void what_can_not_be_sealed_is_an_error(void)
 {
     struct error err = {0};
@@ -97,6 +113,7 @@ int main(void)
         text[i] = (char)('a' + i % 23);
     RUN(nobody_changes_what_is_sealed);
     RUN(a_page_that_is_held_does_not_keep_a_message_from_being_sealed);
+    RUN(only_what_is_sealed_and_of_its_size_is_mapped);
     RUN(what_can_not_be_sealed_is_an_error);
     RUN(what_is_no_memfd_is_not_sealed);
     return test_end();

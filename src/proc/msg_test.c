@@ -54,6 +54,42 @@ static void a_message_that_is_too_large_is_not_written(void)
     buf_done(&b);
 }
 
+/* What no writer of ours makes. */
+static void what_is_beyond_its_bounds_is_refused(void)
+{
+    static struct str items[LIMIT_MSG_LIST + 1];
+    struct msg many = {.type = MSG_RESOLVE_ASK, .resolve_ask = {7, {items, LIMIT_MSG_LIST}}};
+    struct msg unknown = {.type = MSG_RCPT_TELL, .rcpt_tell = {.error = {ERROR_KINDS, STR("x")}}};
+    struct msg one = {.type = MSG_KEYS_START, .nfds = 1}, m;
+    uint32_t n = LIMIT_MSG_LIST + 1;
+    uint16_t fds = 2;
+    struct arena arena;
+    struct error err;
+    struct buf b;
+
+    arena_init(&arena, 1 << 20);
+    buf_init(&b, LIMIT_MSG_BYTES);
+    CHECK(msg_print(&b, &many, &err) && msg_parse(test_exact(buf_view(&b)), &arena, &m, &err));
+    CHECK_U64(m.resolve_ask.recipients.n, LIMIT_MSG_LIST);
+    buf_add(&b, "\0\0\0\0", 4); /* one item more, and one more said */
+    memcpy(b.p + 12, &n, sizeof n);
+    CHECK(!msg_parse(test_exact(buf_view(&b)), &arena, &m, &err));
+    buf_reset(&b);
+    many.resolve_ask.recipients.n++;
+    CHECK(!msg_print(&b, &many, &err) && err.kind == ERROR_LIMIT);
+    buf_done(&b);
+    buf_init(&b, LIMIT_MSG_BYTES);
+    CHECK(msg_print(&b, &unknown, &err) && !msg_parse(test_exact(buf_view(&b)), &arena, &m, &err));
+    b.p[12]--; /* the last kind that there is */
+    CHECK(msg_parse(test_exact(buf_view(&b)), &arena, &m, &err));
+    buf_reset(&b);
+    CHECK(msg_print(&b, &one, &err) && msg_parse(test_exact(buf_view(&b)), &arena, &m, &err));
+    memcpy(b.p + 2, &fds, sizeof fds);
+    CHECK(!msg_parse(test_exact(buf_view(&b)), &arena, &m, &err));
+    buf_done(&b);
+    arena_done(&arena);
+}
+
 static void random_bytes_are_refused_or_print_as_they_were(void)
 {
     char bytes[200];
@@ -106,6 +142,7 @@ int main(void)
     RUN(a_message_comes_out_as_it_went_in);
     RUN(a_cut_or_longer_message_is_refused);
     RUN(a_message_that_is_too_large_is_not_written);
+    RUN(what_is_beyond_its_bounds_is_refused);
     RUN(random_bytes_are_refused_or_print_as_they_were);
     RUN(the_table_says_who_may_send_what);
     return test_end();

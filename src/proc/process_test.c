@@ -4,13 +4,14 @@
 #include "base/test.h"
 #include "proc/test_role.h"
 
-static unsigned introduced, lost, heard, reloads;
+static unsigned introduced, lost, heard, reloads, starts, drains;
 static bool is_ready = true;
 static struct process *process;
 
 static bool on_start(void *arg, struct process *p, bool *ready, struct error *err)
 {
     (void)arg, (void)err;
+    starts++;
     process = p;
     *ready = is_ready;
     return true;
@@ -40,15 +41,30 @@ static void on_reload(void *arg)
     reloads++;
 }
 
+static void on_drain(void *arg)
+{
+    (void)arg;
+    drains++;
+}
+
+static void on_status(void *arg, struct process_status *s)
+{
+    (void)arg;
+    for (unsigned i = 0; i < 2 * STATUS_ROWS; i++)
+        process_status_add(s, "own", i);
+}
+
 static const struct process_ops ops = {.start = on_start,
                                        .message = on_message,
                                        .peer_new = on_peer_new,
                                        .peer_lost = on_peer_lost,
-                                       .reload = on_reload};
+                                       .reload = on_reload,
+                                       .drain = on_drain,
+                                       .status = on_status};
 
 static void begin(struct role_test *t)
 {
-    introduced = lost = heard = reloads = 0;
+    introduced = lost = heard = reloads = starts = drains = 0;
     is_ready = true;
     role_test_begin(t, ROLE_DIRECTORY, &ops, NULL);
 }
@@ -172,7 +188,62 @@ static void drain_before_the_start_ends_it(void)
 
     begin(&t);
     role_end_send(t.supervisor, &(struct msg){.type = MSG_DRAIN});
-    CHECK(t.p->ended);
+    CHECK(t.p->ended && drains == 0);
+    role_test_end(&t);
+}
+
+static void drain_after_the_start_is_the_roles_own_affair(void)
+{
+    struct role_test t;
+
+    begin(&t);
+    role_test_go(&t);
+    role_end_send(t.supervisor, &(struct msg){.type = MSG_DRAIN});
+    CHECK(drains == 1 && !t.p->ended && process_is_draining(t.p));
+    role_test_end(&t);
+}
+
+static void it_starts_once(void)
+{
+    struct role_test t;
+
+    begin(&t);
+    role_test_go(&t);
+    role_end_send(t.supervisor, &(struct msg){.type = MSG_SETUP_GO});
+    CHECK(starts == 1 && role_end_waiting(t.supervisor, MSG_READY) == 1);
+    role_test_end(&t);
+}
+
+static void who_is_no_peer_is_not_joined(void)
+{
+    struct role_test t;
+    struct role_end *stranger;
+
+    begin(&t);
+    role_test_go(&t);
+    stranger = role_test_peer(&t, ROLE_ACCOUNT, 0);
+    role_test_spin(&t);
+    CHECK(role_end_is_closed(stranger) && t.p->peers.n == 0);
+    role_end_send(t.supervisor,
+                  &(struct msg){.type = MSG_SETUP_PEER, .setup_peer = {ROLE_HASHER, 0, 9}});
+    CHECK(t.p->peers.n == 0 && introduced == 0); /* without its channel */
+    role_test_end(&t);
+}
+
+static void a_status_has_what_every_process_counts_and_no_more_than_there_is_room_for(void)
+{
+    struct role_test t;
+    struct msg *m;
+
+    begin(&t);
+    role_test_go(&t);
+    role_end_send(t.supervisor, &(struct msg){.type = MSG_STATUS_ASK, .status_ask = {.id = 3}});
+    m = role_end_take(t.supervisor, MSG_STATUS_TELL);
+    if (CHECK(m && m->status_tell.id == 3 && m->status_tell.counters.n == STATUS_ROWS)) {
+        CHECK_STR(m->status_tell.counters.v[0], STR("log-lines-dropped=0"));
+        CHECK_STR(m->status_tell.counters.v[1], STR("requests-waiting=0"));
+        CHECK_STR(m->status_tell.counters.v[STATUS_ROWS - 1], STR("own=97"));
+    }
     role_test_end(&t);
 }
 
@@ -196,6 +267,10 @@ int main(void)
     RUN(a_new_channel_replaces_the_one_before);
     RUN(at_a_reload_live_settings_change_and_the_others_stay_where_they_were);
     RUN(drain_before_the_start_ends_it);
+    RUN(drain_after_the_start_is_the_roles_own_affair);
+    RUN(it_starts_once);
+    RUN(who_is_no_peer_is_not_joined);
+    RUN(a_status_has_what_every_process_counts_and_no_more_than_there_is_room_for);
     RUN(the_end_of_the_supervisor_is_its_own);
     return test_end();
 }

@@ -14,18 +14,21 @@ static struct str news(void)
                                         "renamed", "deleted", "subscribed", "quota"};
     static char text[1000];
     struct store_news n;
+    unsigned all = 0;
     size_t at = 0;
     text[0] = 0;
     if (!store_news_take(one.store, &n))
         return STR("");
     for (size_t i = 0; i < n.n; i++) {
         unsigned kinds = n.items[i].kinds;
+        all |= kinds;
         at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%lld", i ? " " : "",
                                (long long)n.items[i].id);
         for (size_t k = 0; k < ARRAY_LEN(words); k++)
             if (kinds & 1u << k)
                 at += (size_t)snprintf(text + at, sizeof(text) - at, ":%s", words[k]);
     }
+    CHECK_U64(n.kinds, all);
     if (n.overflow)
         at += (size_t)snprintf(text + at, sizeof(text) - at, " and more");
     return str_of(text, at);
@@ -106,6 +109,16 @@ static void more_news_than_there_is_room_for_is_anything(void)
     CHECK_U64(store_news_of(&n, 9999, STORE_NEWS_FLAGS), 0);
     CHECK_U64(store_news_of(&n, 7, STORE_NEWS_ALL), STORE_NEWS_CREATED);
     end();
+}
+
+static void news_of_one_mailbox_is_one_item_of_all_its_kinds(void)
+{
+    struct store_news n = {0};
+    store_news_add(&n, 7, STORE_NEWS_FLAGS);
+    store_news_add(&n, 7, STORE_NEWS_CREATED);
+    CHECK_U64(n.n, 1);
+    CHECK_U64(n.items[0].kinds, STORE_NEWS_FLAGS | STORE_NEWS_CREATED);
+    CHECK_U64(n.kinds, STORE_NEWS_FLAGS | STORE_NEWS_CREATED);
 }
 
 /* The kinds of a mailbox (0: the account) since a number, read in pages. */
@@ -194,6 +207,7 @@ static void changes_since_a_number_are_those_that_were_news(void)
 int main(void)
 {
     RUN(what_changed_is_told_after_the_commit);
+    RUN(news_of_one_mailbox_is_one_item_of_all_its_kinds);
     RUN(more_news_than_there_is_room_for_is_anything);
     RUN(changes_since_a_number_are_those_that_were_news);
     return test_end();

@@ -174,8 +174,49 @@ static void what_strangers_cause_is_bounded_and_what_was_dropped_is_told(void)
     log = written(&out);
     CHECK_U64(lines_with(log, " disconnect "), 20);
     buf_done(&out);
+    now_us += TELL_US;
+    spin();
+    log = written(&out);
+    CHECK_U64(lines_with(log, "of-pid=4711 lines=10 "), 1); /* not those that were told before */
+    buf_done(&out);
     close(edge);
     close(intake);
+    end();
+}
+
+static void what_was_dropped_is_told_before_its_process_is_forgotten(void)
+{
+    struct buf out;
+    int edge;
+
+    begin(1);
+    edge = source(ROLE_EDGE_SMTP, 0, 4711);
+    for (int i = 0; i < 12; i++)
+        say(edge, "s5ux2k connect service=smtp peer=192.0.2.1");
+    close(edge);
+    spin();
+    CHECK_U64(t.s.logs.n, 0);
+    CHECK_U64(lines_with(written(&out), "log-dropped process=edge-smtp of-pid=4711 lines=2 "), 1);
+    buf_done(&out);
+    end();
+}
+
+static void lines_that_the_disk_does_not_take_are_counted(void)
+{
+    int edge, full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+    begin(1000);
+    CHECK(full >= 0);
+    t.s.log_file = full;
+    edge = source(ROLE_EDGE_SMTP, 0, 4711);
+    for (int i = 0; i < 5; i++)
+        say(edge, "- debug what=x");
+    spin();
+    CHECK_U64(t.s.log_failed, 5);
+    logs_write_own(STR("an own one"));
+    CHECK_U64(t.s.log_failed, 6);
+    close(edge);
+    close(full);
     end();
 }
 
@@ -221,6 +262,8 @@ int main(void)
     RUN(time_role_instance_and_pid_are_stamped_by_whose_socket_it_is);
     RUN(a_process_that_was_taken_over_cannot_speak_for_another);
     RUN(what_strangers_cause_is_bounded_and_what_was_dropped_is_told);
+    RUN(what_was_dropped_is_told_before_its_process_is_forgotten);
+    RUN(lines_that_the_disk_does_not_take_are_counted);
     RUN(no_process_writes_without_end);
     RUN(what_was_said_last_is_written_before_the_end);
     return test_end();
