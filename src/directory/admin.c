@@ -350,15 +350,31 @@ static bool account_add(struct job *j, struct error *err)
 
 /* ---- account password, app-password ---- */
 
+/* The number of the password that the account has, 0: none. */
+static bool find_password(struct job *j, int64_t *id, struct error *err)
+{
+    struct credential old = {0};
+    struct buf hash;
+    bool found = false, ok;
+
+    buf_init(&hash, 200);
+    ok = credential_find_password(j->d->db, j->account, &old, &hash, &found, err);
+    buf_done_wipe(&hash);
+    *id = found ? old.id : 0;
+    return ok;
+}
+
 static void finish_password(struct job *j)
 {
     AUTO_TX struct db_tx tx = {0};
     struct scram_keys scram = {0};
     struct error err = {0};
+    int64_t old = 0;
     json_t *o;
 
     make_scram(j, &scram);
-    if (!db_begin(&tx, j->d->db, &err) || !insert_credential(j, j->account, &scram, &err) ||
+    if (!db_begin(&tx, j->d->db, &err) || !find_password(j, &old, &err) ||
+        !insert_credential(j, j->account, &scram, &err) ||
         !audit_append(j->d->db, j->who, j->app ? STR("app password add") : STR("password set"),
                       j->args[2], j->app ? j->label : STR_NULL, &err) ||
         !db_commit(&tx, &err)) {
@@ -367,8 +383,8 @@ static void finish_password(struct job *j)
         fail(j, &err);
         return;
     }
-    if (!j->app)
-        login_end_credential(j->d, j->account, 0);
+    if (!j->app && old)
+        login_end_credential(j->d, j->account, old);
     admin_log(j, j->app ? "account app-password" : "account password", j->args[2]);
     o = json_object();
     json_object_set_new(o, "account", admin_text(j->args[2]));
