@@ -14,7 +14,7 @@
 
 _Static_assert(SIGNED_BYTES + MAC_BYTES == TICKET_BYTES, "the parts of a ticket");
 
-static void ticket_sign(const unsigned char key[TICKET_KEY_BYTES],
+static void sign_ticket(const unsigned char key[TICKET_KEY_BYTES],
                         const unsigned char ticket[SIGNED_BYTES], unsigned char mac[MAC_BYTES])
 {
     unsigned int n = MAC_BYTES;
@@ -31,7 +31,7 @@ void ticket_make(const unsigned char key[TICKET_KEY_BYTES], uint64_t account,
     random_bytes(out, NONCE_BYTES);
     memcpy(out + NONCE_BYTES, &account, 8);
     memcpy(out + NONCE_BYTES + 8, &end_us, 8);
-    ticket_sign(key, out, out + SIGNED_BYTES);
+    sign_ticket(key, out, out + SIGNED_BYTES);
 }
 
 void tickets_init(struct tickets *t)
@@ -70,7 +70,7 @@ bool tickets_take(struct tickets *t, const unsigned char key[TICKET_KEY_BYTES], 
 
     if (ticket.n != TICKET_BYTES)
         return error_set(err, ERROR_DENIED, "no ticket of the directory");
-    ticket_sign(key, (const unsigned char *)ticket.p, mac);
+    sign_ticket(key, (const unsigned char *)ticket.p, mac);
     memcpy(&whose, ticket.p + NONCE_BYTES, 8);
     memcpy(&end_us, ticket.p + NONCE_BYTES + 8, 8);
     if (!mem_equal_secret(mac, ticket.p + SIGNED_BYTES, MAC_BYTES) || whose != account)

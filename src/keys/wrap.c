@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-static EVP_CIPHER_CTX *cipher_begin(const unsigned char kek[KEY_BYTES], const unsigned char *nonce,
+static EVP_CIPHER_CTX *begin_cipher(const unsigned char kek[KEY_BYTES], const unsigned char *nonce,
                                     uint64_t account, int seal)
 {
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
@@ -25,7 +25,7 @@ void key_wrap(const unsigned char kek[KEY_BYTES], uint64_t account,
     int n;
 
     random_bytes(out, 12);
-    ctx = cipher_begin(kek, out, account, 1);
+    ctx = begin_cipher(kek, out, account, 1);
     if (EVP_CipherUpdate(ctx, out + 12, &n, key, KEY_BYTES) != 1 ||
         EVP_CipherFinal_ex(ctx, out + 12 + n, &n) != 1 ||
         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, 16, out + 12 + KEY_BYTES) != 1)
@@ -44,7 +44,7 @@ bool key_unwrap(const unsigned char kek[KEY_BYTES], uint64_t account, struct str
     if (wrapped.n != KEY_WRAPPED_BYTES)
         return error_set(err, ERROR_DAMAGED, "a wrapped key of %zu bytes", wrapped.n);
     memcpy(in, wrapped.p, sizeof in);
-    ctx = cipher_begin(kek, in, account, 0);
+    ctx = begin_cipher(kek, in, account, 0);
     ok = EVP_CipherUpdate(ctx, plain, &n, in + 12, KEY_BYTES) == 1 &&
          EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, 16, in + 12 + KEY_BYTES) == 1 &&
          EVP_CipherFinal_ex(ctx, plain + n, &n) == 1;
