@@ -214,21 +214,21 @@ static void a_message_goes_with_its_last_recipient_and_its_content_with_the_last
 
 static void owners_are_found_and_a_purged_recipient_stays_away(void)
 {
-    struct str list[] = {STR("ada@x"), STR("ben@x"), STR("cleo@x"), STR("purged@x")};
-    uint64_t owners[] = {5, 0, 6, 5};
+    struct str list[] = {STR("ada@x"), STR("ben@x"), STR("cleo@x"), STR("purged@x"), STR("dora@x")};
+    uint64_t owners[] = {5, 0, 6, 5, 5};
     AUTO_TX struct db_tx tx = {0};
     bool found;
 
     begin();
-    add("t1", "ada@x ben@x cleo@x", "\0\0\0", "a");
+    add("t1", "ada@x ben@x cleo@x dora@x", "\0\0\0\7", "a");
     CHECK(db_begin(&tx, db, &err));
-    CHECK(queue_set_owners(db, &(struct queue_item){1, 0}, &(struct msg_list){list, 4}, owners,
+    CHECK(queue_set_owners(db, &(struct queue_item){1, 0}, &(struct msg_list){list, 5}, owners,
                            &err));
     CHECK(db_commit(&tx, &err));
-    CHECK(strcmp(items(), "1:0 1:5 1:6") == 0);
+    CHECK(strcmp(items(), "1:0 1:5 1:6 1:7") == 0); /* who has an owner keeps it */
     CHECK(strcmp(names_of(1, 5), "ada@x") == 0 && strcmp(names_of(1, 0), "ben@x") == 0);
     CHECK(queue_has(db, &(struct queue_item){1, 6}, &found, &err) && found);
-    CHECK(queue_has(db, &(struct queue_item){1, 7}, &found, &err) && !found);
+    CHECK(queue_has(db, &(struct queue_item){1, 8}, &found, &err) && !found);
     end();
 }
 

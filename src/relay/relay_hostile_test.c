@@ -222,8 +222,32 @@ static void answers_that_come_together_are_one_commit(void)
     end();
 }
 
+static void more_recipients_than_one_question_takes_are_all_tried(void)
+{
+    struct str names[OWNERS_MOST];
+    uint64_t owners[OWNERS_MOST];
+    char text[OWNERS_MOST][80];
+    struct msg_queue_try_ask *ask;
+    size_t n = 0, rounds = 0;
+
+    begin();
+    for (size_t i = 0; i < OWNERS_MOST; i++) {
+        names[i] = str_of(text[i], (size_t)snprintf(text[i], sizeof text[i], "ada+%060zu@x", i));
+        owners[i] = 1;
+    }
+    CHECK_U64(add_bytes("t1", STR("m"), names, owners, OWNERS_MOST), ERROR_NONE);
+    role_test_pass(&t, 11 * SECOND_US);
+    for (; (ask = tried()); rounds++) {
+        n += ask->recipients.n;
+        tell_tried(ask->id, ERROR_NONE);
+    }
+    CHECK(n == OWNERS_MOST && rounds == 2 && counter("queue") == 0);
+    end();
+}
+
 int main(void)
 {
+    RUN(more_recipients_than_one_question_takes_are_all_tried);
     RUN(intakes_successor_gets_what_its_predecessor_had);
     RUN(a_message_that_ends_intake_each_time_is_put_aside);
     RUN(a_question_that_nobody_answers_is_put_again);
