@@ -358,27 +358,32 @@ static size_t cut_multi(struct str bytes, size_t from)
     return n > from ? n : 0;
 }
 
-/* ISO-2022-JP begins in ASCII, and each escape sequence says anew what follows, whatever was before
- * (RFC 1468): so before the last one, or anywhere after one that leads back to ASCII. */
+/* A sequence that says what follows, whatever was before; and nothing before it that iconv(3) would
+ * take for the beginning of one, of which it leaves out what is cut. */
+static bool is_escape(struct str bytes, size_t at)
+{
+    static const char *const sequences[] = {"\x1b(B", "\x1b(J", "\x1b$@", "\x1b$B"};
+    struct str before = str_sub(bytes, at > 3 ? at - 3 : 0, size_min(at, 3));
+
+    if (str_find_char(before, '\x1b') != SIZE_MAX)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(sequences); i++)
+        if (str_starts(str_skip(bytes, at), str_c(sequences[i])))
+            return true;
+    return false;
+}
+
+/* ISO-2022-JP begins in ASCII, and each escape sequence says anew what follows (RFC 1468): so before
+ * the last one, or anywhere after one that leads back to ASCII. */
 static size_t cut_escapes(struct str bytes)
 {
-    static const char *const sequences[] = {"\x1b(J", "\x1b$@", "\x1b$B"};
-    struct str before = bytes;
-    size_t at;
+    size_t at = str_rfind_char(bytes, '\x1b');
 
-    while ((at = str_rfind_char(before, '\x1b')) != SIZE_MAX) {
-        struct str here = str_skip(bytes, at);
-
-        if (str_starts(here, STR("\x1b(B")) && before.n == bytes.n)
-            return bytes.n;
-        for (size_t i = 0; i < ARRAY_LEN(sequences); i++)
-            if (str_starts(here, str_c(sequences[i])))
-                return at;
-        if (str_starts(here, STR("\x1b(B"))) /* after it is one that is none, or not yet whole */
-            return at;
-        before = str_sub(bytes, 0, at);
-    }
-    return before.n == bytes.n ? bytes.n : 0;
+    if (at == SIZE_MAX || (is_escape(bytes, at) && str_starts(str_skip(bytes, at), STR("\x1b(B"))))
+        return bytes.n;
+    while (at != SIZE_MAX && !is_escape(bytes, at))
+        at = str_rfind_char(str_sub(bytes, 0, at), '\x1b');
+    return at == SIZE_MAX ? 0 : at;
 }
 
 /* UTF-16 without a mark of its order: after any unit that is no first half of a character. */
