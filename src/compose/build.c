@@ -28,8 +28,7 @@ struct field {
     size_t begin; /* in out */
     size_t col;
     size_t blanks; /* to be written before the next atom */
-    bool
-        first; /* nothing stands behind the colon: no fold here, which some readers do not expect */
+    bool first; /* nothing stands after the colon: no fold here, which some readers do not expect */
 };
 
 void compose_fail(struct compose *w, enum error_kind kind, const char *fmt, ...)
@@ -110,7 +109,7 @@ static bool field_begin(struct field *f, struct compose *w, struct str name)
 {
     *f = (struct field){.w = w, .out = w->out, .begin = w->out->n, .blanks = 1, .first = true};
     if (w->state != COMPOSE_HEADER && w->state != COMPOSE_STATUS)
-        panic("a field behind the header");
+        panic("a field after the header");
     if (!is_field_name(name))
         compose_fail(w, ERROR_SYNTAX, "no name of a header field");
     if (w->err.kind != ERROR_NONE)
@@ -405,13 +404,13 @@ static bool check_address(struct compose *w, const struct mime_address *a)
     if (!utf8_valid(a->local) || !utf8_valid(a->domain))
         compose_fail(w, ERROR_SYNTAX, "an address is not UTF-8");
     if (!is_dot_atom(a->domain) && !is_literal(a->domain))
-        compose_fail(w, ERROR_SYNTAX, "what stands behind the @ of an address is no domain");
+        compose_fail(w, ERROR_SYNTAX, "what follows the @ of an address is not a domain");
     if (!w->smtputf8 && (!is_ascii(a->local) || !is_ascii(a->domain))) /* RFC 6532 section 3.2 */
         compose_fail(w, ERROR_UNSUPPORTED, "an address in UTF-8, and no SMTPUTF8");
     return w->err.kind == ERROR_NONE;
 }
 
-/* addr-spec (RFC 5322 section 3.4.1), with what stands before and behind it. One atom: a folded
+/* addr-spec (RFC 5322 section 3.4.1), with what stands before and after it. One atom: a folded
  * address is legal, and not understood everywhere. */
 static void put_addr_spec(struct field *f, const struct mime_address *a, bool angle, bool comma)
 {
@@ -526,7 +525,7 @@ void compose_date(struct compose *w, struct str name, int64_t us)
     if (!field_begin(&f, w, name))
         return;
     if (us < DATE_FIRST || us > DATE_LAST) {
-        compose_fail(w, ERROR_SYNTAX, "a date before 1900 or behind 9999");
+        compose_fail(w, ERROR_SYNTAX, "a date before 1900 or after 9999");
     } else {
         buf_init(&date, sizeof text);
         clock_print_rfc5322(&date, us);
@@ -565,7 +564,7 @@ static void put_id(struct field *f, struct str id)
     char text[LIMIT_WRITE_ID + 2];
 
     if (!compose_id_writable(id, f->w->smtputf8)) {
-        compose_fail(f->w, ERROR_SYNTAX, "this can not stand in a header as a message id");
+        compose_fail(f->w, ERROR_SYNTAX, "this cannot stand in a header as a message id");
         return;
     }
     text[0] = '<';

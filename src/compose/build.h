@@ -23,8 +23,8 @@
  * refused, as are names that are no field names, text that is not UTF-8 and what is longer than
  * limits.h allows. Errors stick: the first one is kept, everything after it does nothing, and
  * compose_end takes all of the message out of the buffer again. The kinds are ERROR_SYNTAX (a
- * value that can not stand there), ERROR_LIMIT (too long, or the buffer is full) and
- * ERROR_UNSUPPORTED (an address in UTF-8 without smtputf8, a message that can not be a part). Calls
+ * value that cannot stand there), ERROR_LIMIT (too long, or the buffer is full) and
+ * ERROR_UNSUPPORTED (an address in UTF-8 without smtputf8, a message that cannot be a part). Calls
  * in an order that makes no message panic.
  *
  * RFC 5322, 2045 to 2047, 2183, 2231, 6532. */
@@ -41,7 +41,7 @@
 /* One multipart that is open. Offsets are into the buffer. */
 struct compose_level {
     size_t header_at; /* its Content-Type field */
-    size_t checked;   /* behind the last delimiter: before it the boundary is ours wherever it is */
+    size_t checked;   /* after the last delimiter: before it the boundary is ours wherever it is */
     bool eightbit;    /* something in it is 8bit */
     char boundary[COMPOSE_BOUNDARY_LEN + 1];
 };

@@ -266,7 +266,7 @@ void compose_body_message(struct compose *w, struct str bytes)
 
     body_begin(w, STR("message/rfc822"), NULL, 0, NULL);
     if (!compose_embeddable(bytes))
-        compose_fail(w, ERROR_UNSUPPORTED, "a message that can not be sent within another one");
+        compose_fail(w, ERROR_UNSUPPORTED, "a message that cannot be sent within another one");
     if (!has_failed(w)) {
         compose_text(w, STR("Content-Transfer-Encoding"), eightbit ? STR("8bit") : STR("7bit"));
         header_end(w);
@@ -325,7 +325,7 @@ static void replace_boundary(struct compose *w, struct compose_level *level)
         choose_boundary(other);
     while (str_find(written_since(w, at), str_c(other)) != SIZE_MAX && ++tries < BOUNDARY_TRIES);
     if (tries == BOUNDARY_TRIES)
-        panic("the source of randomness gives no boundary");
+        panic("no boundary was found at random");
     while ((next = str_find(str_of(w->out->p + at, level->checked - at), old)) != SIZE_MAX) {
         memcpy(w->out->p + at + next, other, COMPOSE_BOUNDARY_LEN);
         at += next + COMPOSE_BOUNDARY_LEN;

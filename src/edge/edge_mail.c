@@ -114,7 +114,7 @@ static void account_closed(void *arg, const char *why)
         stream_consume(c->account, in.n);
     }
     if (!c->heard)
-        stream_write(c->client, STR("* BYE [UNAVAILABLE] the account can not be opened just now; "
+        stream_write(c->client, STR("* BYE [UNAVAILABLE] the account cannot be opened just now; "
                                     "your administrator can see why in the log\r\n"));
     stream_finish(c->client);
     destroy(c, c->heard ? "the session ended" : "the account did not open");

@@ -445,7 +445,7 @@ static void end_message(struct imap_session *s, struct fetch_job *job)
 
 /* ---- steps ---- */
 
-/* What was begun can not be unsaid once a part of it may have gone: then the connection ends. */
+/* What was begun cannot be unsaid once a part of it may have gone: then the connection ends. */
 static enum imap_step message_failed(struct imap_session *s, struct fetch_job *job,
                                      const struct error *err)
 {
@@ -481,7 +481,7 @@ static enum imap_step literal_step(struct imap_session *s, struct fetch_job *job
 }
 
 /* Goes on until the message is answered or a piece of it is written. What fits a piece goes out in
- * one write: some clients wait when a literal and the ")" behind it come apart (Apple Mail). */
+ * one write: some clients wait when a literal and the ")" after it come apart (Apple Mail). */
 static enum imap_step message_step(struct imap_session *s, struct fetch_job *job)
 {
     struct error err = {0};

@@ -64,7 +64,7 @@ void imap_check_create(struct imap_session *s, struct imap_parse *p)
         job->role = take_use(p);
 }
 
-/* A name that can not be is no error of the command's syntax: NO, with a code that stops retries.
+/* A name that cannot be is no error of the command's syntax: NO, with a code that stops retries.
  */
 static enum imap_step name_failed(struct imap_session *s, const struct error *err)
 {

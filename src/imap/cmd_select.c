@@ -40,7 +40,7 @@ void imap_check_select(struct imap_session *s, struct imap_parse *p)
 static bool begin_select(struct imap_session *s, struct select_job *job, struct error *err)
 {
     struct imap_selected *sel = &s->selected;
-    imap_unselect(s); /* also when the new one can not be selected (RFC 9051 section 6.3.2) */
+    imap_unselect(s); /* also when the new one cannot be selected (RFC 9051 section 6.3.2) */
     if (!store_mailbox_find(s->store, job->name, &s->arena, &job->mailbox, err))
         return false;
     const struct store_mailbox *m = &job->mailbox;

@@ -25,7 +25,7 @@ struct imap_session;
 #define IMAP_WRITES_HERE 16u  /* the same, and where the selected mailbox was opened with EXAMINE */
 #define IMAP_EXAMINES 32u     /* opens a mailbox so */
 #define IMAP_IDLES 64u        /* its tagged answer waits for DONE */
-#define IMAP_ENDS 128u        /* the session is over behind its OK */
+#define IMAP_ENDS 128u        /* the session is over after its OK */
 
 /* When a capability is announced. */
 #define IMAP_SAID_ALWAYS 1u

@@ -184,7 +184,7 @@ void imap_login_starttls(struct imap_login *l, struct imap_parse *p)
     l->ops->starttls(l->arg);
 }
 
-/* What came in the clear behind STARTTLS is dropped by the stream; nothing of before counts after
+/* What came in the clear after STARTTLS is dropped by the stream; nothing of before counts after
  * (RFC 9051 section 6.2.1). */
 void imap_login_tls_ready(struct imap_login *l)
 {
@@ -314,7 +314,7 @@ static void keep_tag(struct imap_login *l, struct imap_parse *p)
 
 static void unknown_command(struct imap_login *l)
 {
-    answer_login(l, "BAD", "", "There is no such command before login");
+    answer_login(l, "BAD", "", "There is no such command, or only after login");
     if (++l->unknown >= UNKNOWN_MAX)
         imap_login_end(l, "This is an IMAP server");
 }

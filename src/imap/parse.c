@@ -369,7 +369,7 @@ static unsigned date_month(struct imap_parse *p)
     return 1;
 }
 
-/* "-" date-month "-" date-year, behind the day */
+/* "-" date-month "-" date-year, after the day */
 static int64_t month_and_year(struct imap_parse *p, unsigned day)
 {
     cursor_expect(&p->c, '-');

@@ -27,7 +27,7 @@ struct imap_section {
     uint64_t from, n; /* <from.n> */
 };
 
-/* Takes "[...]" and a partial behind it. */
+/* Takes "[...]" and a partial after it. */
 void imap_take_section(struct imap_parse *p, struct imap_section *out);
 /* Appends "[1.2.HEADER.FIELDS (DATE FROM)]<0>", as the answer names it. */
 void imap_write_section(struct buf *out, const struct imap_section *section);

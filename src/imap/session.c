@@ -59,7 +59,7 @@ enum imap_step imap_failed(struct imap_session *s, const struct error *err, cons
     struct buf line;
     struct str rest, code = STR_NULL;
 
-    /* The writer knows the words; what it wrote behind the tag is kept until the answer's turn. */
+    /* The writer knows the words; what it wrote after the tag is kept until the answer's turn. */
     buf_init(&line, 4096);
     imap_write_error(&line, STR("*"), err, not_found);
     rest = str_trim(str_skip(buf_view(&line), 2));
@@ -442,7 +442,7 @@ size_t imap_session_input(struct imap_session *s, struct str bytes, int64_t dead
             break;
     }
     if (s->done)
-        used = bytes.n; /* what comes behind LOGOUT is nobody's */
+        used = bytes.n; /* what comes after LOGOUT is nobody's */
     s->input_left = used < bytes.n;
     return used;
 }

@@ -52,7 +52,7 @@ uint32_t imap_view_uid(const struct imap_view *v, uint32_t number)
     return r->uid + (number - 1 - r->before);
 }
 
-/* The first run that ends behind uid; runs.n when there is none. */
+/* The first run that ends after uid; runs.n when there is none. */
 static size_t run_from(const struct imap_view *v, uint32_t uid)
 {
     size_t low = 0, high = v->runs.n;

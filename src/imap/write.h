@@ -1,6 +1,7 @@
-/* imap/write.h: the only place that makes IMAP output. It chooses between atom, quoted string and
- * literal; nothing with a CR, LF or NUL gets into a line, so that what a sender wrote can never
- * become a response. */
+/* imap/write.h: how values get into IMAP output. Fixed words are appended as they are; whatever comes
+ * from outside goes through these functions. They choose between atom, quoted string and literal;
+ * nothing with a CR, LF or NUL gets into a line, so that what a sender wrote can never become a
+ * response. */
 #ifndef IMAP_WRITE_H
 #define IMAP_WRITE_H
 

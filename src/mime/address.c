@@ -98,7 +98,7 @@ static struct phrase read_phrase(struct mime_addresses *list)
 }
 
 /* domain = dot-atom / domain-literal / obs-domain; with its white space and comments, which are
- * dropped. *comment becomes the one behind it. */
+ * dropped. *comment becomes the one after it. */
 static struct str domain(struct mime_addresses *list, struct str *comment)
 {
     struct cursor *c = &list->in;

@@ -45,7 +45,7 @@ static void print_disposition(struct printer *p, const struct mime_part *part)
 
 /* The next tag of a Content-Language: Language-List = [CFWS] Language-Tag [CFWS] *("," ...) (RFC 3282
  * section 2). What stands between commas and begins with no tag is passed over, and what stands
- * behind a tag as well. False at the end. */
+ * after a tag as well. False at the end. */
 static bool next_language(struct cursor *c, struct str *tag)
 {
     *tag = STR_NULL;
@@ -163,7 +163,7 @@ static uint32_t print_single(struct printer *p, uint32_t index)
     return next;
 }
 
-/* Prints the part with all that is inside, and returns the index behind it. */
+/* Prints the part with all that is inside, and returns the index after it. */
 static uint32_t print_part(struct printer *p, uint32_t index)
 {
     uint32_t next;

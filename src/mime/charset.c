@@ -338,7 +338,7 @@ bool mime_charset_is_utf8(struct str charset)
     return which >= CHARSETS || !(charsets[which].table || charsets[which].open);
 }
 
-/* True when a text of several bytes a character may be cut behind its first n bytes: the last one is a
+/* True when a text of several bytes a character may be cut after its first n bytes: the last one is a
  * character in itself, as all below 0x30 are in these charsets, and no broken character before it
  * could still want it, as three bytes ("\x81", a digit, and this one) of GB18030 do or the third byte
  * of EUC-JP. */
@@ -359,7 +359,7 @@ static size_t cut_multi(struct str bytes, size_t from)
 }
 
 /* ISO-2022-JP begins in ASCII, and each escape sequence says anew what follows, whatever was before
- * (RFC 1468): so before the last one, or anywhere behind one that leads back to ASCII. */
+ * (RFC 1468): so before the last one, or anywhere after one that leads back to ASCII. */
 static size_t cut_escapes(struct str bytes)
 {
     static const char *const sequences[] = {"\x1b(J", "\x1b$@", "\x1b$B"};
@@ -374,14 +374,14 @@ static size_t cut_escapes(struct str bytes)
         for (size_t i = 0; i < ARRAY_LEN(sequences); i++)
             if (str_starts(here, str_c(sequences[i])))
                 return at;
-        if (str_starts(here, STR("\x1b(B"))) /* behind it is one that is none, or not yet whole */
+        if (str_starts(here, STR("\x1b(B"))) /* after it is one that is none, or not yet whole */
             return at;
         before = str_sub(bytes, 0, at);
     }
     return before.n == bytes.n ? bytes.n : 0;
 }
 
-/* UTF-16 without a mark of its order: behind any unit that is no first half of a character. */
+/* UTF-16 without a mark of its order: after any unit that is no first half of a character. */
 static size_t cut_units(struct str bytes, bool little)
 {
     size_t n = bytes.n & ~(size_t)1;
@@ -443,7 +443,7 @@ static void convert_iconv(struct buf *out, iconv_t cd, struct str in, size_t uni
             continue;
         utf8_print(out, 0xfffd);
         if (errno != EILSEQ || left < unit)
-            break; /* EINVAL: it ends within a character; glibc's CP949 complains behind the end,
+            break; /* EINVAL: it ends within a character; glibc's CP949 complains after the end,
                       too */
         from += unit;
         left -= unit;

@@ -114,7 +114,7 @@ static int64_t zone(struct cursor *c)
     return 0;
 }
 
-/* Goes behind "day-of-week ,", whatever stands there: it says nothing that the date does not say.
+/* Moves past "day-of-week ,", whatever stands there: it says nothing that the date does not say.
  */
 static void day_of_week(struct cursor *c)
 {

@@ -6,7 +6,7 @@
 
 #include "base/str.h"
 
-/* Microseconds since 1970 UTC. False when it can not be read; then *out is untouched. Years 1900 to
+/* Microseconds since 1970 UTC. False when it cannot be read; then *out is untouched. Years 1900 to
  * 9999. */
 MUST_CHECK bool mime_date_parse(struct str value, int64_t *out_us);
 

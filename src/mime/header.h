@@ -8,7 +8,7 @@
 
 #include "mime/message.h"
 
-/* The offset behind the line that begins at `at`, its line end included. cr: lines end with CR. */
+/* The offset after the line that begins at `at`, its line end included. cr: lines end with CR. */
 size_t mime_line_end(struct str in, size_t at, bool cr);
 /* True when lines of this text end with CR: it has a CR, and no LF. */
 bool mime_line_is_cr(struct str in);

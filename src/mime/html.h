@@ -11,8 +11,8 @@
 struct mime_html_stream {
     enum {
         MIME_HTML_TEXT,
-        MIME_HTML_OPEN,      /* behind "<" */
-        MIME_HTML_REFERENCE, /* behind "&" */
+        MIME_HTML_OPEN,      /* after "<" */
+        MIME_HTML_REFERENCE, /* after "&" */
         MIME_HTML_NAME,      /* in the name of a tag, or of what begins with "<!--" */
         MIME_HTML_TAG,
         MIME_HTML_COMMENT,

@@ -84,7 +84,7 @@ static int hex_digit(char ch)
     return ascii_digit(ch) ? ch - '0' : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
 }
 
-/* The digits behind "#": decimal, or hexadecimal behind "x". */
+/* The digits after "#": decimal, or hexadecimal after "x". */
 static uint32_t number(struct str digits)
 {
     bool hex = digits.n && ascii_lower(digits.p[0]) == 'x';

@@ -14,7 +14,7 @@
  * last comment that was met, raw and without its outer brackets; it is left alone when there was
  * none. */
 void mime_lex_cfws(struct cursor *c, struct str *comment);
-/* At '"': reads a quoted-string and leaves the cursor behind it. Returns the raw inside, for
+/* At '"': reads a quoted-string and leaves the cursor after it. Returns the raw inside, for
  * mime_lex_unquote. */
 struct str mime_lex_quoted(struct cursor *c);
 /* Writes raw without backslashes that quote, CR, LF and NUL to `to`, which has room for raw.n

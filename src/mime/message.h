@@ -19,8 +19,8 @@ struct mime_part {
     uint32_t children;  /* direct ones: of a multipart its parts, of a message/rfc822 one */
     uint32_t depth;     /* 0 for the message itself */
     uint64_t header_at; /* offset of its first header field */
-    uint64_t body_at;   /* offset behind the empty line */
-    uint64_t end_at;    /* offset behind its last byte; the CRLF before a boundary is not in it */
+    uint64_t body_at;   /* offset after the empty line */
+    uint64_t end_at;    /* offset after its last byte; the CRLF before a boundary is not in it */
     uint64_t lines;     /* line ends in its body */
     bool multipart;
     bool message; /* message/rfc822 or message/global: its only child is that message's root part */

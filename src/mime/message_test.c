@@ -26,7 +26,7 @@ static const struct row trees[] = {
      "Content-Type: multipart/mixed; boundary=b\r\n\r\npre\r\n--b\r\n\r\nx\r\n--b\r\nA: "
      "b\r\n\r\ny\r\nz\r\n--b--\r\nepilogue",
      "0 multipart/mixed 0 45 94 10\n1 TEXT/PLAIN 55 57 58 0\n1 TEXT/PLAIN 65 73 77 1\n"},
-    {"a boundary with white space behind it",
+    {"a boundary with white space after it",
      "Content-Type: multipart/mixed; boundary=b\n\n--b \t\n\nx\n--b-- \n",
      "0 multipart/mixed 0 43 59 4\n1 TEXT/PLAIN 49 50 51 0\n"},
     {"a boundary that is the beginning of another",
@@ -37,10 +37,10 @@ static const struct row trees[] = {
      "boundary=i\n\n--i\n\nx\n--o\n\ny\n",
      "0 multipart/mixed 0 43 104 9\n1 multipart/mixed 47 90 96 2\n2 TEXT/PLAIN 94 95 96 0\n1 "
      "TEXT/PLAIN 101 102 104 1\n"},
-    {"a boundary right behind a header",
+    {"a boundary right after a header",
      "Content-Type: multipart/mixed; boundary=b\n\n--b\nA: b\n--b\n\n--b--\n",
      "0 multipart/mixed 0 43 63 5\n1 TEXT/PLAIN 47 52 52 0\n1 TEXT/PLAIN 56 57 57 0\n"},
-    {"boundary lines one behind the other are one",
+    {"boundary lines one after the other are one",
      "Content-Type: multipart/mixed; boundary=b\n\n--b\n--b\n\nx\n--b\n--b\n--b--\n",
      "0 multipart/mixed 0 43 68 7\n1 TEXT/PLAIN 51 52 53 0\n1 TEXT/PLAIN 62 62 62 0\n"},
     {"a closed boundary is not awaited any more",
@@ -67,7 +67,7 @@ static const struct row trees[] = {
     {"the first of two types counts",
      "Content-Type: text/html\nContent-Type: multipart/mixed; boundary=b\n\n--b\n",
      "0 text/html 0 67 71 1\n"},
-    {"a type that can not be read", "Content-Type: multipart mixed\n\nx",
+    {"a type that cannot be read", "Content-Type: multipart mixed\n\nx",
      "0 TEXT/PLAIN 0 31 32 0\n"},
     {"the end of an inner multipart, then of an outer one",
      "Content-Type: multipart/a; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/b; "
@@ -234,7 +234,7 @@ static const struct row bodystructures[] = {
      "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 0 0 NIL NIL (\"de\" \"en-GB\") NIL)"},
     {"languages that are none", "Content-Language: , ,(x)\n\n",
      "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 0 0 NIL NIL NIL NIL)"},
-    {"a language with something behind it", "Content-Language: de;q=1, \"en\", fr\n\n",
+    {"a language with something after it", "Content-Language: de;q=1, \"en\", fr\n\n",
      "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 0 0 NIL NIL (\"de\" \"fr\") NIL)"},
 };
 

@@ -68,7 +68,7 @@ static bool match_boundary(const struct scan *s, size_t end, uint32_t *frame, bo
     return false;
 }
 
-/* Leaves the line from s->at to end behind. */
+/* Moves past the line from s->at to end. */
 static void pass_line(struct scan *s, size_t end)
 {
     if (end > s->at && s->in.p[end - 1] == (s->cr ? '\r' : '\n'))
@@ -76,7 +76,7 @@ static void pass_line(struct scan *s, size_t end)
     s->at = end;
 }
 
-/* Goes behind the empty line that ends the header, or to a boundary line that comes before it. */
+/* Moves past the empty line that ends the header, or to a boundary line that comes before it. */
 static void pass_header(struct scan *s)
 {
     while (s->at < s->in.n) {
@@ -347,7 +347,7 @@ static void close_all(struct scan *s)
     }
 }
 
-/* Goes behind further lines of the boundary that was just seen: two delimiters with nothing between
+/* Moves past further lines of the boundary that was just seen: two delimiters with nothing between
  * them enclose no part, since each needs a line end of its own before it (RFC 2046
  * section 5.1.1). */
 static void pass_boundaries(struct scan *s, uint32_t frame)

@@ -181,7 +181,7 @@ static bool cut_trailer(struct str *s)
     return true;
 }
 
-/* A leading blob goes when something is left behind it (step 4). */
+/* A leading blob goes when something is left after it (step 4). */
 static bool cut_leading_blob(struct str *s)
 {
     struct str rest = *s;

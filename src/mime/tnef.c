@@ -91,7 +91,7 @@ static struct props props_begin(struct str data)
 }
 
 /* Bytes of one value, padding included; 0 for types of variable length, SIZE_MAX for unknown ones,
- * behind which nothing can be read. */
+ * after which nothing can be read. */
 static size_t value_size(uint32_t type)
 {
     switch (type) {
@@ -288,7 +288,7 @@ static void body_prop(struct mime_tnef *t, const struct prop *prop)
     part->charset = prop->type == TYPE_STRING ? STR("utf-16le") : codepage_name(page, t->arena);
 }
 
-/* attMsgProps: the bodies. Their code page may stand behind them. */
+/* attMsgProps: the bodies. Their code page may stand after them. */
 static void message_props(struct mime_tnef *t, struct str data)
 {
     struct props p = props_begin(data);
@@ -303,7 +303,7 @@ static void message_props(struct mime_tnef *t, struct str data)
             body_prop(t, &prop);
 }
 
-/* An attached message stands behind the identifier of its interface. */
+/* An attached message stands after the identifier of its interface. */
 static void data_prop(struct mime_tnef *t, const struct prop *prop)
 {
     if (prop->type == TYPE_BINARY) {
@@ -386,7 +386,7 @@ static bool next_attribute(const struct mime_tnef *t, size_t *at, uint32_t *leve
 
 /* ---- parts ---- */
 
-/* Data lie behind those that were returned before; where a stream has them in another order they
+/* Data lie after those that were returned before; where a stream has them in another order they
  * are left out. */
 static bool give_part(struct mime_tnef *t, struct mime_tnef_part *part, struct mime_tnef_part *out)
 {

@@ -20,7 +20,7 @@ static void list(struct str bytes, struct arena *arena, unsigned depth)
         size_t at = part.data.n ? (size_t)(part.data.p - bytes.p) : done;
 
         if (at < done || at > bytes.n || part.data.n > bytes.n - at)
-            panic("data lie in the input, one behind the other");
+            panic("data lie in the input, one after the other");
         if (!utf8_valid(part.name) || str_find_char(part.name, '\n') != SIZE_MAX)
             panic("names are UTF-8 without controls");
         if ((part.kind == MIME_TNEF_TEXT || part.kind == MIME_TNEF_HTML) && part.data.n == 0)

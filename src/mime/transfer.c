@@ -123,7 +123,7 @@ static int hex_value(char c)
     return plus_one[(unsigned char)c] - 1;
 }
 
-/* Takes one byte behind an "=" (RFC 2045 section 6.7): the held bytes are "=" and then one digit,
+/* Takes one byte after an "=" (RFC 2045 section 6.7): the held bytes are "=" and then one digit,
  * or white space before the end of a soft-broken line. Returns true when the byte was used. */
 static bool quoted_escape(struct mime_decoder *d, char ch, struct buf *out)
 {
@@ -205,7 +205,7 @@ static size_t quoted_copy(char *to, struct str from)
     return n;
 }
 
-/* Decodes a line whole, as quoted_byte would byte by byte, but for what that one can not hold: then
+/* Decodes a line whole, as quoted_byte would byte by byte, but for what that one cannot hold: then
  * NULL. Writes at most line.n + 1 bytes. */
 static char *quoted_line(struct str line, size_t held_max, char *to)
 {
@@ -268,7 +268,7 @@ static void quoted_feed(struct mime_decoder *d, struct str in, struct buf *out)
 enum uu_state {
     UU_BEFORE, /* within a line that may be the one that begins the file */
     UU_SKIP,   /* within another line before it */
-    UU_NAME,   /* behind "begin " */
+    UU_NAME,   /* after "begin " */
     UU_LENGTH, /* before a line, which begins with the number of its octets */
     UU_DATA,
     UU_END

@@ -86,7 +86,7 @@ static void begin_tls(struct stream *s)
     s->bev = bufferevent_openssl_socket_new(s->base, fd, s->ssl, BUFFEREVENT_SSL_ACCEPTING,
                                             BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
     if (!s->bev)
-        fatal("libevent gives no TLS stream");
+        fatal("libevent cannot make a TLS stream");
     hook(s);
 }
 
@@ -154,7 +154,7 @@ struct stream *stream_create(struct event_base *base, int fd, SSL_CTX *ctx,
         s->bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
     }
     if (!s->bev)
-        fatal("libevent gives no stream");
+        fatal("libevent cannot make a stream");
     hook(s);
     return s;
 }

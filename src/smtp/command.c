@@ -89,8 +89,8 @@ static bool take_path(struct smtp_server *s, struct cursor *c, struct str word, 
         cursor_accept(c, ' ');
     if (smtp_path_parse(c, arena, path, &err))
         return true;
-    smtp_refuse(s, word.n == 5 ? "501 5.1.7 The sender's address can not be read"
-                               : "501 5.1.3 The recipient's address can not be read");
+    smtp_refuse(s, word.n == 5 ? "501 5.1.7 The sender's address cannot be read"
+                               : "501 5.1.3 The recipient's address cannot be read");
     return false;
 }
 
@@ -118,7 +118,7 @@ static void cmd_mail(struct smtp_server *s, struct str argument)
 
     if (s->config.messages_max && s->messages >= s->config.messages_max) {
         s->config.counters->messages++;
-        smtp_reply(s, "421 4.7.0 That were all messages of one connection; make another");
+        smtp_reply(s, "421 4.7.0 Too many messages on this connection; open another");
         smtp_close(s);
         return;
     }
@@ -156,10 +156,10 @@ static void cmd_rcpt(struct smtp_server *s, struct str argument)
         return;
     }
     if (path.local.n == 0) {
-        smtp_refuse(s, "501 5.1.3 The null path receives no mail");
+        smtp_refuse(s, "501 5.1.3 The null path takes no mail");
     } else if (!cursor_at_end(&c)) {
         smtp_refuse(s, cursor_peek(&c) == ' ' ? "555 5.5.4 RCPT has no parameters here"
-                                              : "501 5.5.4 The parameters can not be read");
+                                              : "501 5.5.4 The parameters cannot be read");
     } else if (path.utf8 && !s->mail.smtputf8) { /* RFC 6531 section 3.5 */
         smtp_refuse(s, "553 5.6.7 This address needs SMTPUTF8 in MAIL");
     } else if (s->recipients >= s->config.recipients_max) {
@@ -189,7 +189,7 @@ static void cmd_data(struct smtp_server *s, struct str argument UNUSED)
     if (!smtp_message_begin(s))
         return;
     s->state = SMTP_STATE_DATA;
-    smtp_reply(s, "354 End the message with a line that is one dot");
+    smtp_reply(s, "354 End the message with a line that is a single dot");
 }
 
 static void cmd_rset(struct smtp_server *s, struct str argument UNUSED)
@@ -252,7 +252,7 @@ static void cmd_starttls(struct smtp_server *s, struct str argument UNUSED)
         return;
     }
     if (!s->config.starttls) {
-        smtp_refuse(s, "502 5.5.1 There is no TLS here");
+        smtp_refuse(s, "502 5.5.1 TLS is not available here");
         return;
     }
     s->state = SMTP_STATE_TLS;
@@ -365,7 +365,7 @@ static bool refuse_line(struct smtp_server *s, const struct smtp_line *line)
     } else if (line->overflow) {
         smtp_refuse(s, "500 5.5.2 The line is too long");
     } else if (!clean) {
-        smtp_refuse(s, "500 5.5.2 Lines end with CRLF and hold no controls");
+        smtp_refuse(s, "500 5.5.2 Lines end with CRLF and contain no control characters");
     } else {
         return false;
     }

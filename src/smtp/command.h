@@ -25,7 +25,7 @@ struct smtp_command {
 
 /* NULL when there is none of this name (ASCII case aside). */
 const struct smtp_command *smtp_command_find(struct str word);
-/* Row i, NULL behind the last. */
+/* Row i, NULL after the last. */
 const struct smtp_command *smtp_command_at(size_t i);
 
 #endif

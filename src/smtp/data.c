@@ -17,7 +17,7 @@ static size_t pass_text(struct smtp_data *d, struct str in, size_t at)
     return end + 1;
 }
 
-/* In a state that is about one byte: is that byte `want`? Then goes to `next` and behind it, else
+/* In a state that is about one byte: is that byte `want`? Then goes to `next` and past it, else
  * to text, where the same byte is looked at again. */
 static bool step_place(struct smtp_data *d, char ch, char want, enum smtp_data_place next)
 {

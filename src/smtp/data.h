@@ -12,12 +12,12 @@
 
 enum smtp_data_place {
     SMTP_DATA_LINE,   /* at the beginning of a line */
-    SMTP_DATA_DOT,    /* behind a dot there */
-    SMTP_DATA_DOT_CR, /* behind a dot and CR there */
+    SMTP_DATA_DOT,    /* after a dot there */
+    SMTP_DATA_DOT_CR, /* after a dot and CR there */
     SMTP_DATA_TEXT,   /* anywhere else */
-    SMTP_DATA_CR,     /* behind a CR in text */
-    SMTP_DATA_BLANK,  /* behind a CR at the beginning of a line: smtp_data_check alone */
-    SMTP_DATA_DONE    /* behind the end of the data */
+    SMTP_DATA_CR,     /* after a CR in text */
+    SMTP_DATA_BLANK,  /* after a CR at the beginning of a line: smtp_data_check alone */
+    SMTP_DATA_DONE    /* after the end of the data */
 };
 
 struct smtp_data { /* zeroed: at the beginning of the data */
@@ -31,10 +31,10 @@ struct smtp_data { /* zeroed: at the beginning of the data */
  * empty or place is SMTP_DATA_DONE. */
 size_t smtp_data_next(struct smtp_data *d, struct str in, struct str *slice);
 /* The octets of chunks (RFC 3030), which end by their count: nothing is removed, but bare CR and LF
- * are noticed in the same way. In a binary message (BODY=BINARYMIME) they are allowed behind the
+ * are noticed in the same way. In a binary message (BODY=BINARYMIME) they are allowed after the
  * header. */
 void smtp_data_check(struct smtp_data *d, struct str in, bool binary);
-/* True when the message that smtp_data_check saw may not end here: behind a CR alone. */
+/* True when the message that smtp_data_check saw may not end here: after a CR alone. */
 bool smtp_data_is_cut(const struct smtp_data *d);
 
 #endif

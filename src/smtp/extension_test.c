@@ -66,8 +66,8 @@ static const struct row chunk_rows[] = {
      GREETED NOTED TAKEN STORED, "rcpt ada@c.test size 0\nbegin\nend a@b.test 6\n"},
     {"a size that nobody swallows", EHLO "BDAT 99999999 LAST\r\nNOOP\r\n", GREETED TOO_LARGE,
      "close\n"},
-    {"a bare LF behind it", EHLO "BDAT 6 LAST\nNOOP\r\n", GREETED LIES, "close\n"},
-    {"CR CR LF behind it", EHLO "bdat 6 LAST\r\r\nNOOP\r\n", GREETED LIES, "close\n"},
+    {"a bare LF after it", EHLO "BDAT 6 LAST\nNOOP\r\n", GREETED LIES, "close\n"},
+    {"CR CR LF after it", EHLO "bdat 6 LAST\r\r\nNOOP\r\n", GREETED LIES, "close\n"},
     {"a control in it", EHLO " BDAT 6\001LAST\r\nNOOP\r\n", GREETED LIES, "close\n"},
     {"another word than LAST", EHLO "BDAT 5 FIRST\r\nNOOP\r\n", GREETED LIES, "close\n"},
 };
@@ -116,8 +116,9 @@ static const struct row utf8_rows[] = {
      ""},
     {"what is no UTF-8",
      EHLO "MAIL FROM:<j\xf6rg@b.test> SMTPUTF8\r\nMAIL FROM:<a@\xc0\x80.test> SMTPUTF8\r\n",
-     GREETED "501 5.1.7 The sender's address can not be read\r\n501 5.1.7 The sender's address can "
-             "not be read\r\n",
+     GREETED
+     "501 5.1.7 The sender's address cannot be read\r\n501 5.1.7 The sender's address cannot "
+     "be read\r\n",
      ""},
     {"the parameter has no value",
      EHLO "MAIL FROM:<a@b> SMTPUTF8=1\r\nMAIL FROM:<a@b> smtputf8\r\n",
@@ -203,8 +204,9 @@ static void a_connection_has_its_measure(void)
     owner_feed(&o, STR(EHLO), 1000);
     CHECK(str_find(buf_view(&o.out), STR("250-LIMITS MAILMAX=2 RCPTMAX=3\r\n")) != SIZE_MAX);
     owner_feed(&o, STR(MAIL "RSET\r\n" MAIL "RSET\r\n" MAIL), 1000);
-    CHECK(o.closed && str_ends(buf_view(&o.out), STR("421 4.7.0 That were all messages of one "
-                                                     "connection; make another\r\n")));
+    CHECK(o.closed &&
+          str_ends(buf_view(&o.out),
+                   STR("421 4.7.0 Too many messages on this connection; open another\r\n")));
     owner_done(&o);
 
     begin(&o, &config);

@@ -13,7 +13,7 @@ struct smtp_line {
     bool bare;       /* a CR or LF stands alone in it */
     bool whole;      /* CRLF has come */
     bool refused;    /* it was shown, and is answered: what still comes of it is passed over */
-    bool chunk;      /* BDAT begins it, or stands behind a CR or LF alone in it */
+    bool chunk;      /* BDAT begins it, or stands after a CR or LF alone in it */
     bool cr;         /* the last byte was a CR */
     size_t matched;  /* of "BDAT" where a command could begin; SIZE_MAX: it is none */
 };

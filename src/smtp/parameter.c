@@ -2,7 +2,7 @@
 #include "smtp/server_int.h"
 
 /* esmtp-param = esmtp-keyword ["=" esmtp-value] (RFC 5321 section 4.1.2). False at the end or when
- * it can not be read; then *wrong tells which. */
+ * it cannot be read; then *wrong tells which. */
 static bool next_parameter(struct cursor *c, struct str *keyword, struct str *value, bool *wrong)
 {
     struct str word = cursor_rest(c), rest = STR_NULL;
@@ -90,6 +90,6 @@ bool smtp_mail_parameters(struct smtp_server *s, struct cursor *c, struct smtp_m
             return false;
     }
     if (wrong)
-        smtp_refuse(s, "501 5.5.4 The parameters can not be read");
+        smtp_refuse(s, "501 5.5.4 The parameters cannot be read");
     return !wrong;
 }

@@ -22,7 +22,7 @@ struct smtp_path {
  * domain. */
 #define SMTP_PATH_PRINT_MAX (2 * LIMIT_SMTP_LOCAL + 3 + LIMIT_SMTP_DOMAIN)
 
-/* Reads one path from "<" to ">" and leaves the cursor behind it. A source route is read and
+/* Reads one path from "<" to ">" and leaves the cursor after it. A source route is read and
  * dropped (RFC 5321 appendix C). Fails with ERROR_SYNTAX at the first octet that no rule allows, or
  * ERROR_LIMIT; then *out is untouched. */
 MUST_CHECK bool smtp_path_parse(struct cursor *in, struct arena *arena, struct smtp_path *out,

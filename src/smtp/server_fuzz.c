@@ -83,7 +83,7 @@ static void end(struct owner *o)
     smtp_server_tls_ready(o->server);
     if (!o->closed || smtp_server_waiting(o->server) ||
         smtp_server_input(o->server, STR("NOOP\r\n")))
-        panic("it goes on behind its end");
+        panic("it goes on after its end");
     owner_done(o);
     smtp_server_destroy(NULL);
 }

@@ -51,7 +51,7 @@ struct smtp_server {
     uint64_t chunk_size; /* all of it */
     bool chunk_last;
     const char *chunk_reply;    /* not NULL: it is swallowed, and this is said at its end */
-    enum smtp_state chunk_back; /* the state behind a swallowed chunk */
+    enum smtp_state chunk_back; /* the state after a swallowed chunk */
 };
 
 /* Appends one reply of one line: code, enhanced code, words; the line end is added. */
@@ -78,14 +78,14 @@ void smtp_transaction_end(struct smtp_server *s);
 void smtp_close(struct smtp_server *s);
 /* The owner gets bytes of the message, unless it is refused anyway. */
 void smtp_message_bytes(struct smtp_server *s, struct str bytes);
-/* The end of the data, or of a chunk behind which no more is wanted: refuses by what was seen, in
+/* The end of the data, or of a chunk after which no more is wanted: refuses by what was seen, in
  * `lines` replies, or asks the owner. */
 void smtp_message_end(struct smtp_server *s, uint32_t lines);
 /* Makes ready for the bytes of a message; false when the owner has no room, and was answered so. */
 bool smtp_message_begin(struct smtp_server *s);
 /* BDAT (RFC 3030 section 2), in any state. */
 void smtp_chunk_command(struct smtp_server *s, struct str argument);
-/* A BDAT that can not be read: octets follow it whose number nobody knows, and which must not be
+/* A BDAT that cannot be read: octets follow it whose number nobody knows, and which must not be
  * taken for commands. Refuses it, and ends the connection. */
 void smtp_chunk_unclear(struct smtp_server *s);
 /* In SMTP_STATE_CHUNK: takes octets of the chunk, returns how many. */

@@ -18,7 +18,7 @@ struct owner {
     struct buf events;  /* one line each: "rcpt a@b size 0", "begin", "end a@b 12" with what
                            MAIL said of BODY and SMTPUTF8, "reset", "starttls", "close" */
     struct buf message; /* of the running transaction */
-    struct buf all;     /* every message that was taken, each with "--" and a line end behind it */
+    struct buf all;     /* every message that was taken, each with "--" and a line end after it */
     size_t room;        /* ops->data says no beyond that many bytes */
     bool begin_fails;
     bool each;      /* in LMTP every second recipient of a message is put off */

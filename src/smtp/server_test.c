@@ -87,15 +87,16 @@ static const struct row rows[] = {
              "501 5.5.2 A domain name or address literal is needed\r\n"
              "501 5.5.2 A domain name or address literal is needed\r\n250 mx.test\r\n",
      ""},
-    {"paths that can not be read",
+    {"paths that cannot be read",
      EHLO "MAIL FROM:a@b\r\nMAIL FROM:<a\r\nMAIL TO:<a@b>\r\nMAIL FROM: <a@b>\r\n" MAIL
           "RCPT TO:<>\r\nRCPT TO:<a@b\r\nRCPT FROM:<a@b>\r\nRCPT TO:<a@b>x\r\n",
-     GREETED "501 5.1.7 The sender's address can not be read\r\n501 5.1.7 The sender's address can "
-             "not be read\r\n"
-             "501 5.5.4 Syntax: MAIL FROM:<address>\r\n501 5.1.7 The sender's address can not be "
-             "read\r\n" NOTED "501 5.1.3 The null path receives no mail\r\n501 5.1.3 The "
-             "recipient's address can not be read\r\n"
-             "501 5.5.4 Syntax: RCPT TO:<address>\r\n501 5.5.4 The parameters can not be read\r\n",
+     GREETED
+     "501 5.1.7 The sender's address cannot be read\r\n501 5.1.7 The sender's address cannot "
+     "be read\r\n"
+     "501 5.5.4 Syntax: MAIL FROM:<address>\r\n501 5.1.7 The sender's address cannot be "
+     "read\r\n" NOTED "501 5.1.3 The null path takes no mail\r\n501 5.1.3 The "
+     "recipient's address cannot be read\r\n"
+     "501 5.5.4 Syntax: RCPT TO:<address>\r\n501 5.5.4 The parameters cannot be read\r\n",
      ""},
     {"parameters",
      EHLO "MAIL FROM:<a@b> SIZE=1000 BODY=8BITMIME\r\n" RCPT
@@ -106,9 +107,9 @@ static const struct row rows[] = {
           "MAIL FROM:<a@b> BODY=16BIT\r\nMAIL FROM:<a@b>  SIZE=1\r\nMAIL FROM:<a@b>SIZE=1\r\n",
      GREETED
      "501 5.5.4 SIZE is a number\r\n501 5.5.4 SIZE is a number\r\n501 5.5.4 SIZE is a number\r\n"
-     "501 5.5.4 BODY is 7BIT, 8BITMIME or BINARYMIME\r\n501 5.5.4 The parameters can not be "
+     "501 5.5.4 BODY is 7BIT, 8BITMIME or BINARYMIME\r\n501 5.5.4 The parameters cannot be "
      "read\r\n"
-     "501 5.5.4 The parameters can not be read\r\n",
+     "501 5.5.4 The parameters cannot be read\r\n",
      ""},
     {"parameters that are not known",
      EHLO "MAIL FROM:<a@b> AUTH=<>\r\nMAIL FROM:<a@b> X=1\r\n" MAIL
@@ -126,18 +127,18 @@ static const struct row rows[] = {
     {"an empty line is no command", "\r\n \r\nNOOP\r\n", NO_COMMAND NO_COMMAND OK, ""},
     {"CR or LF alone in commands", "NOOP\nNOOP\r\nNO\rOP\r\nNOOP\r\r\nNOOP\n\r\n\nNOOP\r\nNOOP\r\n",
      NOT_CLEAN NOT_CLEAN NOT_CLEAN NOT_CLEAN NOT_CLEAN OK, ""},
-    {"what stands behind an LF alone is no command",
+    {"what stands after an LF alone is no command",
      EHLO "MAIL FROM:<a@b.test>\nRCPT TO:<ada@c.test>\nDATA\r\nDATA\r\n" MAIL
           "RCPT TO:<ada@c.test>\nRCPT TO:<ben@c.test>\r\nDATA\r\nNOOP\n\n\n\n\n\n\n\n\r\nNOOP\r\n",
      GREETED NOT_CLEAN "503 5.5.1 Say MAIL first\r\n" NOTED NOT_CLEAN
                        "554 5.5.1 No recipient was taken\r\n" NOT_CLEAN OK,
      ""},
-    {"nor behind a CR alone", EHLO MAIL RCPT "NOOP\rRSET\r\nNOOP\rQUIT\r\n" RCPT,
+    {"nor after a CR alone", EHLO MAIL RCPT "NOOP\rRSET\r\nNOOP\rQUIT\r\n" RCPT,
      GREETED NOTED TAKEN NOT_CLEAN NOT_CLEAN TAKEN,
      "rcpt ada@c.test size 0\nrcpt ada@c.test size 0\n"},
     {"but octets that may follow a chunk there are not trusted", EHLO "NOOP\n \tbdat 6\r\nQUIT\r\n",
      GREETED NOT_CLEAN LIES, "close\n"},
-    {"nor behind a CR", EHLO "NOOP\rBDAT 6\r\nQUIT\r\n", GREETED LIES, "close\n"},
+    {"nor after a CR", EHLO "NOOP\rBDAT 6\r\nQUIT\r\n", GREETED LIES, "close\n"},
     {"it is an error like others", BAD9 "NOOP\nNOOP\r\nNOOP\r\n",
      X9 X9 X9 X9 X9 X9 X9 X9 X9 NOT_CLEAN TOO_MANY, "close\n"},
     {"controls in commands", "NOOP \001\r\nNOOP \177\r\nNOOP\t\r\nNOOP \xc3\xa4\r\n",
@@ -195,7 +196,7 @@ static size_t naive_end(struct str stream, bool *bare)
     return end == SIZE_MAX ? SIZE_MAX : end + 5;
 }
 
-/* CVE-2023-51764 to 51766, VU#302671. The evil message stands behind an end of data that some
+/* CVE-2023-51764 to 51766, VU#302671. The evil message stands after an end of data that some
  * server might believe. */
 static void no_false_end_of_data_is_believed(void)
 {
@@ -218,7 +219,7 @@ static void no_false_end_of_data_is_believed(void)
         owner_feed(&o, str_c(text), v % 2 ? 1 : 1000);
         evil += str_find(buf_view(&o.events), STR("end evil@")) != SIZE_MAX;
         accepted += str_starts(buf_view(&o.all), STR("good"));
-        /* The evil transaction is only run behind a true end, and not where an LF or CR alone makes its
+        /* The evil transaction is only run after a true end, and not where an LF or CR alone makes its
          * MAIL a part of a line that is refused. */
         CHECK_ROW((str_find(buf_view(&o.events), STR("end evil@")) != SIZE_MAX) ==
                       (str_starts(str_c(text), STR("good\r\n.\r\nMAIL")) ||
@@ -307,7 +308,7 @@ static void a_dialogue_does_not_depend_on_its_pieces(void)
     }
 }
 
-/* RFC 3207 section 4.2; each row is what an attacker puts behind STARTTLS in the same packet. */
+/* RFC 3207 section 4.2; each row is what an attacker puts after STARTTLS in the same packet. */
 static void what_comes_with_starttls_is_never_read(void)
 {
     static const char *const injected[] = {
@@ -350,7 +351,7 @@ static void starttls_is_only_there_when_it_is_configured(void)
     begin(&o, &plain);
     owner_feed(&o, STR(EHLO "STARTTLS\r\n"), 1000);
     CHECK(str_find(buf_view(&o.out), STR("250-STARTTLS")) == SIZE_MAX);
-    CHECK(str_ends(buf_view(&o.out), STR("502 5.5.1 There is no TLS here\r\n")));
+    CHECK(str_ends(buf_view(&o.out), STR("502 5.5.1 TLS is not available here\r\n")));
     owner_done(&o);
 }
 
@@ -404,7 +405,7 @@ static void a_command_line_has_a_maximum(void)
     owner_feed(&o, STR("\r\nNOOP\r\n"), 1);
     CHECK_STR(buf_view(&o.out), STR(OK "500 5.5.2 The line is too long\r\n" OK));
     for (size_t piece = 1; piece < 20;
-         piece++) { /* nor is what stands behind an LF in it a command */
+         piece++) { /* nor is what stands after an LF in it a command */
         buf_reset(&o.out);
         owner_feed(&o, str_of(line, sizeof line), 999);
         owner_feed(&o, STR("\nNOOP\r\nNOOP\r\n"), piece);
@@ -443,7 +444,7 @@ static void a_space_before_the_path_is_for_submission_alone(void)
                    " <a@b>\r\n"),
                99);
     CHECK_STR(buf_view(&o.out), STR("250 mx.test\r\n" NOTED TAKEN OK
-                                    "501 5.1.7 The sender's address can not be read\r\n"));
+                                    "501 5.1.7 The sender's address cannot be read\r\n"));
     owner_done(&o);
 }
 

@@ -142,7 +142,7 @@ static const char step_1[] = CONTENT_SCHEMA
     "CREATE INDEX delivery_at ON delivery (at_us);";
 
 /* Which understanding of messages the derived columns of email are of (STORE_DERIVED), and which
- * emails have still to be read again for it: those behind stale_at, up to stale_to. */
+ * emails have still to be read again for it: those after stale_at, up to stale_to. */
 static const char step_2[] = "ALTER TABLE account ADD COLUMN derived INTEGER NOT NULL DEFAULT 1;"
                              "ALTER TABLE account ADD COLUMN stale_at INTEGER NOT NULL DEFAULT 0;"
                              "ALTER TABLE account ADD COLUMN stale_to INTEGER NOT NULL DEFAULT 0;";

@@ -117,7 +117,7 @@ bool store_news_take(struct store *store, struct store_news *out);
 unsigned store_news_of(const struct store_news *news, int64_t id, unsigned kinds);
 
 /* The same from the database: what changed after the modseq `since`, of these kinds. Adds to items (a
- * vec of struct store_news_item) those behind the id `after`, ascending, at most max of them: fewer
+ * vec of struct store_news_item) those after the id `after`, ascending, at most max of them: fewer
  * than max are the last. Begin with after = -1, go on with the id of the last item; and read the clock
  * (store_usage) before the first call, because that is what to ask from the next time. Deleted
  * mailboxes are in it; one that was made and deleted since has both kinds. What was changed before
@@ -154,7 +154,7 @@ MUST_CHECK bool store_mailbox_find(struct store *store, struct str name, struct 
  * may be NULL). */
 MUST_CHECK bool store_mailbox_get(struct store *store, int64_t id, struct arena *arena,
                                   struct store_mailbox *out, bool *gone, struct error *err);
-/* The first mailbox or subscribed name whose name sorts behind `after` (empty: from the beginning);
+/* The first mailbox or subscribed name whose name sorts after `after` (empty: from the beginning);
  * *found false at the end. */
 MUST_CHECK bool store_mailbox_next(struct store *store, struct str after, struct arena *arena,
                                    struct store_mailbox *out, bool *found, struct error *err);
@@ -275,7 +275,7 @@ MUST_CHECK bool store_view(struct store *store, int64_t mailbox, uint32_t from, 
 /* UIDs below `below` that were expunged after one modseq and not after another, descending. */
 MUST_CHECK bool store_expunged(struct store *store, int64_t mailbox, uint32_t below, uint64_t after,
                                uint64_t until, size_t max, struct vec *uids, struct error *err);
-/* UIDs below `below` of living messages that changed behind (modseq, uid), in that order: the last
+/* UIDs below `below` of living messages that changed after (modseq, uid), in that order: the last
  * one's pair is where to go on. */
 struct store_changed {
     uint64_t modseq;

@@ -44,9 +44,8 @@ static void what_an_earlier_release_understood_is_made_anew_by_and_by(void)
     buf_init(&report, 1 << 20);
     CHECK(store_check(one.store, false, &report, &differences, NULL));
     CHECK_U64(differences, 0);
-    CHECK(
-        str_find(buf_view(&report), STR("3000 messages that an earlier release has described will "
-                                        "be described anew by and by\n")) != SIZE_MAX);
+    CHECK(str_find(buf_view(&report), STR("3000 messages that an earlier release read will "
+                                          "be read again little by little\n")) != SIZE_MAX);
     sql("UPDATE email SET preview = 'spoiled' WHERE id = 3001");
     CHECK(store_check(one.store, false, &report, &differences, NULL));
     CHECK_U64(differences, 1);

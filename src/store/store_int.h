@@ -26,7 +26,7 @@ struct store {
     bool in_tx; /* a store_tx is open: calls do not nest */
     uint64_t version;
     int64_t swept_us;           /* boot clock: when content_sweep ran last */
-    int64_t stale_at, stale_to; /* emails behind the one and up to the other are to be read again */
+    int64_t stale_at, stale_to; /* emails after the one and up to the other are to be read again */
     unsigned stale_read;        /* since that was written down */
 };
 
@@ -124,8 +124,8 @@ MUST_CHECK bool store_mailbox_insert(struct store_tx *t, struct str name, enum s
 MUST_CHECK bool store_mailbox_id(struct store *store, struct str name, int64_t *id,
                                  struct error *err);
 
-/* What is understood of a message once. Slices are in the arena, except texts, which lie in bufs.
- */
+/* What is understood of a message once. Slices are in the arena or in the parsed bytes, so both must
+ * outlive them; store_parsed_done frees the arena and the bufs. */
 struct store_parsed {
     struct arena arena;
     struct buf envelope, structure, preview, parts;
@@ -150,7 +150,7 @@ struct store_derived {
 };
 MUST_CHECK bool store_derive_email(struct store *store, int64_t email, struct str content,
                                    bool write, struct store_derived *out, struct error *err);
-/* The first email behind *id, its content and that content's size (UINT64_MAX: it is not there);
+/* The first email after *id, its content and that content's size (UINT64_MAX: it is not there);
  * *found false at the end. */
 MUST_CHECK bool store_derive_next(struct store *store, int64_t *id, int64_t *content,
                                   uint64_t *size, bool *found, struct error *err);
@@ -170,7 +170,8 @@ void store_parts_print(struct buf *out, const struct mime_message *m);
 MUST_CHECK bool store_parts_parse(struct str blob, uint64_t prefix_n, struct arena *arena,
                                   struct store_part **parts, uint32_t *n, struct error *err);
 
-/* Purges one tombstone's email: store_purge.c. */
+/* One tombstone less holds the email: one that nothing holds any more goes with its references, and
+ * its content with the last email that has it. */
 MUST_CHECK bool store_release(struct store_tx *t, int64_t email, struct error *err);
 
 #endif

@@ -52,7 +52,7 @@ bool store_mailbox_name(struct str words, struct str *out, struct arena *arena, 
      * trees. */
     bool inbox = str_starts_nocase(name, STR("INBOX")) && (name.n == 5 || name.p[5] == '/');
     if (inbox && str_starts_nocase(name, STR("INBOX/INBOX")) && (name.n == 11 || name.p[11] == '/'))
-        return error_set(err, ERROR_SYNTAX, "INBOX can not be inside INBOX");
+        return error_set(err, ERROR_SYNTAX, "INBOX cannot be inside INBOX");
     if (inbox && !str_starts(name, STR("INBOX")))
         name = arena_printf(arena, "INBOX%.*s", STR_ARG(str_skip(name, 5)));
     else
@@ -134,7 +134,7 @@ bool store_mailbox_id(struct store *store, struct str name, int64_t *id, struct 
     return true;
 }
 
-/* The first subscribed name between two neighbouring mailboxes (next empty: behind the last): there
+/* The first subscribed name between two neighbouring mailboxes (next empty: after the last): there
  * is no mailbox of that name. */
 static bool next_lonely(struct store *store, struct str after, struct str next, struct arena *arena,
                         struct str *name, struct error *err)
@@ -305,7 +305,7 @@ static bool mark_gone(struct store_tx *t, int64_t id, struct error *err)
 static bool delete_in(struct store_tx *t, const struct store_mailbox *m, struct error *err)
 {
     if (m->role == STORE_ROLE_INBOX)
-        return error_set(err, ERROR_DENIED, "INBOX can not be deleted");
+        return error_set(err, ERROR_DENIED, "INBOX cannot be deleted");
     if (m->has_children)
         return error_set(err, ERROR_CONFLICT,
                          "it has mailboxes below it; delete or move these first");
@@ -391,7 +391,7 @@ static bool rename_in(struct store_tx *t, struct str words_from, struct str word
     if (m.role == STORE_ROLE_INBOX)
         return rename_inbox(t, &m, to, err);
     if (to.n > m.name.n && str_starts(to, m.name) && to.p[m.name.n] == '/')
-        return error_set(err, ERROR_CONFLICT, "a mailbox can not be moved below itself");
+        return error_set(err, ERROR_CONFLICT, "a mailbox cannot be moved below itself");
     t->mailbox = m.id;
     return longest_fits(t->store, m.name, to, err) && make_parents(t, to, err) &&
            rename_rows(t, m.name, to, err);

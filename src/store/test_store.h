@@ -24,7 +24,7 @@ static inline int test_store_file(const char *name, unsigned n)
     snprintf(path, sizeof(path), "%s/%s%u", test_folder(), name, n);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        fatal("%s can not be made", path);
+        fatal("%s cannot be made", path);
     return fd;
 }
 

@@ -210,7 +210,7 @@ static char ascii_folded(char ch)
 #define EACH(byte) (0x0101010101010101U * (byte))
 
 /* Eight ASCII characters at once, where that is all there is to do: none is a control, and no space
- * stands behind another. Of each byte, which is below 128, the highest bit tells what a sum found. */
+ * stands after another. Of each byte, which is below 128, the highest bit tells what a sum found. */
 static bool fold_eight(char *to, const char *in, bool behind_space)
 {
     uint64_t x, controls, spaces, capitals;

@@ -92,7 +92,7 @@ static void pipe_begin(struct text_reader *r, enum mime_transfer encoding, struc
     buf_reset(&r->utf8);
 }
 
-/* Decoded bytes were added, behind the first `from`: those that can be are converted. */
+/* Decoded bytes were added, after the first `from`: those that can be are converted. */
 static void convert_bytes(struct text_reader *r, size_t from)
 {
     struct str bytes = buf_view(&r->bytes);

@@ -179,9 +179,9 @@ static const struct row addresses[] = {
     {"A.6.3: To", "Mary Smith\r\n          \r\n          <mary@example.net>",
      "Mary Smith||mary|example.net;"},
     {"a comment as name", "ada@c.test (Ada \\(L\\))", "Ada (L)||ada|c.test;"},
-    {"a comment behind brackets", "<ada@c.test> (Ada)", "Ada||ada|c.test;"},
+    {"a comment after brackets", "<ada@c.test> (Ada)", "Ada||ada|c.test;"},
     {"comments inside an address are no name", "a (x) @ (y) b (z) . test", "||a|b.test;"},
-    {"no comma behind brackets", "Ada <a@b.test> =?utf-8?q?=2C?= Ben <c@d.test> x",
+    {"no comma after brackets", "Ada <a@b.test> =?utf-8?q?=2C?= Ben <c@d.test> x",
      "Ada||a|b.test;=?utf-8?q?=2C?= Ben||c|d.test;"},
     {"a route of two", "<@a.test, @b.test : c@d.test>", "|@a.test,@b.test|c|d.test;"},
     {"a local part in quotes", "\"a b\"@c.test", "||a b|c.test;"},
@@ -240,7 +240,7 @@ static void addresses_are_read_as_they_come(void)
 
 static const struct {
     const char *input;
-    int64_t seconds; /* -1: can not be read */
+    int64_t seconds; /* -1: cannot be read */
 } dates[] = {
     {"Fri, 21 Nov 1997 09:55:06 -0600", 880127706}, /* RFC 5322 appendix A.1.1 */
     {"Tue, 1 Jul 2003 10:52:37 +0200", 1057049557}, /* A.1.2 */
@@ -614,7 +614,7 @@ static void any_bytes_in_any_charset_are_valid_utf8(void)
     buf_done(&out);
 }
 
-/* glibc's CP949 complains behind the last byte here; stepping over it ran out of the text. */
+/* glibc's CP949 complains after the last byte here; stepping over it ran out of the text. */
 static void a_charset_that_complains_behind_the_end_stops_there(void)
 {
     struct buf out;
@@ -633,14 +633,14 @@ static const struct row subjects[] = {
     {"a reply", "Re: Hello", "hello"},
     {"replies and forwards", "RE: Fwd: re : FW: Hello", "hello"},
     {"blobs", "[list] Re: [other] Hello", "hello"},
-    {"a blob behind re", "Re[2]: Hello", "hello"},
+    {"a blob after re", "Re[2]: Hello", "hello"},
     {"a trailer", "Hello (fwd) (FWD)", "hello"},
     {"a wrapper", "[Fwd: Re: Hello]", "hello"},
     {"wrappers in wrappers", "[fwd: [fwd: Re: [x] Hello (fwd)]]", "hello"},
     {"a blob alone stays", "[list]", "[list]"},
     {"white space", "  Re:   a \t  b ", "a b"},
     {"a word that begins with re", "Reply: x", "reply: x"},
-    {"nothing behind re", "Re: Re:", ""},
+    {"nothing after re", "Re: Re:", ""},
     {"a bracket that is not closed", "[fwd: x", "[fwd: x"},
     {"blobs with brackets inside", "[a[b]c] x", "[a[b]c] x"},
     {"nothing", "", ""},
