@@ -7,7 +7,7 @@
 #include "store/store.h"
 
 /* How messages are understood: higher with each change of what store_parse makes of the same bytes,
- * so that accounts of before read their messages again (store_derive.c).
+ * so that older accounts read their messages again (store_derive.c).
  *
  *     1  the first
  *     2  BODYSTRUCTURE has a list of languages, also of one */
