@@ -19,7 +19,7 @@ def test_every_message_comes_back_as_it_was_sent():
         sent = []
         for path in MESSAGES:
             raw = open(path, "rb").read()
-            # SMTP carries CRLF alone: other line ends are made so, a CR in a line can not travel at all.
+            # SMTP carries CRLF alone: other line ends are made so, a CR in a line cannot travel at all.
             text = re.sub(rb"\r*\n", b"\r\n", raw)
             if b"\r" in text.replace(b"\r\n", b"") or b"\0" in text:
                 text = text.replace(b"\r\n", b"\n").replace(b"\r", b"").replace(b"\0", b"").replace(b"\n", b"\r\n")

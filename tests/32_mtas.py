@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Debian's Exim and OpenSMTPD, with configurations of their own on loopback, relay mail here: SMTP in the clear and over
-STARTTLS, LMTP by port and by socket. They can not be installed beside Postfix, so ./test unpacks them, and they run here within
+STARTTLS, LMTP by port and by socket. They cannot be installed beside Postfix, so ./test unpacks them, and they run here within
 file systems and processes of their own (unshare(1), as root), where their users exist and their folders are ours."""
 import os
 import shutil

@@ -177,7 +177,7 @@ def test_swaks_stops_at_each_place_and_nothing_is_left():
     with Server() as s:
         for words, stops in (([], STOPS), (["--pipeline"], STOPS), (["--tls"], TLS_STOPS)):
             for stop, how in itertools.product(stops, ("--quit-after", "--drop-after", "--drop-after-send")):
-                # swaks goes on where nothing is sent at that place, or where it can not say QUIT.
+                # swaks goes on where nothing is sent at that place, or where it cannot say QUIT.
                 if (how, stop) in (("--drop-after-send", "CONNECT"), ("--drop-after-send", "AUTH"), ("--quit-after", "DATA")):
                     continue
                 swaks(s, *words, how, stop, check=False)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""./run, as a stranger uses it: the first start and the second, its table and server.json, Ctrl-C, and what it says when it can not."""
+"""./run, as a stranger uses it: the first start and the second, its table and server.json, Ctrl-C, and what it says when it cannot."""
 import imaplib
 import json
 import os

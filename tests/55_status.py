@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`posthus status`: one screen on a good day, and on a bad one what needs a hand and what to do."""
+"""`posthus status`: one screen on a good day, and on a bad one what needs attention and what to do."""
 import imaplib
 import json
 import os
@@ -62,7 +62,7 @@ def test_a_full_disk_and_a_role_that_keeps_ending_need_a_hand():
             until(lambda: status(s)["processes"]["hasher"]["restarts"] == n and status(s)["processes"]["hasher"]["ready"])
         assert any("hasher keeps restarting" in w for w in status(s)["attention"]), status(s)["attention"]
         out = screen(s)
-        assert "needs a hand:" in out and "all is well" not in out and "hasher keeps restarting" in out, out
+        assert "needs attention:" in out and "all is well" not in out and "hasher keeps restarting" in out, out
         assert re.search(r"^hasher +\d+ +\d+ s +3$", out, re.M), out
 
 

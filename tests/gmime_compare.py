@@ -411,7 +411,7 @@ CLASSES = {
     "leap second": ("RFC 5322 section 3.3: second 60", is_leap_second),
     "zone": ("RFC 5322 section 4.3: military and unknown zones are -0000; CET and CEST, +1 and +01:00 as they are meant", is_zone),
     "three-digit year": ("RFC 5322 section 4.3: added to 1900", is_year),
-    "broken date": ("RFC 5322 section 3.3: a time that can not be read is none; GMime makes midnight of it, or drops a date that "
+    "broken date": ("RFC 5322 section 3.3: a time that cannot be read is none; GMime makes midnight of it, or drops a date that "
                     "can be read", is_time),
     "kept address": ("RFC 5322 section 4.4 and deviations: semicolons between addresses, no domain, no '>', controls, empty brackets; "
                      "GMime drops the address, or all behind it", is_kept_address),
@@ -421,7 +421,7 @@ CLASSES = {
                    "wins over the plain one, what is not closed ends with the field", is_param),
     "quoted-printable": ("RFC 2045 section 6.7 (3), (5): white space at the end of a line is deleted, also behind '='; an '=' that "
                          "begins nothing stays, with what follows", is_quoted_printable),
-    "cut base64": ("RFC 2045 section 6.8: the whole octets of a group that was cut are kept, and an '=' that can not be the end is skipped", is_base64),
+    "cut base64": ("RFC 2045 section 6.8: the whole octets of a group that was cut are kept, and an '=' that cannot be the end is skipped", is_base64),
     "uuencode": ("no RFC; a cut group is kept as in base64", is_uuencode),
 }
 

@@ -323,7 +323,7 @@ static struct event_base *loop_create(void)
     base = event_base_new_with_config(ec);
     event_config_free(ec);
     if (!base)
-        fatal("libevent gives no loop");
+        fatal("libevent cannot make an event loop");
     event_base_priority_init(base, 2);
     return base;
 }

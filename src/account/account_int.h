@@ -35,9 +35,9 @@ struct account {
     uint64_t idle_s;
     bool stopping;
     bool subaddress; /* mail to name+folder goes to that folder, where there is one */
-    int quota_level; /* of notice.c, as it was seen last; -1: not yet */
-    struct buf name; /* the account's address; empty before a session or delivery named it */
-    bool resting;    /* the idle timer is far away */
+    int quota_level; /* notice.c: what was seen last; -1: nothing yet */
+    struct buf name; /* the address in the first SESSION_START, perhaps an alias; empty before */
+    bool resting;    /* nothing is due soon: the idle timer is set far ahead */
 };
 
 /* Opens the store at the first need. When it does not open, the parent is told why, and the process

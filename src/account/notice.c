@@ -44,15 +44,16 @@ static void print_size(struct buf *out, uint64_t bytes)
 
 static void print_notice_body(struct buf *out, const struct store_usage *u, int percent)
 {
-    buf_printf(out, "Your mailbox has reached %d %% of its size: ", percent);
+    buf_printf(out, "Your mailbox has reached %d%% of its size: ", percent);
     print_size(out, u->live_bytes);
     buf_c(out, " of ");
     print_size(out, u->quota);
-    buf_c(out, " are used.\n\nWhen it is full, new messages are turned back to their senders, who "
-               "try again for some days and "
-               "then give up.\nDelete messages that you no longer need, large ones first; messages "
-               "in the trash count as "
-               "well.\nWho runs this server can give you more room.\n");
+    buf_c(out, " are in use.\n\n"
+               "When it is full, new messages are refused; their senders try again for some days "
+               "and then give up.\n"
+               "Delete messages that you no longer need, large ones first; messages in the trash "
+               "count as well.\n"
+               "Ask whoever runs this server if you need more room.\n");
 }
 
 static bool print_notice(struct buf *out, struct str name, const struct store_usage *u, int percent,

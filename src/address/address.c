@@ -122,12 +122,13 @@ static bool check_ascii_domain(struct str domain, struct error *err)
 
         if (c == '.') {
             if (label == 0 || label > 63 || domain.p[i - 1] == '-')
-                return error_set(err, ERROR_SYNTAX, "\"%.*s\" is no domain name", STR_ARG(domain));
+                return error_set(err, ERROR_SYNTAX, "\"%.*s\" is not a domain name",
+                                 STR_ARG(domain));
             label = 0;
             continue;
         }
         if (!ascii_alpha(c) && !ascii_digit(c) && (c != '-' || label == 0))
-            return error_set(err, ERROR_SYNTAX, "\"%.*s\" is no domain name", STR_ARG(domain));
+            return error_set(err, ERROR_SYNTAX, "\"%.*s\" is not a domain name", STR_ARG(domain));
         label++;
     }
     return true;
@@ -161,7 +162,7 @@ bool address_check(struct str local, struct str domain, struct error *err)
 
         if ((code < 128 ? !is_local(local.p[i]) : !is_name_beyond_ascii(code)) || dot)
             return error_set(err, ERROR_SYNTAX,
-                             "\"%.*s\" can not stand before the @ of an address here",
+                             "\"%.*s\" cannot stand before the @ of an address here",
                              STR_ARG(local));
     }
     return address_check_domain(domain, err);

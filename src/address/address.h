@@ -11,7 +11,7 @@ MUST_CHECK bool address_split(struct str address, struct str *local, struct str 
  * that are not UTF-8 are taken as they are. */
 void address_fold(struct buf *out, struct str s);
 /* Appends a domain as it is compared: lower case (RFC 5321 section 2.4), a name beyond ASCII as its A-label (RFC 5891). One that
- * can not be turned into it is appended as it is, and so matches nothing. */
+ * cannot be turned into it is appended as it is, and so matches nothing. */
 void address_fold_domain(struct buf *out, struct str s);
 /* Both parts of "local@domain"; without @ as a local part. */
 void address_fold_whole(struct buf *out, struct str s);

@@ -29,11 +29,11 @@
     COMMAND(SERVE, serve, "serve", "", COMMAND_LINE, FOLDER, TEXT, \
             "Serves until SIGTERM, which finishes what is under way within ten seconds. SIGHUP reads settings and certificates again.") \
     COMMAND(STATUS, status, "status", "", SUPERVISOR, SEE, OBJECT, \
-            "Tells what runs, what waits, what was refused, and what needs a hand.") \
+            "Shows what runs, what waits, what was refused, and what needs attention.") \
     COMMAND(RELOAD, reload, "reload", "", SUPERVISOR, CHANGE, OBJECT, \
             "Reads settings and certificates again, as SIGHUP does.") \
     COMMAND(DOMAIN_ADD, domain_add, "domain", "add", DIRECTORY, CHANGE, OBJECT, \
-            "Takes mail for a domain from now on.") \
+            "Accepts mail for a domain from now on.") \
     COMMAND(DOMAIN_LIST, domain_list, "domain", "list", DIRECTORY, SEE, ROWS, \
             "Lists the domains.") \
     COMMAND(ACCOUNT_ADD, account_add, "account", "add", DIRECTORY, SECRETS, OBJECT, \
@@ -43,13 +43,13 @@
     COMMAND(ACCOUNT_SHOW, account_show, "account", "show", DIRECTORY, SEE, OBJECT, \
             "Shows what the directory knows of an account.") \
     COMMAND(ACCOUNT_SET, account_set, "account", "set", DIRECTORY, CHANGE, OBJECT, \
-            "Changes what an account may hold, and what it wishes. What is not named stays.") \
+            "Changes the quota and other settings of an account. What is not named stays as it is.") \
     COMMAND(ACCOUNT_PASSWORD, account_password, "account", "password", DIRECTORY, SECRETS, OBJECT, \
             "Gives an account a new password; sessions that the old one opened end. App passwords stay.") \
     COMMAND(ACCOUNT_CHECK, account_check, "account", "check", DIRECTORY, CHANGE, OBJECT, \
-            "Reads all mail of an account, computes every derived number again and compares. Fails where something differs.") \
+            "Reads all mail of an account, recomputes every derived number and compares. Fails if anything differs.") \
     COMMAND(ACCOUNT_REMOVE, account_remove, "account", "remove", DIRECTORY, SECRETS, OBJECT, \
-            "Destroys an account's key, then its files. Nothing brings the mail back.") \
+            "Destroys an account's key, then its files. Nothing can bring the mail back.") \
     COMMAND(APP_PASSWORD_ADD, app_password_add, "app-password", "add", DIRECTORY, SECRETS, OBJECT, \
             "Makes a password for one device or program of an account, and shows it once.") \
     COMMAND(APP_PASSWORD_LIST, app_password_list, "app-password", "list", DIRECTORY, SEE, ROWS, \
@@ -57,31 +57,31 @@
     COMMAND(APP_PASSWORD_END, app_password_end, "app-password", "end", DIRECTORY, SECRETS, OBJECT, \
             "Deletes an app password; sessions that it opened end.") \
     COMMAND(ALIAS_ADD, alias_add, "alias", "add", DIRECTORY, CHANGE, OBJECT, \
-            "Gives an account a further address.") \
+            "Gives an account another address.") \
     COMMAND(ALIAS_LIST, alias_list, "alias", "list", DIRECTORY, SEE, ROWS, \
             "Lists the aliases of all accounts.") \
     COMMAND(ALIAS_REMOVE, alias_remove, "alias", "remove", DIRECTORY, CHANGE, OBJECT, \
-            "Takes an alias away.") \
+            "Removes an alias.") \
     COMMAND(AUDIT_LIST, audit_list, "audit", "list", DIRECTORY, SEE, ROWS, \
-            "Lists who did what to whom, the oldest first.") \
+            "Lists who did what to whom, oldest first.") \
     COMMAND(AUDIT_VERIFY, audit_verify, "audit", "verify", DIRECTORY, SEE, OBJECT, \
-            "Tells whether the audit log is unchanged. Keep its last hash elsewhere: a cut-off end shows by that alone.") \
+            "Checks that the audit log is unchanged. Keep its last hash elsewhere: only that shows whether the end was cut off.") \
     COMMAND(LOG, log, "log", "", COMMAND_LINE, FOLDER, LINES, \
             "Shows the log.") \
     COMMAND(TRACE, trace, "trace", "", COMMAND_LINE, FOLDER, LINES, \
-            "Follows one session or message through all processes. Its id stands in the answer to its data (250 2.0.0 Message taken as ID) and in every line of the log.") \
+            "Follows one session or message through all processes. Its id is in the answer to its data (250 2.0.0 Message taken as ID) and in every line of the log.") \
     COMMAND(CONFIG_CHECK, config_check, "config", "check", COMMAND_LINE, FOLDER, OBJECT, \
             "Reads the settings, the certificate and its key, and says what is wrong with them.") \
     COMMAND(CONFIG_SHOW, config_show, "config", "show", COMMAND_LINE, FOLDER, OBJECT, \
             "Prints the settings that are in force.") \
     COMMAND(COMPLETION, completion, "completion", "", COMMAND_LINE, NOTHING, TEXT, \
-            "Prints what a shell needs to complete commands. It goes into the shell's folder of completions, or is read by `source <(posthus completion bash)`.") \
+            "Prints the script with which a shell completes commands. Put it into the shell's folder of completions, or say `source <(posthus completion bash)`.") \
     COMMAND(SCHEMA, schema, "schema", "", COMMAND_LINE, NOTHING, TEXT, \
-            "Prints every command in JSON. For each it has what it takes and, as JSON Schema, what it answers with --json.") \
+            "Prints all commands as JSON: for each, what it takes and, as JSON Schema, what it answers with --json.") \
     COMMAND(VERSION, version, "version", "", COMMAND_LINE, NOTHING, OBJECT, \
             "Prints the version.") \
     COMMAND(HELP, help, "help", "", COMMAND_LINE, NOTHING, TEXT, \
-            "Lists the commands, those of a noun, or tells all of one.")
+            "Lists all commands or those of a noun, or explains one command.")
 
 /* A second spelling of a row. */
 #define ADMIN_SYNONYMS(SYNONYM) \
@@ -91,22 +91,22 @@
 #define ADMIN_TAKES_everywhere(A) \
     A(OPTION, data, FOLDER, "--data", "DIR", 1, 4000, "", "the data folder; without it $POSTHUS_DATA, or /var/lib/posthus") \
     A(OPTION, json, FLAG, "--json", "", 0, 0, "", "answer with JSON, for programs") \
-    A(OPTION, help, FLAG, "--help", "", 0, 0, "", "tell about the command, and do nothing")
+    A(OPTION, help, FLAG, "--help", "", 0, 0, "", "explain the command, and do nothing else")
 
 #define ADMIN_TAKES_init(A) \
-    A(OPTION, hostname, TEXT, "--hostname", "NAME", 1, 255, "localhost", "how the server names itself, also in its certificate") \
+    A(OPTION, hostname, TEXT, "--hostname", "NAME", 1, 255, "localhost", "the name the server calls itself, also in its certificate") \
     A(REPEATED, set, SETTING, "--set", "KEY=VALUE", 1, 4000, "", "a line of the settings; posthus.conf(5) has all of them")
 #define ADMIN_GIVES_init(F) \
     F(TEXT, "data", ALWAYS, none, "the data folder that was made")
 
 #define ADMIN_TAKES_serve(A) \
-    A(OPTION, ready_fd, NUMBER, "--ready-fd", "N", 0, 1000, "", "a descriptor that is written one byte when the ports answer")
+    A(OPTION, ready_fd, NUMBER, "--ready-fd", "N", 0, 1000, "", "a descriptor to which one byte is written when the ports answer")
 #define ADMIN_GIVES_serve(F)
 
 #define ADMIN_TAKES_status(A) \
     A(OPTION, counters, FLAG, "--counters", "", 0, 0, "", "also all that is counted, process by process")
 #define ADMIN_GIVES_status(F) \
-    F(TEXT, "version", ALWAYS, none, "the version that runs") \
+    F(TEXT, "version", ALWAYS, none, "the version that is running") \
     F(TEXT, "state", ALWAYS, none, "starting, serving or stopping") \
     F(TEXT, "data", ALWAYS, none, "the data folder") \
     F(TIME, "started", ALWAYS, none, "when the server was started") \
@@ -117,7 +117,7 @@
     F(OBJECT, "disk", ALWAYS, disk, "the file system of the data folder") \
     F(NUMBER, "problem_accounts", MAYBE, none, "how many accounts have a problem; missing where the directory did not say") \
     F(ROWS, "problems", ALWAYS, problem, "the first of those accounts") \
-    F(TEXTS, "attention", ALWAYS, none, "what needs a hand, in words; empty: all is well")
+    F(TEXTS, "attention", ALWAYS, none, "what needs attention, in words; empty: all is well")
 
 #define ADMIN_TAKES_reload(A)
 #define ADMIN_GIVES_reload(F) \
@@ -150,7 +150,7 @@
 #define ADMIN_GIVES_account_list(F) \
     F(TEXT, "account", ALWAYS, none, "the account's address") \
     F(SIZE, "quota", ALWAYS, none, "bytes it may hold; 0: no limit") \
-    F(TEXT, "problem", MAYBE, none, "why it could not be opened last, or what the last check found")
+    F(TEXT, "problem", MAYBE, none, "why it could not be opened the last time, or what the last check found")
 
 #define ADMIN_TAKES_account_show(A) \
     A(WORD, address, ADDRESS, "ADDRESS", "ADDRESS", 3, 600, "", "an address of the account")
@@ -159,9 +159,9 @@
     F(NUMBER, "number", ALWAYS, none, "its number, which names its files and its key") \
     F(SIZE, "quota", ALWAYS, none, "bytes it may hold; 0: no limit") \
     F(YESNO, "subaddress_folders", ALWAYS, none, "whether mail to name+folder goes to that folder") \
-    F(TEXT, "problem", MAYBE, none, "why it could not be opened last, or what the last check found") \
-    F(TEXTS, "aliases", ALWAYS, none, "its further addresses") \
-    F(ROWS, "credentials", ALWAYS, credential, "what opens it")
+    F(TEXT, "problem", MAYBE, none, "why it could not be opened the last time, or what the last check found") \
+    F(TEXTS, "aliases", ALWAYS, none, "its other addresses") \
+    F(ROWS, "credentials", ALWAYS, credential, "the passwords that open it")
 
 #define ADMIN_TAKES_account_set(A) \
     A(WORD, address, ADDRESS, "ADDRESS", "ADDRESS", 3, 600, "", "an address of the account") \
@@ -196,7 +196,7 @@
     A(WORD, address, ADDRESS, "ADDRESS", "ADDRESS", 3, 600, "", "an address of the account") \
     A(NEEDED, name, TEXT, "--name", "NAME", 1, 200, "", "which device or program it is for") \
     A(OPTION, scope, SERVICES, "--scope", "SERVICES", 1, 199, "all", "what it opens, several in quotes with spaces between them") \
-    A(OPTION, read_only, FLAG, "--read-only", "", 0, 0, "", "it may read and change nothing") \
+    A(OPTION, read_only, FLAG, "--read-only", "", 0, 0, "", "it may read, but change nothing") \
     A(OPTION, days, NUMBER, "--days", "N", 1, 36500, "", "it expires after that many days; without it never") \
     A(OPTION, password_stdin, FLAG, "--password-stdin", "", 0, 0, "", "read it from standard input: 26 characters of a-z and 2-7")
 #define ADMIN_GIVES_app_password_add(F) \
@@ -240,7 +240,7 @@
     F(TEXT, "who", ALWAYS, none, "who did it") \
     F(TEXT, "what", ALWAYS, none, "what was done") \
     F(TEXT, "object", ALWAYS, none, "to whom or what") \
-    F(TEXT, "detail", ALWAYS, none, "further words, or nothing")
+    F(TEXT, "detail", ALWAYS, none, "more words, or nothing")
 
 #define ADMIN_TAKES_audit_verify(A)
 #define ADMIN_GIVES_audit_verify(F) \
@@ -295,19 +295,19 @@
     GROUP(process) GROUP(role) GROUP(waiting) GROUP(refused) GROUP(disk) GROUP(problem) GROUP(credential)
 
 #define ADMIN_GIVES_process(F) \
-    F(NUMBER, "pid", ALWAYS, none, "its process id; 0: it does not run") \
+    F(NUMBER, "pid", ALWAYS, none, "its process id; 0: it is not running") \
     F(YESNO, "ready", ALWAYS, none, "whether it serves") \
-    F(NUMBER, "restarts", ALWAYS, none, "how often it was started again") \
-    F(NUMBER, "up_s", MAYBE, none, "seconds since it was started last, while it runs") \
-    F(YESNO, "answers", MAYBE, none, "false: it did not say what it has counted") \
+    F(NUMBER, "restarts", ALWAYS, none, "how often it was restarted") \
+    F(NUMBER, "up_s", MAYBE, none, "seconds since it was last started, while it runs") \
+    F(YESNO, "answers", MAYBE, none, "false: it did not report its counters") \
     F(NUMBER, "*", MAYBE, none, "what it has counted since then")
 
 #define ADMIN_GIVES_role(F) \
-    F(NUMBER, "pid", ALWAYS, none, "the process id of its first process; 0: it does not run") \
+    F(NUMBER, "pid", ALWAYS, none, "the process id of its first process; 0: it is not running") \
     F(YESNO, "ready", ALWAYS, none, "whether all of its processes serve") \
-    F(NUMBER, "restarts", ALWAYS, none, "how often they were started again") \
+    F(NUMBER, "restarts", ALWAYS, none, "how often they were restarted") \
     F(NUMBER, "up_s", MAYBE, none, "seconds since the youngest was started") \
-    F(YESNO, "answers", MAYBE, none, "false: one did not say what it has counted") \
+    F(YESNO, "answers", MAYBE, none, "false: one of them did not report its counters") \
     F(ROWS, "instances", ALWAYS, process, "its processes, one by one") \
     F(NUMBER, "*", MAYBE, none, "what they have counted together")
 
@@ -326,7 +326,7 @@
 
 #define ADMIN_GIVES_problem(F) \
     F(TEXT, "account", ALWAYS, none, "the account's address") \
-    F(TEXT, "problem", ALWAYS, none, "why it could not be opened last, or what the last check found")
+    F(TEXT, "problem", ALWAYS, none, "why it could not be opened the last time, or what the last check found")
 
 #define ADMIN_GIVES_app_password(F) \
     F(NUMBER, "id", ALWAYS, none, "its number, for app-password end") \

@@ -117,7 +117,7 @@ static void print_refused(struct admin_json *j, const struct admin_status *s)
     buf_done(&name);
 }
 
-/* ---- what needs a hand ---- */
+/* ---- what needs attention ---- */
 
 PRINTF_LIKE(2, 3) static void print_need(struct admin_json *j, const char *fmt, ...)
 {

@@ -1,4 +1,4 @@
-/* admin/status_test.c: what is counted becomes what needs a hand; and JSON that is harmless. */
+/* admin/status_test.c: what is counted becomes what needs attention; and JSON that is harmless. */
 #include "admin/status.c"
 
 #include "base/test.h"

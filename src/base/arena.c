@@ -1,5 +1,5 @@
 /* base/arena.c: see arena.h. Blocks double from 1 KiB to 64 KiB, as long as the heap's maximum
- * allows; an item that would waste much of one gets a block of its own, behind the one that is
+ * allows; an item that would waste much of one gets a block of its own, after the one that is
  * filled. */
 #include "base/arena.h"
 

@@ -22,7 +22,7 @@ void arena_init(struct arena *a, size_t max);
 void arena_done(struct arena *a);
 /* n zeroed bytes, aligned for any type, or NULL when max is reached (a->full is then set). */
 void *arena_alloc(struct arena *a, size_t n);
-/* Makes p, which is NULL or comes from here, n bytes long: zeroed behind what it had. It moves, and
+/* Makes p, which is NULL or comes from here, n bytes long: zeroed after what it had. It moves, and
  * both are counted while it does. NULL when there is no room for that; then p is as it was, and
  * a->full is not set. */
 void *arena_resize(struct arena *a, void *p, size_t n);
@@ -33,7 +33,7 @@ void arena_hold(struct arena *a, size_t n);
 void arena_let_go(struct arena *a, size_t n);
 /* n items of size bytes; NULL also when the product overflows. */
 void *arena_array(struct arena *a, size_t n, size_t size);
-/* A copy with a NUL behind it (not counted in n); STR_NULL when full. */
+/* A copy with a NUL after it (not counted in n); STR_NULL when full. */
 struct str arena_str(struct arena *a, struct str s);
 PRINTF_LIKE(2, 3) struct str arena_printf(struct arena *a, const char *fmt, ...);
 

@@ -35,7 +35,7 @@ bool mem_equal_secret(const void *a, const void *b, size_t n);
 
 /* A broken invariant: writes the place and the words to stderr and aborts. */
 NORETURN PRINTF_LIKE(1, 2) void panic(const char *fmt, ...);
-/* An environment that the process can not work in: writes the sentence to stderr for the operator, exits 1. */
+/* An environment that the process cannot work in: writes the sentence to stderr for the operator, exits 1. */
 NORETURN PRINTF_LIKE(1, 2) void fatal(const char *fmt, ...);
 
 static inline size_t size_min(size_t a, size_t b)

@@ -46,7 +46,7 @@
 #define LIMIT_WRITE_TEXT                                                                           \
     30000 /* bytes of an unstructured value; encoded it is a field that is read whole */
 #define LIMIT_WRITE_PARAM 1000 /* bytes of a parameter's value; at most 55 pieces of RFC 2231 */
-#define LIMIT_WRITE_ID 900     /* bytes of a message id: it can not be folded, and a line has 998 */
+#define LIMIT_WRITE_ID 900     /* bytes of a message id: it cannot be folded, and a line has 998 */
 #define LIMIT_WRITE_DEPTH 8    /* multiparts in one another */
 
 /* Searching (text/text.h). */

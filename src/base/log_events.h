@@ -10,14 +10,14 @@
     EVENT(SERVER_RELOAD, "server-reload", INFO, OURS,                                              \
           "SIGHUP: certificates and settings were read again")                                     \
     EVENT(ROLE_START, "role-start", INFO, OURS, "a process was started")                           \
-    EVENT(ROLE_EXIT, "role-exit", WARN, OURS, "a process ended by itself and is started again")    \
+    EVENT(ROLE_EXIT, "role-exit", WARN, OURS, "a process ended by itself and is restarted")        \
     EVENT(ROLE_PROBLEM, "role-problem", WARN, OURS, "something that an operator should look at")   \
     EVENT(CHANNEL_BROKEN, "channel-broken", WARN, OURS,                                            \
           "a peer broke the framing or sent what it may not")                                      \
     EVENT(CHANNEL_REJOINED, "channel-rejoined", WARN, OURS,                                        \
-          "two processes that live had lost their channel, and have a new one")                    \
+          "two living processes lost their channel and have a new one")                            \
     EVENT(DROPPED, "log-dropped", WARN, OURS,                                                      \
-          "so many lines of a process were not written, as it wrote too many")                     \
+          "how many lines of a process were not written, because it wrote too many")               \
     EVENT(ROLE_KILLED, "role-killed", WARN, OURS,                                                  \
           "a process did not do what it was told in time, and was killed")                         \
     EVENT(CONFIG_PROBLEM, "config-problem", ERROR, OURS, "a setting could not be used")            \
@@ -31,7 +31,7 @@
     EVENT(SESSION, "session", INFO, OURS, "an account's process has taken a session")              \
     EVENT(MAIL_OFFERED, "mail-offered", DEBUG, OURS,                                               \
           "intake offers a message to the accounts of its recipients")                             \
-    EVENT(MAIL_ACCEPTED, "mail-accepted", INFO, OURS, "250 was said after the data")               \
+    EVENT(MAIL_ACCEPTED, "mail-accepted", INFO, OURS, "250 was said to the data of a message")     \
     EVENT(MAIL_REFUSED, "mail-refused", INFO, THEIRS,                                              \
           "a sender, recipient or message was refused")                                            \
     EVENT(MAIL_DELIVERED, "mail-delivered", INFO, OURS, "a message is committed in an account")    \
@@ -46,6 +46,6 @@
     EVENT(ACCOUNT_CRASH, "account-crash", ERROR, OURS,                                             \
           "an account's process was killed by a signal")                                           \
     EVENT(ACCOUNT_DAMAGED, "account-damaged", ERROR, OURS, "an account's file did not verify")     \
-    EVENT(ADMIN, "admin", INFO, OURS, "a command of the operator was carried out")                 \
+    EVENT(ADMIN, "admin", INFO, OURS, "a command from the operator was carried out")               \
     EVENT(DEBUG_NOTE, "debug", DEBUG, OURS, "for developers")
 /* clang-format on */

@@ -25,7 +25,7 @@ void random_bytes(void *p, size_t n)
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
-            fatal("the kernel gives no random bytes (getrandom)");
+            fatal("the kernel does not give random bytes (getrandom)");
         at += got;
         n -= (size_t)got;
     }

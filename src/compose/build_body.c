@@ -325,7 +325,7 @@ static void replace_boundary(struct compose *w, struct compose_level *level)
         choose_boundary(other);
     while (str_find(written_since(w, at), str_c(other)) != SIZE_MAX && ++tries < BOUNDARY_TRIES);
     if (tries == BOUNDARY_TRIES)
-        panic("the source of randomness gives no boundary");
+        panic("no boundary was found at random");
     while ((next = str_find(str_of(w->out->p + at, level->checked - at), old)) != SIZE_MAX) {
         memcpy(w->out->p + at + next, other, COMPOSE_BOUNDARY_LEN);
         at += next + COMPOSE_BOUNDARY_LEN;

@@ -24,8 +24,8 @@
             "Where LMTP is received, for a mail server in front of this one; keep it on loopback.")  \
     SETTING(TEXT, lmtp_socket, "lmtp-socket", "lmtp.sock", 0, 100, START,                          \
             "A Unix socket for LMTP; a path is taken from the data folder; empty: none. Every user may "  \
-            "connect to it, but only root passes the data folder of a server that root started: "     \
-            "for a mail server with a user of its own name a path such as /run/posthus-lmtp.sock.")   \
+            "connect to it, but only root can reach into the data folder of a server that root started: "     \
+            "a mail server that runs as another user needs a path such as /run/posthus-lmtp.sock.")   \
     SETTING(ADDRESSES, listen_imaps, "listen-imaps", "127.0.0.1:10993", 0, 1000, START,            \
             "Where IMAP is served over TLS from the first byte.")                                  \
     SETTING(ADDRESSES, listen_imap, "listen-imap", "127.0.0.1:10143", 0, 1000, START,              \
@@ -34,8 +34,8 @@
             "The certificate chain, PEM; a path is taken from the data folder.")                   \
     SETTING(TEXT, tls_key, "tls-key", "tls/key.pem", 1, 1000, LIVE, "The certificate's private key, PEM.") \
     SETTING(TEXT, tls_names, "tls-names", "", 0, 2000, LIVE,                                       \
-            "Further names that a client may ask for by SNI, separated by spaces; the hostname and "  \
-            "localhost always are. Any other name is refused.")                                    \
+            "More names that a client may ask for by SNI, separated by spaces; the hostname and "  \
+            "localhost are always allowed. Any other name is refused.")                                    \
     SETTING(BOOL, plain_login, "plain-login-on-loopback", "no", 0, 1, START,                       \
             "Lets a client on loopback log in without TLS.")                                       \
     SETTING(NUMBER, message_size, "message-size", "50M", 1024, 1073741824, LIVE,                   \
@@ -47,11 +47,11 @@
     SETTING(NUMBER, connections, "connections", "10000", 10, 1000000, START,                       \
             "The most connections to all processes of an edge (edge-smtp, edge-mail) together.")   \
     SETTING(NUMBER, connections_address, "connections-per-address", "2000", 1, 1000000, LIVE,      \
-            "The most connections of one IPv4 address or IPv6 /64 to all processes of an edge together.") \
+            "The most connections from one IPv4 address or IPv6 /64 to all processes of an edge together.") \
     SETTING(NETWORKS, limit_exceptions, "limit-exceptions", "127.0.0.0/8 ::1", 0, 2000, LIVE,      \
-            "Networks to which the limits by the minute below do not apply.")                      \
+            "Networks to which the limits per minute below do not apply.")                      \
     SETTING(NUMBER, smtp_rate_connections, "smtp-rate-connections", "600", 0, 1000000000, LIVE,    \
-            "SMTP connections a minute of one IPv4 address or IPv6 /64; a /24 or /48 may make ten "    \
+            "SMTP connections a minute from one IPv4 address or IPv6 /64; a /24 or /48 may make ten "    \
             "times as many. 0: no limit. The same holds for the four below.")                      \
     SETTING(NUMBER, smtp_rate_messages, "smtp-rate-messages", "1200", 0, 1000000000, LIVE,         \
             "Messages a minute.")                                                                  \
@@ -60,7 +60,7 @@
     SETTING(NUMBER, smtp_rate_bytes, "smtp-rate-bytes", "2G", 0, 1099511627776, LIVE,              \
             "Bytes of messages a minute.")                                                         \
     SETTING(NUMBER, smtp_rate_errors, "smtp-rate-errors", "120", 0, 1000000000, LIVE,              \
-            "Refused commands and unknown recipients a minute; beyond, connections are turned away.")  \
+            "Refused commands and unknown recipients a minute; beyond that, connections are turned away.")  \
     SETTING(NUMBER, messages_connection, "messages-per-connection", "10000", 0, 1000000000, LIVE,  \
             "The most messages of one SMTP connection; 0: no limit.")                              \
     SETTING(NUMBER, smtp_session_time, "smtp-session-time", "7200", 5, 1000000, LIVE,             \
@@ -73,9 +73,9 @@
             "Seconds that an IMAP client may be silent after login (RFC 9051 section 5.4: 1800 at least).") \
     SETTING(NUMBER, edges, "edges", "0", 0, 32, START,                                             \
             "Processes of each kind at the network (edge-smtp, edge-mail); limits hold over all of a kind together. " \
-            "0: one a core.")                                                                      \
+            "0: one per core.")                                                                      \
     SETTING(NUMBER, hashers, "hashers", "0", 0, 32, START,                                         \
-            "Processes that check human passwords; each takes 19 MiB while it works. 0: one a core.") \
+            "Processes that check human passwords; each takes 19 MiB while it works. 0: one per core.") \
     SETTING(NUMBER, argon2_memory, "argon2-memory", "19M", 8388608, 67108864, LIVE,                \
             "Memory of Argon2id for new passwords, in bytes.")                                     \
     SETTING(NUMBER, argon2_passes, "argon2-passes", "2", 1, 10, LIVE, "Passes of Argon2id for new passwords.") \
@@ -88,7 +88,7 @@
     SETTING(NUMBER, retention_days, "retention-days", "30", 0, 3650, LIVE,                         \
             "Days that the content of an expunged message is kept for undelete.")                  \
     SETTING(NUMBER, queue_retry, "queue-retry", "20", 1, 3600, LIVE,                               \
-            "Seconds before a queued message is tried first; doubles up to an hour.")              \
+            "Seconds before a queued message is first tried; doubles each time, up to an hour.")              \
     SETTING(NUMBER, disk_reserve, "disk-reserve", "256M", 0, 1099511627776, LIVE,                  \
             "Free bytes on the data folder's file system below which mail is refused with 452.")   \
     SETTING(NUMBER, uid_base, "uid-base", "620000", 1000, 4294000000, START,                       \

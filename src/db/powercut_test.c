@@ -367,7 +367,7 @@ static enum verdict open_and_judge(const struct life *l, struct disk *cut, size_
     if (!life_open(next, created)) {
         v = because(NOT_OPENED, open_error.text);
     } else if (!content_sweep(next->db, &err)) {
-        v = because(LOST, "it can not be swept");
+        v = because(LOST, "it cannot be swept");
     } else if (!no_orphans(next->db)) {
         v = because(LOST, "files and rows are not the same");
     } else {

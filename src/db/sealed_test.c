@@ -297,7 +297,7 @@ static enum outcome read_item(struct db *db, const struct item *item)
 }
 
 /* Opens and reads all there is. Only the very last item may be missing as a whole, and only where
- * that can not be told from a power cut (vault.h). */
+ * that cannot be told from a power cut (vault.h). */
 static enum outcome read_all(const struct account *a, struct disk *d)
 {
     struct error err = {0};
@@ -444,14 +444,14 @@ static bool file_looks_sealed(const char *path)
     bool words;
 
     if (n < 0)
-        fatal("%s can not be read", path);
+        fatal("%s cannot be read", path);
     if (n == 0) {
         printf("%s: empty\n", path);
         return true;
     }
     p = mmap(NULL, (size_t)n, PROT_READ, MAP_PRIVATE, fd, 0);
     if (p == MAP_FAILED)
-        fatal("%s can not be mapped", path);
+        fatal("%s cannot be mapped", path);
     words = holds_known_words(p, (size_t)n);
     bad = blocks_not_random(p, (size_t)n);
     printf("%s: %lld bytes, %zu blocks do not look random, known words: %s\n", path, (long long)n,

@@ -9,7 +9,7 @@
  *
  * Not promised, and to be told to operators:
  *   - An older copy of a whole file, or an older record put back at its own place, opens.
- *   - The last commit in the log can not be told from one that a power cut interrupted: when it is
+ *   - The last commit in the log cannot be told from one that a power cut interrupted: when it is
  * altered, the database opens without that one commit. Any commit before it that does not verify is
  * ERROR_DAMAGED.
  *   - File sizes and the pattern of writes are visible.

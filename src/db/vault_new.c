@@ -59,7 +59,7 @@ bool vault_begin(struct vault *v, bool must_exist, struct error *err)
     ssize_t got;
 
     if (db_size < 0 || wal_size < 0)
-        return error_set(err, ERROR_DISK, "the size of a database's files can not be read");
+        return error_set(err, ERROR_DISK, "the size of a database's files cannot be read");
     if (db_size == 0 && wal_size > 0)
         return error_set(err, ERROR_DAMAGED, "the database file is empty and its log is not");
     if (db_size > PAGE_BYTES || wal_size > 0)
@@ -76,7 +76,7 @@ bool vault_begin(struct vault *v, bool must_exist, struct error *err)
     }
     got = v->io->pread(v->db_fd, page, PAGE_BYTES, 0);
     if (got < 0)
-        return error_set(err, ERROR_DISK, "the database file can not be read");
+        return error_set(err, ERROR_DISK, "the database file cannot be read");
     sealed_first_page(v, first);
     if (must_exist || !was_cut(page, (size_t)got, first))
         return error_set(err, ERROR_DAMAGED, "the database's only page does not verify");

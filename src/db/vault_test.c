@@ -399,7 +399,7 @@ static void point_6_a_bad_frame_before_the_last_commit_is_damage(void)
         CHECK(rows == 5 || (size_of(d, DISK_DB) == db_size && size_of(d, DISK_WAL) == wal_size));
         disk_destroy(d);
     }
-    /* Only the last commit's own frames can not be told from a power cut (vault.h). */
+    /* Only the last commit's own frames cannot be told from a power cut (vault.h). */
     CHECK(dropped >= 1 && dropped <= 3);
     CHECK_U64(damaged + dropped, n);
     disk_destroy(whole);

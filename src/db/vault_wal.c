@@ -398,7 +398,7 @@ bool vault_wal_check(struct vault *v, struct error *err)
         return true;
     got = size < 0 ? -1 : v->io->pread(v->wal_fd, header, sizeof header, 0);
     if (got < 0)
-        return error_set(err, ERROR_DISK, "the log can not be read");
+        return error_set(err, ERROR_DISK, "the log cannot be read");
     if (size > WAL_HEADER_BYTES)
         s.frames = (uint32_t)((size - WAL_HEADER_BYTES) / FRAME_BYTES);
     if (got < WAL_HEADER_BYTES || !header_good(&s, header))

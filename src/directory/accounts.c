@@ -94,7 +94,7 @@ bool account_of_name(struct directory *d, struct str name, uint64_t *account, st
     struct str local, domain;
 
     if (!address_split(name, &local, &domain))
-        return error_set(err, ERROR_SYNTAX, "\"%.*s\" is no address; expected name@domain",
+        return error_set(err, ERROR_SYNTAX, "\"%.*s\" is not an address; expected name@domain",
                          STR_ARG(str_sub(name, 0, 100)));
     return account_of_address(d, local, domain, account, err);
 }
@@ -187,7 +187,7 @@ bool address_add(struct directory *d, struct str name, uint64_t account, bool is
     bool ok;
 
     if (!address_split(name, &local, &domain))
-        return error_set(err, ERROR_SYNTAX, "\"%.*s\" is no address; expected name@domain",
+        return error_set(err, ERROR_SYNTAX, "\"%.*s\" is not an address; expected name@domain",
                          STR_ARG(str_sub(name, 0, 100)));
     if (!address_check(local, domain, err) || !domain_find(d, domain, &id, err))
         return false;

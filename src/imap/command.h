@@ -1,6 +1,6 @@
 /* imap/command.h: the one table of commands. The dialogue, on both sides of login, and CAPABILITY read it; a
- * command that is not in the table does not exist, and what is announced is announced by the row of the
- * command that keeps the promise. */
+ * command that is not in the table does not exist, and a capability is announced by the row of the command
+ * that provides it. */
 #ifndef IMAP_COMMAND_H
 #define IMAP_COMMAND_H
 
@@ -23,7 +23,7 @@ struct imap_session;
 #define IMAP_NO_SYNC 4u       /* nothing of the selected mailbox is told around it */
 #define IMAP_WRITES 8u        /* refused to a session that may only read */
 #define IMAP_WRITES_HERE 16u  /* the same, and where the selected mailbox was opened with EXAMINE */
-#define IMAP_EXAMINES 32u     /* opens a mailbox so */
+#define IMAP_EXAMINES 32u     /* opens a mailbox for reading only */
 #define IMAP_IDLES 64u        /* its tagged answer waits for DONE */
 #define IMAP_ENDS 128u        /* the session is over after its OK */
 
@@ -50,14 +50,14 @@ enum imap_step { IMAP_DONE, IMAP_MORE };
 struct imap_command {
     const char *word;
     unsigned states, flags;
-    const char *arguments; /* shown to who got them wrong; NULL: there are none */
+    const char *arguments; /* shown to a client that got them wrong; NULL: there are none */
     const char *source;    /* for the reader */
     struct imap_capability announces[5];
     /* Before login: takes the arguments, and answers. */
     void (*login)(struct imap_login *l, struct imap_parse *p);
     /* After login. The job is there, at s->job, in the command's arena; NULL: it needs none. check
-     * takes the arguments, but not the line's end, into the job; NULL: there are none. What is no
-     * syntax fails in the parser, what cannot be is answered with imap_no and its like. run does a
+     * takes the arguments, but not the line's end, into the job; NULL: there are none. Bad
+     * syntax fails in the parser, what cannot be done is answered with imap_no and its like. run does a
      * piece of the work, and ends by returning what imap_ok, imap_no, imap_bad or imap_failed do. */
     const struct imap_job *job;
     void (*check)(struct imap_session *s, struct imap_parse *p);

@@ -313,7 +313,7 @@ static void keep_tag(struct imap_login *l, struct imap_parse *p)
 
 static void unknown_command(struct imap_login *l)
 {
-    answer_login(l, "BAD", "", "There is no such command before login");
+    answer_login(l, "BAD", "", "There is no such command, or only after login");
     if (++l->unknown >= UNKNOWN_MAX)
         imap_login_end(l, "This is an IMAP server");
 }

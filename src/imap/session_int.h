@@ -30,6 +30,18 @@
 #define IMAP_ONE_ARENA (4u << 20) /* what is stored of one message, its content aside */
 #define IMAP_SLICE 250            /* messages that one step changes or tells */
 
+/* clang-format off */
+/* A session goes through phases; a command holds the loop only for one step at a time:
+ *
+ *     READ    bytes become a command (imap_reader); it is parsed and checked      -> BEFORE, or REPLY with an error
+ *     BEFORE  new messages and flags are told, so that sets mean what the store has            -> RUN
+ *     RUN     the command's run, again and again, until IMAP_DONE                              -> AFTER
+ *     AFTER   expunges (unless IMAP_KEEPS_NUMBERS), new messages and flags are told            -> REPLY
+ *     REPLY   the tagged answer; the command's memory is freed                                 -> READ
+ *
+ * Without a selected mailbox, or with IMAP_NO_SYNC, BEFORE and AFTER are left out. IDLE waits in READ, where changes are told
+ * as they come, for its tagged answer; DONE leads to AFTER. */
+/* clang-format on */
 enum imap_phase {
     IMAP_PHASE_READ,
     IMAP_PHASE_BEFORE,
@@ -112,7 +124,7 @@ enum imap_step imap_no(struct imap_session *s, const char *code, const char *fmt
 PRINTF_LIKE(2, 3) enum imap_step imap_bad(struct imap_session *s, const char *fmt, ...);
 /* From an error; not_found as in imap_write_error. A store that failed ends the session. */
 enum imap_step imap_failed(struct imap_session *s, const struct error *err, const char *not_found);
-/* Whether the command has an error for answer. */
+/* Whether the answer of the command is an error. */
 bool imap_has_failed(const struct imap_session *s);
 
 /* ---- sets (set.c) ---- */

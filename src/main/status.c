@@ -1,4 +1,4 @@
-/* main/status.c: `posthus status` for a person: one screen, and what needs a hand at its end. */
+/* main/status.c: `posthus status` for a person: one screen, and what needs attention at its end. */
 #include "main/main.h"
 
 #include "admin/usage.h"
@@ -228,7 +228,7 @@ static void print_needs(struct buf *out, const json_t *j)
         return;
     }
     buf_init(&words, 2000);
-    buf_c(out, "\nneeds a hand:\n");
+    buf_c(out, "\nneeds attention:\n");
     print_problems(out, json_object_get(j, "problems"), &words);
     json_array_foreach((json_t *)(uintptr_t)needs, i, v)
     {

@@ -124,7 +124,7 @@ bool tls_context_create(SSL_CTX **out, struct str cert, struct str key,
     struct names *copy;
 
     if (!ctx)
-        return error_set(err, ERROR_INTERNAL, "OpenSSL gives no context");
+        return error_set(err, ERROR_INTERNAL, "OpenSSL cannot make a TLS context");
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);

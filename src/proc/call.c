@@ -355,7 +355,7 @@ void asked_answer(struct asked *a, struct msg *m, int fd)
     if (!c)
         return;
     if (a->tell != m->type)
-        panic("%s is no answer to what was asked", msg_name(m->type));
+        panic("%s is not an answer to what was asked", msg_name(m->type));
     m->any_tell.id = a->id;
     m->nfds = fd >= 0;
     m->fd[0] = fd;

@@ -125,7 +125,7 @@ static struct msg_list get_list(struct reader *r)
     size_t n = get_u32(r);
     struct str *v;
 
-    /* Each item takes four bytes at least: what can not be there is not allocated. */
+    /* Each item takes four bytes at least: what cannot be there is not allocated. */
     if (r->bad || n > LIMIT_MSG_LIST || n > r->in.left / 4 ||
         !(v = arena_array(r->arena, n, sizeof *v))) {
         r->bad = true;

@@ -342,7 +342,7 @@ struct process *process_create(enum role role, unsigned instance, const struct p
     p->base = event_base_new_with_config(ec);
     event_config_free(ec);
     if (!p->base)
-        fatal("libevent gives no loop");
+        fatal("libevent cannot make an event loop");
     config_init(&p->config);
     p->timers = timers_create(p->base);
     p->calls = calls_create(p->timers);
@@ -391,7 +391,7 @@ static void prepare_process(enum role role)
 
     log_to_socket(PROCESS_FD_LOG);
     if (uid && !str_to_u64(str_c(uid), UINT32_MAX, &number))
-        fatal("POSTHUS_UID is no number");
+        fatal("POSTHUS_UID is not a number");
     drop_privileges((unsigned)number);
     clearenv();
     setenv("TZ", "UTC", 1); /* so that no file is read for the zone, now or in the sandbox */

@@ -4,7 +4,7 @@
  *
  *     ROLE(number, NAME, name, "text", "what it does", columns of struct role_row)
  *
- * The number is for ever: started as root, a process runs as uid and gid (uid-base + number), and
+ * The number never changes: started as root, a process runs as uid and gid (uid-base + number), and
  * files belong to that user. A new role takes the next free one, a role that goes leaves a gap.
  *
  * A role is a bit, so that messages.h can name several. Two roles that are not peers have no

@@ -158,7 +158,7 @@ bool sandbox_filter_make(struct sandbox_filter **out, enum role role, struct err
     if (ctx)
         seccomp_release(ctx);
     sandbox_filter_free(f);
-    return error_set(err, ERROR_INTERNAL, "libseccomp can not build the filter of %s (%d)",
+    return error_set(err, ERROR_INTERNAL, "libseccomp cannot build the filter of %s (%d)",
                      role_name(role), bad);
 }
 

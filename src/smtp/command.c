@@ -156,7 +156,7 @@ static void cmd_rcpt(struct smtp_server *s, struct str argument)
         return;
     }
     if (path.local.n == 0) {
-        smtp_refuse(s, "501 5.1.3 The null path receives no mail");
+        smtp_refuse(s, "501 5.1.3 The null path takes no mail");
     } else if (!cursor_at_end(&c)) {
         smtp_refuse(s, cursor_peek(&c) == ' ' ? "555 5.5.4 RCPT has no parameters here"
                                               : "501 5.5.4 The parameters cannot be read");
@@ -189,7 +189,7 @@ static void cmd_data(struct smtp_server *s, struct str argument UNUSED)
     if (!smtp_message_begin(s))
         return;
     s->state = SMTP_STATE_DATA;
-    smtp_reply(s, "354 End the message with a line that is one dot");
+    smtp_reply(s, "354 End the message with a line that is a single dot");
 }
 
 static void cmd_rset(struct smtp_server *s, struct str argument UNUSED)
@@ -252,7 +252,7 @@ static void cmd_starttls(struct smtp_server *s, struct str argument UNUSED)
         return;
     }
     if (!s->config.starttls) {
-        smtp_refuse(s, "502 5.5.1 There is no TLS here");
+        smtp_refuse(s, "502 5.5.1 TLS is not available here");
         return;
     }
     s->state = SMTP_STATE_TLS;
@@ -367,7 +367,7 @@ static bool refuse_line(struct smtp_server *s, const struct smtp_line *line)
     } else if (line->overflow) {
         smtp_refuse(s, "500 5.5.2 The line is too long");
     } else if (!clean) {
-        smtp_refuse(s, "500 5.5.2 Lines end with CRLF and hold no controls");
+        smtp_refuse(s, "500 5.5.2 Lines end with CRLF and contain no control characters");
     } else {
         return false;
     }

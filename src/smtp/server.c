@@ -211,7 +211,7 @@ static void rcpt_answered(struct smtp_server *s, const struct error *err)
     if (++s->strangers < LIMIT_SMTP_STRANGERS)
         return;
     s->config.counters->strangers++;
-    smtp_reply(s, "421 4.7.0 Too many recipients are not here");
+    smtp_reply(s, "421 4.7.0 Too many unknown recipients");
     smtp_close(s);
 }
 

@@ -352,7 +352,7 @@ static void starttls_is_only_there_when_it_is_configured(void)
     begin(&o, &plain);
     owner_feed(&o, STR(EHLO "STARTTLS\r\n"), 1000);
     CHECK(str_find(buf_view(&o.out), STR("250-STARTTLS")) == SIZE_MAX);
-    CHECK(str_ends(buf_view(&o.out), STR("502 5.5.1 There is no TLS here\r\n")));
+    CHECK(str_ends(buf_view(&o.out), STR("502 5.5.1 TLS is not available here\r\n")));
     owner_done(&o);
 }
 

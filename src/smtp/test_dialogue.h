@@ -20,12 +20,12 @@ static const struct smtp_config config = {
 #define NOTED "250 2.1.0 Sender noted\r\n"
 #define RCPT "RCPT TO:<ada@c.test>\r\n"
 #define TAKEN "250 2.1.5 Recipient taken\r\n"
-#define GO "354 End the message with a line that is one dot\r\n"
+#define GO "354 End the message with a line that is a single dot\r\n"
 #define STORED "250 2.0.0 Message taken as m1\r\n"
 #define OK "250 2.0.0 OK\r\n"
 #define OK_NOOP "NOOP\r\n"
 #define BARE "554 5.6.0 A line ends with CR or LF alone; RFC 5321 section 2.3.8\r\n"
-#define NOT_CLEAN "500 5.5.2 Lines end with CRLF and hold no controls\r\n"
+#define NOT_CLEAN "500 5.5.2 Lines end with CRLF and contain no control characters\r\n"
 #define LIES                                                                                       \
     "501 5.5.4 Syntax: BDAT size [LAST], of at most 1000 octets\r\n"                               \
     "421 4.7.0 It cannot be told where the chunk ends\r\n"

@@ -207,7 +207,7 @@ static bool check_all(struct check *c, struct error *err)
         if (!apply_rule(c, &rules[i], err))
             return false;
     if (c->stale > 0)
-        buf_printf(c->report, "%llu messages that an earlier release has described %s\n",
+        buf_printf(c->report, "%llu messages that an earlier release read %s\n",
                    (unsigned long long)c->stale,
                    c->repair ? "were described anew" : "will be described anew in the background");
     return !c->repair || store_stale_none(c->store, err);

@@ -121,8 +121,8 @@ MUST_CHECK bool store_copy_in(struct store_tx *t, int64_t mailbox, const uint32_
 MUST_CHECK bool store_mailbox_insert(struct store_tx *t, struct str name, enum store_role role,
                                      int64_t *id, struct error *err);
 
-/* What is understood of a message once. Slices are in the arena, except texts, which lie in bufs.
- */
+/* What is understood of a message once. Slices are in the arena or in the parsed bytes, so both must
+ * outlive them; store_parsed_done frees the arena and the bufs. */
 struct store_parsed {
     struct arena arena;
     struct buf envelope, structure, preview, parts;

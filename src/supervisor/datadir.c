@@ -89,8 +89,8 @@ bool datadir_open(struct datadir **out, const char *path, struct error *err)
     *d = (struct datadir){.path = str_dup_c(str_c(path)), .lock = -1};
     d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (d->fd < 0 || faccessat(d->fd, "posthus.conf", F_OK, 0) != 0) {
-        error_set(err, ERROR_NOT_FOUND, "%s is no data folder; `posthus init --data %s` makes one",
-                  path, path);
+        error_set(err, ERROR_NOT_FOUND,
+                  "%s is not a data folder; `posthus init --data %s` makes one", path, path);
     } else if ((d->lock = openat(d->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600)) < 0) {
         struct stat st = {0};
 
