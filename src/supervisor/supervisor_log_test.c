@@ -213,7 +213,7 @@ static void lines_that_the_disk_does_not_take_are_counted(void)
         say(edge, "- debug what=x");
     spin();
     CHECK_U64(t.s.log_failed, 5);
-    logs_write_own(STR("an own one"));
+    supervisor_logs_write_own(STR("an own one"));
     CHECK_U64(t.s.log_failed, 6);
     close(edge);
     close(full);
