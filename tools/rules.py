@@ -152,7 +152,7 @@ def include_order():
             if include.own and include.name.endswith("_int.h"):
                 if theirs != folder:
                     yield path, include.name, include.line, "%s is for the files of %s" % (include.name, theirs)
-                elif path.endswith(".h") and not path.endswith("_int.h"):
+                elif path.endswith(".h") and not path.endswith("_int.h") and not stem.startswith("test_"):
                     yield path, include.name, include.line, "%s is not for those who include %s" % (include.name, own)
             elif include.name in headers and path in product and not path.endswith("_int.h"):
                 edges["%s/%s" % (folder, stem)].add(include.name[:-2])

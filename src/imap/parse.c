@@ -100,7 +100,7 @@ struct str imap_take_atom(struct imap_parse *p)
 
 /* quoted = DQUOTE *QUOTED-CHAR DQUOTE; only `"` and `\` may be escaped, and 8-bit bytes are taken
  * (RFC 6855 section 3). */
-static struct str quoted(struct imap_parse *p)
+static struct str read_quoted(struct imap_parse *p)
 {
     size_t escapes = 0, from = p->c.at;
     for (;;) {
@@ -136,7 +136,7 @@ static struct str quoted(struct imap_parse *p)
 }
 
 /* literal = "{" number64 ["+"] "}" CRLF *CHAR8; the reader has the bytes already. */
-static struct str literal(struct imap_parse *p)
+static struct str read_literal(struct imap_parse *p)
 {
     uint64_t n = cursor_number(&p->c, UINT32_MAX);
     (void)cursor_accept(&p->c, '+');
@@ -149,9 +149,9 @@ static struct str literal(struct imap_parse *p)
 struct str imap_take_string(struct imap_parse *p)
 {
     if (cursor_accept(&p->c, '"'))
-        return quoted(p);
+        return read_quoted(p);
     if (cursor_accept(&p->c, '{'))
-        return literal(p);
+        return read_literal(p);
     fail_syntax(p, "a string is missing");
     return STR_NULL;
 }
@@ -178,7 +178,7 @@ struct str imap_take_nstring(struct imap_parse *p)
     return STR_NULL;
 }
 
-static struct str decoded(struct imap_parse *p, struct str name)
+static struct str decoded_word(struct imap_parse *p, struct str name)
 {
     struct error err = {0};
     struct str out = name;
@@ -191,7 +191,7 @@ static struct str decoded(struct imap_parse *p, struct str name)
 
 struct str imap_take_mailbox(struct imap_parse *p)
 {
-    return decoded(p, imap_take_astring(p));
+    return decoded_word(p, imap_take_astring(p));
 }
 
 struct str imap_take_list_mailbox(struct imap_parse *p)
@@ -200,7 +200,7 @@ struct str imap_take_list_mailbox(struct imap_parse *p)
         string_is_next(p) ? imap_take_string(p) : cursor_while(&p->c, is_list_char, SIZE_MAX);
     if (s.n > 4 * LIMIT_MAILBOX_NAME)
         fail_full(p);
-    return decoded(p, s);
+    return decoded_word(p, s);
 }
 
 /* ---- numbers and sets ---- */
@@ -345,7 +345,7 @@ static unsigned days_of_month(int64_t year, unsigned month)
 }
 
 /* n digits, exactly */
-static unsigned digits(struct imap_parse *p, size_t n)
+static unsigned read_digits(struct imap_parse *p, size_t n)
 {
     struct str s = cursor_bytes(&p->c, n);
     uint64_t v = 0;
@@ -370,7 +370,7 @@ static int64_t month_and_year(struct imap_parse *p, unsigned day)
     cursor_expect(&p->c, '-');
     unsigned month = date_month(p);
     cursor_expect(&p->c, '-');
-    unsigned year = digits(p, 4);
+    unsigned year = read_digits(p, 4);
     if (!p->c.failed && (day == 0 || day > days_of_month(year, month)))
         fail_syntax(p, "that month has no such day");
     return p->c.failed ? 0 : imap_days(year, month, day);
@@ -393,14 +393,14 @@ int64_t imap_take_date_time(struct imap_parse *p)
     unsigned day = (unsigned)cursor_number(&p->c, 31);
     int64_t days = month_and_year(p, day);
     cursor_expect(&p->c, ' ');
-    unsigned hour = digits(p, 2);
+    unsigned hour = read_digits(p, 2);
     cursor_expect(&p->c, ':');
-    unsigned minute = digits(p, 2);
+    unsigned minute = read_digits(p, 2);
     cursor_expect(&p->c, ':');
-    unsigned second = digits(p, 2);
+    unsigned second = read_digits(p, 2);
     cursor_expect(&p->c, ' ');
     int sign = cursor_take(&p->c);
-    unsigned zone = digits(p, 4);
+    unsigned zone = read_digits(p, 4);
     cursor_expect(&p->c, '"');
     if (!p->c.failed && (hour > 23 || minute > 59 || second > 60 || (sign != '+' && sign != '-') ||
                          zone / 100 > 23 || zone % 100 > 59))

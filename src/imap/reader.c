@@ -68,7 +68,7 @@ void imap_reader_next(struct imap_reader *r)
 }
 
 /* realloc leaves a copy behind, so a secret grows by copying and wiping. */
-static void add_text(struct imap_reader *r, struct str s)
+static void reader_add_text(struct imap_reader *r, struct str s)
 {
     if (r->secret && r->text.n + s.n > r->text.cap) {
         struct buf bigger;
@@ -128,7 +128,7 @@ static enum imap_read end_of_line(struct imap_reader *r)
 /* Keeps the beginning of the command, where its tag is. */
 static enum imap_read begin_too_long(struct imap_reader *r, struct str piece)
 {
-    add_text(r, str_sub(piece, 0, r->text.n < TAG_MOST ? TAG_MOST - r->text.n : 0));
+    reader_add_text(r, str_sub(piece, 0, r->text.n < TAG_MOST ? TAG_MOST - r->text.n : 0));
     r->state = IMAP_READER_SKIP_LINE;
     r->dropped = true;
     return IMAP_READ_TOO_LONG;
@@ -153,13 +153,13 @@ static enum imap_read take_line(struct imap_reader *r, struct str bytes, size_t 
     struct str piece = to_line_end(bytes, &ended);
     if (r->line_bytes + piece.n > r->line_max || r->text.n + piece.n + 2 > r->text.max)
         return begin_too_long(r, piece);
-    add_text(r, piece);
+    reader_add_text(r, piece);
     r->line_bytes += piece.n;
     *used += piece.n;
     if (!ended)
         return IMAP_READ_MORE;
     *used += 1;
-    add_text(r, ends_with_cr(r) ? STR("\n") : STR("\r\n"));
+    reader_add_text(r, ends_with_cr(r) ? STR("\n") : STR("\r\n"));
     return end_of_line(r);
 }
 
@@ -167,7 +167,7 @@ static void take_literal(struct imap_reader *r, struct str bytes, size_t *used)
 {
     struct str piece = str_sub(bytes, 0, (size_t)(r->literal_n < bytes.n ? r->literal_n : bytes.n));
     if (r->state == IMAP_READER_LITERAL)
-        add_text(r, piece);
+        reader_add_text(r, piece);
     *used += piece.n;
     r->literal_n -= piece.n;
     if (r->literal_n > 0)
@@ -182,7 +182,7 @@ static void skip_line(struct imap_reader *r, struct str bytes, size_t *used)
     bool ended;
     struct str piece = to_line_end(bytes, &ended);
     *used += piece.n + ended;
-    add_text(r, str_skip(piece, piece.n > TAIL ? piece.n - TAIL : 0));
+    reader_add_text(r, str_skip(piece, piece.n > TAIL ? piece.n - TAIL : 0));
     if (r->text.n > TAIL)
         buf_drop(&r->text, r->text.n - TAIL);
     if (!ended)

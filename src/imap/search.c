@@ -164,7 +164,7 @@ static const struct search_word {
 
 /* ---- the tree ---- */
 
-static struct imap_search_key *negation(struct grammar *g, struct imap_search_key *of)
+static struct imap_search_key *negation_key(struct grammar *g, struct imap_search_key *of)
 {
     struct imap_search_key *key = new_key(g, IMAP_SEARCH_NOT);
     if (key)
@@ -183,7 +183,7 @@ static struct imap_search_key *word_key(struct grammar *g, const struct search_w
         key->field = str_c(w->field);
     if (w->argument)
         w->argument(g, key);
-    return w->negated ? negation(g, key) : key;
+    return w->negated ? negation_key(g, key) : key;
 }
 
 /* OR a b, where b is often another OR: those are taken in a loop, so that a long chain is not deep.
@@ -212,7 +212,7 @@ static struct imap_search_key *take_word(struct grammar *g)
         return take_or(g);
     if (str_equal_nocase(word, STR("NOT"))) {
         imap_take_sp(g->p);
-        return negation(g, take_key(g));
+        return negation_key(g, take_key(g));
     }
     for (size_t i = 0; i < ARRAY_LEN(search_words); i++)
         if (str_equal_nocase(word, str_c(search_words[i].word)))

@@ -74,7 +74,7 @@ int command_config_check(const struct options *o, const struct admin_call *call)
     return status;
 }
 
-static int print_settings(const struct options *o, const struct config *c)
+static int print_config_settings(const struct options *o, const struct config *c)
 {
     struct buf out;
     int status;
@@ -116,7 +116,7 @@ int command_config_show(const struct options *o, const struct admin_call *call)
         return print_table(config_print_man);
     status = read_settings(o, &c);
     if (status == 0)
-        status = a->fingerprint.given ? print_fingerprint(o, &c) : print_settings(o, &c);
+        status = a->fingerprint.given ? print_fingerprint(o, &c) : print_config_settings(o, &c);
     config_done(&c);
     return status;
 }

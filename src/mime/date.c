@@ -47,7 +47,7 @@ static void skip_blank(struct cursor *c)
 }
 
 /* month-name; a longer name counts by its first three letters. */
-static int64_t month(struct cursor *c)
+static int64_t read_month(struct cursor *c)
 {
     struct str name = cursor_while(c, is_letter, SIZE_MAX);
 
@@ -59,7 +59,7 @@ static int64_t month(struct cursor *c)
 }
 
 /* RFC 5322 section 4.3: two digits are 1950 to 2049, three are added to 1900. */
-static int64_t year(struct cursor *c)
+static int64_t read_year(struct cursor *c)
 {
     size_t from = c->at;
     int64_t y = (int64_t)cursor_number(c, 9999);
@@ -93,7 +93,7 @@ static void time_of_day(struct cursor *c, struct date *d)
 }
 
 /* zone = ("+" / "-") 4DIGIT / obs-zone; missing, or none that can be read, is UTC. */
-static int64_t zone(struct cursor *c)
+static int64_t read_zone(struct cursor *c)
 {
     bool west = cursor_peek(c) == '-';
 
@@ -142,29 +142,29 @@ static void date_time(struct cursor *c, struct date *d)
         d->day = (int64_t)cursor_number(c, 31);
         skip_blank(c);
         cursor_accept(c, '-');
-        d->month = month(c);
+        d->month = read_month(c);
         cursor_accept(c, '.');
         skip_blank(c);
         cursor_accept(c, '-');
-        d->year = year(c);
+        d->year = read_year(c);
         skip_blank(c);
         cursor_accept(c, ',');
         skip_blank(c);
         if (cursor_at_end(c)) /* a day alone: its beginning */
             return;
         time_of_day(c, d);
-        d->zone = zone(c);
+        d->zone = read_zone(c);
         return;
     }
-    d->month = month(c);
+    d->month = read_month(c);
     skip_blank(c);
     d->day = (int64_t)cursor_number(c, 31);
     skip_blank(c);
     time_of_day(c, d);
     if (!ascii_digit((char)cursor_peek(c)))
-        d->zone = zone(c);
+        d->zone = read_zone(c);
     skip_blank(c);
-    d->year = year(c);
+    d->year = read_year(c);
 }
 
 bool mime_date_parse(struct str value, int64_t *out_us)

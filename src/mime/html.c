@@ -21,7 +21,7 @@ void mime_html_stream_init(struct mime_html_stream *h)
 }
 
 /* Text up to the next "<" or "&". Returns how much. */
-static size_t text(struct mime_html_stream *h, struct str in, struct buf *out)
+static size_t html_text(struct mime_html_stream *h, struct str in, struct buf *out)
 {
     size_t n = 0;
 
@@ -67,7 +67,7 @@ static void end_reference(struct mime_html_stream *h, struct buf *out, bool semi
         buf_char(out, ';');
 }
 
-static bool reference(struct mime_html_stream *h, char ch, struct buf *out)
+static bool html_reference(struct mime_html_stream *h, char ch, struct buf *out)
 {
     if (is_name(ch) && h->word_n + 1 < REFERENCE_MAX) {
         h->word[h->word_n++] = ch;
@@ -95,7 +95,7 @@ static void end_name(struct mime_html_stream *h, struct buf *out)
 
 /* The name of a tag, with its slash, or "!--". What is longer than `word` is no name that is looked
  * for. */
-static bool name(struct mime_html_stream *h, char ch, struct buf *out)
+static bool html_name(struct mime_html_stream *h, char ch, struct buf *out)
 {
     if (h->word_n < 3 && is_comment_start(h, ch)) {
         h->word[h->word_n++] = ch;
@@ -114,7 +114,7 @@ static bool name(struct mime_html_stream *h, char ch, struct buf *out)
     return false;
 }
 
-static void tag(struct mime_html_stream *h, char ch)
+static void html_tag(struct mime_html_stream *h, char ch)
 {
     if (h->quote) {
         h->quote = ch == h->quote ? 0 : h->quote;
@@ -126,7 +126,7 @@ static void tag(struct mime_html_stream *h, char ch)
     }
 }
 
-static void comment(struct mime_html_stream *h, char ch)
+static void html_comment(struct mime_html_stream *h, char ch)
 {
     if (ch == '-') {
         h->matched += h->matched < 2;
@@ -163,14 +163,14 @@ static bool step_byte(struct mime_html_stream *h, char ch, struct buf *out)
     case MIME_HTML_OPEN:
         return open_tag(h, ch, out);
     case MIME_HTML_REFERENCE:
-        return reference(h, ch, out);
+        return html_reference(h, ch, out);
     case MIME_HTML_NAME:
-        return name(h, ch, out);
+        return html_name(h, ch, out);
     case MIME_HTML_TAG:
-        tag(h, ch);
+        html_tag(h, ch);
         return true;
     case MIME_HTML_COMMENT:
-        comment(h, ch);
+        html_comment(h, ch);
         return true;
     default:
         hidden_text(h, ch, out);
@@ -195,7 +195,7 @@ void mime_html_stream_feed(struct mime_html_stream *h, struct str in, struct buf
 
     while (at < in.n && !out->overflow) {
         if (h->state == MIME_HTML_TEXT)
-            at += text(h, str_skip(in, at), out);
+            at += html_text(h, str_skip(in, at), out);
         else if ((at += skip_hidden(h, str_skip(in, at))) < in.n)
             at += step_byte(h, in.p[at], out);
     }

@@ -85,7 +85,7 @@ static int hex_digit(char ch)
 }
 
 /* The digits after "#": decimal, or hexadecimal after "x". */
-static uint32_t number(struct str digits)
+static uint32_t reference_number(struct str digits)
 {
     bool hex = digits.n && ascii_lower(digits.p[0]) == 'x';
     uint32_t base = hex ? 16 : 10, code = 0;
@@ -113,7 +113,7 @@ uint32_t mime_html_reference(struct str inside)
     size_t low = 0, high = ARRAY_LEN(entities);
 
     if (str_starts(inside, STR("#")))
-        return number(str_skip(inside, 1));
+        return reference_number(str_skip(inside, 1));
     while (low < high) {
         size_t middle = (low + high) / 2;
         int order = str_cmp(inside, str_c(entities[middle].name));

@@ -8,7 +8,7 @@
 
 /* comment = "(" *([FWS] ccontent) [FWS] ")", with a counter instead of recursion. Returns the
  * inside. */
-static struct str comment(struct cursor *c)
+static struct str skip_comment(struct cursor *c)
 {
     size_t from = c->at + 1, depth = 0;
 
@@ -31,7 +31,7 @@ void mime_lex_cfws(struct cursor *c, struct str *last)
         char ch = c->in.p[c->at];
 
         if (ch == '(') {
-            struct str inside = comment(c);
+            struct str inside = skip_comment(c);
 
             if (last)
                 *last = inside;

@@ -85,7 +85,7 @@ static struct str unquote_value(struct str raw, struct arena *arena)
 
 /* value := token / quoted-string. A token that is followed by something else than ";" was a value
  * that should have stood in quotes: then all of it up to the next ";" is taken. */
-static struct str value(struct cursor *c, struct arena *arena)
+static struct str read_value(struct cursor *c, struct arena *arena)
 {
     size_t from, end;
 
@@ -124,7 +124,7 @@ static bool next_parameter(struct cursor *c, struct arena *arena, struct mime_pa
             skip_to_semicolon(c);
             continue;
         }
-        *out = (struct mime_param){name, value(c, arena)};
+        *out = (struct mime_param){name, read_value(c, arena)};
         return true;
     }
 }

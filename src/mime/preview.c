@@ -46,7 +46,7 @@ static bool add_folded(struct buf *out, size_t from, struct str text)
     return true;
 }
 
-static void add_text(struct buf *out, struct str text, bool cut)
+static void preview_add_text(struct buf *out, struct str text, bool cut)
 {
     size_t from = out->n;
     bool whole = add_folded(out, from, text);
@@ -78,7 +78,7 @@ static void add_part(struct buf *out, const struct mime_message *m, const struct
         buf_reset(&bytes);
         mime_html_text(&bytes, buf_view(&text), 4 * LIMIT_MIME_PREVIEW);
     }
-    add_text(out, buf_view(html ? &bytes : &text), body.n > look);
+    preview_add_text(out, buf_view(html ? &bytes : &text), body.n > look);
     buf_done(&bytes);
     buf_done(&text);
 }

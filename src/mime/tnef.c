@@ -58,7 +58,7 @@ struct props {
     uint32_t left;
 };
 
-static uint32_t number(struct str s)
+static uint32_t read_number(struct str s)
 {
     uint32_t v = 0;
 
@@ -69,7 +69,7 @@ static uint32_t number(struct str s)
 
 static uint32_t take_number(struct cursor *c, size_t bytes)
 {
-    return number(cursor_bytes(c, bytes));
+    return read_number(cursor_bytes(c, bytes));
 }
 
 /* Values begin at multiples of four. */
@@ -238,7 +238,7 @@ static struct str text_of(struct mime_tnef *t, struct str charset, struct str by
     return str_trim(copy);
 }
 
-static struct str codepage(const struct mime_tnef *t)
+static struct str tnef_charset(const struct mime_tnef *t)
 {
     return codepage_name(t->codepage, t->arena);
 }
@@ -249,7 +249,7 @@ static struct str prop_text(struct mime_tnef *t, const struct prop *prop)
     if (prop->type == TYPE_STRING)
         return text_of(t, STR("utf-16le"), until_wide_nul(prop->value));
     if (prop->type == TYPE_STRING8)
-        return text_of(t, codepage(t), until_nul(prop->value));
+        return text_of(t, tnef_charset(t), until_nul(prop->value));
     return STR_NULL;
 }
 
@@ -296,7 +296,7 @@ static void message_props(struct mime_tnef *t, struct str data)
 
     while (props_next(&p, &prop))
         if (prop.id == PROP_INTERNET_CODEPAGE && prop.value.n == 4)
-            t->html_codepage = number(prop.value);
+            t->html_codepage = read_number(prop.value);
     p = props_begin(data);
     while (props_next(&p, &prop))
         if (prop.id == PROP_BODY || prop.id == PROP_HTML)
@@ -310,8 +310,8 @@ static void data_prop(struct mime_tnef *t, const struct prop *prop)
         t->attachment.data = prop->value;
     } else if (prop->type == TYPE_OBJECT) {
         t->attachment.data = str_skip(prop->value, 16);
-        t->attachment.message =
-            t->attachment.data.n >= 4 && number(str_sub(t->attachment.data, 0, 4)) == SIGNATURE;
+        t->attachment.message = t->attachment.data.n >= 4 &&
+                                read_number(str_sub(t->attachment.data, 0, 4)) == SIGNATURE;
     }
 }
 
@@ -346,10 +346,10 @@ static void attachment_props(struct mime_tnef *t, struct str data)
 static void message_attribute(struct mime_tnef *t, uint32_t id, struct str data)
 {
     if (id == ATT_OEM_CODEPAGE && data.n >= 4) {
-        t->codepage = number(str_sub(data, 0, 4));
+        t->codepage = read_number(str_sub(data, 0, 4));
     } else if (id == ATT_BODY && until_nul(data).n) {
         t->text.data = until_nul(data);
-        t->text.charset = codepage(t);
+        t->text.charset = tnef_charset(t);
     } else if (id == ATT_MSG_PROPS) {
         message_props(t, data);
     }
@@ -376,8 +376,8 @@ static bool next_attribute(const struct mime_tnef *t, size_t *at, uint32_t *leve
     if (head.n < 9)
         return false;
     *level = (unsigned char)head.p[0];
-    *id = number(str_sub(head, 1, 4));
-    n = number(str_sub(head, 5, 4));
+    *id = read_number(str_sub(head, 1, 4));
+    n = read_number(str_sub(head, 5, 4));
     *data = str_sub(t->in, *at + 9, n);
     *at += 9 + size_min(n, t->in.n - *at - 9);
     *at += size_min(2, t->in.n - *at); /* the checksum */
@@ -410,7 +410,7 @@ static bool give_attachment(struct mime_tnef *t, struct mime_tnef_part *out)
     part.data = t->attachment.data;
     part.name = t->attachment.names[0];
     if (part.name.n == 0)
-        part.name = text_of(t, codepage(t), t->attachment.title);
+        part.name = text_of(t, tnef_charset(t), t->attachment.title);
     for (size_t i = 1; i < ARRAY_LEN(t->attachment.names) && part.name.n == 0; i++)
         part.name = t->attachment.names[i];
     if (is_media_type(t->attachment.type))
@@ -438,7 +438,7 @@ static bool give_body(struct mime_tnef *t, struct mime_tnef_part *out)
 bool mime_tnef_begin(struct mime_tnef *t, struct str bytes, struct arena *arena)
 {
     *t = (struct mime_tnef){.in = bytes, .at = 6, .arena = arena};
-    return bytes.n >= 6 && number(str_sub(bytes, 0, 4)) == SIGNATURE;
+    return bytes.n >= 6 && read_number(str_sub(bytes, 0, 4)) == SIGNATURE;
 }
 
 bool mime_tnef_next(struct mime_tnef *t, struct mime_tnef_part *out)

@@ -34,8 +34,8 @@
     S(arch_prctl)                                                                                  \
     S(set_robust_list)                                                                             \
     S(rt_sigtimedwait)                                                                             \
-    S(process_vm_readv) S(pipe2) S(getdents64) S(membarrier) S(rseq) S(readlinkat) S(nanosleep)    \
-        S(clock_nanosleep)
+    S(process_vm_readv)                                                                            \
+    S(pipe2) S(getdents64) S(membarrier) S(rseq) S(readlinkat) S(nanosleep) S(clock_nanosleep)
 #else
 #define SYSCALLS_SANITIZER(S)
 #endif

@@ -1,7 +1,7 @@
 /* smtp/command.c: command lines: what they must look like, and what each does. A handler checks
  * syntax and state, then acts; it makes exactly one reply, or asks the owner, whose answer makes
  * it. */
-#include "smtp/command.h"
+#include "smtp/command_int.h"
 
 #include <string.h>
 

@@ -76,7 +76,7 @@ static void sub_domain(struct cursor *in)
 }
 
 /* Domain / address-literal */
-static void domain(struct cursor *in, struct str *out)
+static void read_path_domain(struct cursor *in, struct str *out)
 {
     size_t from = in->at;
 
@@ -99,7 +99,7 @@ static void source_route(struct cursor *in)
 
     do {
         cursor_expect(in, '@');
-        domain(in, &dropped);
+        read_path_domain(in, &dropped);
     } while (cursor_accept(in, ','));
     cursor_expect(in, ':');
 }
@@ -165,7 +165,7 @@ bool smtp_path_parse(struct cursor *in, struct arena *arena, struct smtp_path *o
             source_route(in);
         local_part(in, arena, &path.local);
         if (cursor_accept(in, '@'))
-            domain(in, &path.domain);
+            read_path_domain(in, &path.domain);
         else if (!str_equal_nocase(path.local, STR("postmaster"))) /* RFC 5321 section 4.5.1 */
             cursor_fail(in, ERROR_SYNTAX, "an address needs a domain");
         cursor_expect(in, '>');

@@ -3,7 +3,7 @@
 #include "smtp/test_dialogue.h"
 
 #include "base/random.h"
-#include "smtp/command.h"
+#include "smtp/command_int.h"
 
 #include <stdio.h>
 #include <string.h>

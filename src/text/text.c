@@ -148,7 +148,7 @@ static void pipe_end(struct text_reader *r)
     text_fold_break(&r->fold);
 }
 
-static void add_text(struct text_reader *r, struct str utf8)
+static void add_part_text(struct text_reader *r, struct str utf8)
 {
     text_fold_feed(&r->fold, utf8);
     text_fold_break(&r->fold);
@@ -193,7 +193,7 @@ static void add_field(struct text_reader *r, const struct mime_field *field)
     arena_init(&arena, FIELD_ARENA);
     text_fold_feed(&r->fold, field->name);
     text_fold_feed(&r->fold, STR(": "));
-    add_text(r, mime_decode_words(str_sub(field->value, 0, LIMIT_MIME_FIELD), &arena));
+    add_part_text(r, mime_decode_words(str_sub(field->value, 0, LIMIT_MIME_FIELD), &arena));
     arena_done(&arena);
 }
 
@@ -254,7 +254,7 @@ static void begin_body(struct text_reader *r)
     name = mime_param_find(about->disposition_params, about->disposition_params_n, STR("filename"));
     if (name.n == 0)
         name = mime_param_find(about->params, about->params_n, STR("name"));
-    add_text(r, name);
+    add_part_text(r, name);
     r->at = part->body_at;
     encoding = mime_transfer_parse(about->encoding);
     if (part->message) {
@@ -332,7 +332,7 @@ static void step_list(struct text_reader *r)
         r->tnef_n--;
         return;
     }
-    add_text(r, part.name);
+    add_part_text(r, part.name);
     if (part.kind == MIME_TNEF_MESSAGE) {
         if (r->tnef_n < TNEF_DEPTH)
             r->tnef_n += mime_tnef_begin(&r->tnef[r->tnef_n], part.data, &r->arena);

@@ -1,7 +1,7 @@
-/* smtp/command.h: the table that says all there is about each command: the dialogue, HELP, and the
+/* smtp/command_int.h: the table that says all there is about each command: the dialogue, HELP, and the
  * documentation read it. */
-#ifndef SMTP_COMMAND_H
-#define SMTP_COMMAND_H
+#ifndef SMTP_COMMAND_INT_H
+#define SMTP_COMMAND_INT_H
 
 #include "smtp/server_int.h"
 
