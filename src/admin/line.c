@@ -126,6 +126,11 @@ static bool find_command(struct reading *r, const struct admin_command **command
     size_t unused = 0;
 
     r->noun_at = find_word(r, 0);
+    if (r->noun_at == SIZE_MAX && r->n && is_option(r->words[0]) && r->words[0].n > 2 &&
+        !everywhere_find(option_name(r->words[0]), &unused))
+        return error_set(err, ERROR_SYNTAX,
+                         "there is no option %.*s; `posthus help` lists the commands",
+                         STR_ARG(str_sub(option_name(r->words[0]), 0, SHOWN)));
     if (r->noun_at == SIZE_MAX)
         return help_is_asked(r) ||
                error_set(err, ERROR_SYNTAX, "which command? `posthus help` lists them");

@@ -103,6 +103,8 @@ static const struct {
     {"--json", "which command? `posthus help` lists them"},
     {"--data", "which command? `posthus help` lists them"},
     {"--", "which command? `posthus help` lists them"},
+    {"--bogus", "there is no option --bogus; `posthus help` lists the commands"},
+    {"--bogus=5", "there is no option --bogus; `posthus help` lists the commands"},
     {"acount|list", "there is no command \"acount\"; did you mean account?"},
     {"dance", "there is no command \"dance\"; `posthus help` lists them"},
     {"domain", "domain wants one of add, ..."},

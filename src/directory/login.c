@@ -248,21 +248,26 @@ static void login_succeed(struct login *l)
     struct open_request r = {.account = l->account,
                              .service = buf_view(&l->service),
                              .session = buf_view(&l->session),
-                             .user = buf_view(&l->user),
                              .tag = buf_view(&l->tag),
                              .credential = (uint64_t)l->credential.id,
                              .read_only = l->credential.read_only,
                              .stream = true};
     struct error err;
+    struct buf name; /* its address, whatever name was typed: notices go to it */
 
     buf_done_wipe(&l->password);
-    if (!account_settings(d, l->account, &r.settings, &err)) {
+    buf_init(&name, 2 * LIMIT_SMTP_PATH);
+    if (!account_settings(d, l->account, &r.settings, &err) ||
+        !account_name(d, l->account, &name, &err)) {
+        buf_done(&name);
         login_fail(l, &err, err.text);
         return;
     }
+    r.user = buf_view(&name);
     l->stage = LOGIN_OPENING;
     login_check(l);
     account_open(d, &r, on_open, l);
+    buf_done(&name);
 }
 
 /* ---- without a hash ---- */

@@ -17,7 +17,8 @@ static void a_right_password_gets_a_socket_to_the_account(void)
     int theirs, ours;
 
     begin();
-    id = ask(" ADA@Example.TEST ", ADAS, HOME);
+    id = ask(" Augusta@Example.TEST ", ADAS,
+             HOME); /* an alias; notices go to the account's own address */
     CHECK(hash_one() && !hash_one());
     m = role_end_take(b.accounts, MSG_SESSION_ASK);
     CHECK(m && m->nfds == 1 && m->session_ask.account == ada &&

@@ -137,7 +137,8 @@ static void end_line(struct buf *b)
 
 static void print_out(const struct buf *b)
 {
-    fwrite(b->p, 1, b->n, stdout);
+    if (b->n)
+        fwrite(b->p, 1, b->n, stdout);
 }
 
 /* ---- as JSON ---- */

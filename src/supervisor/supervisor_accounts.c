@@ -36,12 +36,14 @@ void accounts_take_child(struct supervisor *s, struct chan *c, struct msg *m)
     struct error err;
     struct asked asked;
 
-    if (m->nfds == 1) {
+    if (m->nfds == 1 && s->handed.n < s->config.account_processes) {
         *(struct handed *)vec_add(&s->handed) = (struct handed){
             m->hand_over_ask.account, m->hand_over_ask.pid, m->hand_over_ask.started, m->fd[0]};
         m->fd[0] = -1;
     } else {
-        error_set(&err, ERROR_INTERNAL, "an account's process without its channel");
+        error_set(&err, ERROR_INTERNAL,
+                  m->nfds == 1 ? "there are too many processes of accounts"
+                               : "an account's process without its channel");
         tell.error = msg_error_of(&err);
     }
     asked_take(&asked, c, m);

@@ -135,6 +135,25 @@ static void a_parent_of_accounts_that_is_renewed_has_not_failed(void)
     end();
 }
 
+static void no_more_is_taken_over_than_may_run(void)
+{
+    int fd[2];
+
+    begin(SUPERVISOR_SERVING);
+    s.config.account_processes = 2;
+    CHECK(chan_pair(fd));
+    for (uint64_t i = 1; i <= 3; i++)
+        call_hand_over(call_over(their_calls, theirs), &(struct msg_hand_over_ask){.account = i},
+                       CALL_FD(fd[0]), on_hand_over, NULL);
+    spin();
+    CHECK(told == 3 && refused == 1 && s.handed.n == 2);
+    for (size_t i = 0; i < s.handed.n; i++)
+        close(((struct handed *)vec_at(&s.handed, i))->fd);
+    close(fd[0]);
+    close(fd[1]);
+    end();
+}
+
 static void what_comes_without_its_descriptor_is_refused(void)
 {
     struct msg log = {.type = MSG_ACCOUNT_LOG, .account_log = {.account = 1, .pid = 2}};
@@ -174,6 +193,7 @@ int main(void)
     RUN(a_process_that_ends_again_and_again_is_started_ever_later);
     RUN(a_server_whose_process_is_never_ready_does_not_start);
     RUN(a_parent_of_accounts_that_is_renewed_has_not_failed);
+    RUN(no_more_is_taken_over_than_may_run);
     RUN(what_comes_without_its_descriptor_is_refused);
     RUN(a_child_that_is_handed_over_keeps_its_descriptor);
     return test_end();

@@ -31,8 +31,11 @@ struct control {
     struct event *ev;
     int fd;
     struct list clients; /* of struct client */
+    struct timer pause;  /* after it no descriptor was left, until it accepts again */
     char path[108];
 };
+
+#define PAUSE_US 200000
 
 static void client_free_if_done(struct client *c)
 {
@@ -178,8 +181,13 @@ static void on_control_accept(evutil_socket_t lfd, short what, void *arg)
     struct client *c;
 
     (void)what;
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            event_del(k->ev); /* the caller stays in the queue, and would wake us at once */
+            timer_set(&k->pause, PAUSE_US);
+        }
         return;
+    }
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) != 0 ||
         (who.uid != 0 && who.uid != geteuid()) || k->clients.n >= CLIENTS_MOST) {
         close(fd);
@@ -189,6 +197,13 @@ static void on_control_accept(evutil_socket_t lfd, short what, void *arg)
     c->s = s;
     list_append(&k->clients, &c->node);
     c->chan = chan_create(s->base, fd, ROLE_SUPERVISOR, ROLE_CONTROL, on_call, c);
+}
+
+static void on_control_pause(void *arg)
+{
+    struct control *k = arg;
+
+    event_add(k->ev, NULL);
 }
 
 bool control_open(struct supervisor *s, struct error *err)
@@ -215,6 +230,7 @@ bool control_open(struct supervisor *s, struct error *err)
     umask(mask);
     k->ev = event_new(s->base, k->fd, EV_READ | EV_PERSIST, on_control_accept, s);
     event_add(k->ev, NULL);
+    timer_init(&k->pause, s->timers, on_control_pause, k);
     return true;
 }
 
@@ -229,6 +245,7 @@ void control_close(struct supervisor *s)
         chan_destroy(c->chan);
         c->chan = NULL;
     }
+    timer_stop(&k->pause);
     unlink(k->path);
     event_free(k->ev);
     close(k->fd);
