@@ -102,8 +102,9 @@ static void on_child_message(void *arg, struct chan *chan, struct msg *m)
         accounts_kill_child(s, &m->account_kill);
         break;
     case MSG_ACCOUNT_LOG:
-        if (m->nfds == 1)
-            supervisor_logs_add(s, ROLE_ACCOUNT, 0, (pid_t)m->account_log.pid, m->fd[0]);
+        if (m->nfds != 1 || s->logs.n > 2 * s->config.account_processes)
+            break; /* more than can be: it is closed */
+        supervisor_logs_add(s, ROLE_ACCOUNT, 0, (pid_t)m->account_log.pid, m->fd[0]);
         m->fd[0] = -1;
         break;
     default:
