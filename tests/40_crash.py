@@ -10,12 +10,12 @@ import smtplib
 import threading
 import time
 
-from harness import DOMAIN, Server, main, marks, until
+from harness import DOMAIN, Server, main, marks, started_roles, until
 
 pytestmark = marks("alone")
 
 PEOPLE = ["p%d" % i for i in range(8)]
-ROLES = ["edge-smtp", "edge-mail", "directory", "hasher", "keys", "accounts", "intake", "relay", "account"]
+ROLES = list(started_roles()) + ["account"]
 SENDERS = 6
 PAUSE = 0.7
 

@@ -14,14 +14,12 @@ import subprocess
 import threading
 import time
 
-from harness import DOMAIN, PASSWORD, Server, main, marks, run, until
+from harness import DOMAIN, PASSWORD, Server, main, marks, run, started_roles, until
 
 pytestmark = marks("plain", "alone", "root")
 
-ROLES = ["edge-smtp", "edge-mail", "directory", "hasher", "keys", "accounts", "intake", "relay"]
-PEERS = [("edge-smtp", "directory"), ("edge-smtp", "intake"), ("edge-mail", "directory"), ("directory", "hasher"), ("directory", "keys"),
-         ("directory", "accounts"), ("directory", "intake"), ("directory", "relay"), ("keys", "accounts"), ("keys", "relay"),
-         ("intake", "relay")]
+ROLES = list(started_roles())
+PEERS = sorted({tuple(sorted((a, b))) for a, peers in started_roles().items() for b in peers})
 BACK_S = 2
 errors = (OSError, AssertionError, smtplib.SMTPException, imaplib.IMAP4.error, subprocess.TimeoutExpired)
 

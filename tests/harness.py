@@ -29,6 +29,19 @@ def built(*folders):
 
 POSTHUS = os.environ.get("POSTHUS") or built("build-test")
 PASSWORD = "correct-horse-7"
+
+
+def started_roles():
+    """{name: names of its peers} of each process that the supervisor starts, as src/proc/roles.h has it: a new one is tested like the rest."""
+    table = open(TOP + "/src/proc/roles.h").read()
+    table = table[table.index("#define ROLES_STARTED"):table.index("#define ROLES_OTHER")]
+    found = {name.replace("_", "-").lower(): peers for name, peers in
+             re.findall(r'ROLE\(\d+, (\w+),.*?\.peers = ([A-Z_ |]+),', table, re.S)}
+    edges = [name for name in found if name.startswith("edge-")]
+    return {name: [p for word in peers.split(" | ") for p in (edges if word == "EDGES" else [word.replace("_", "-").lower()])]
+            for name, peers in found.items()}
+
+
 DOMAIN = "example.test"
 
 
