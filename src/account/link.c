@@ -1,7 +1,7 @@
 /* account/link.c: channels from roles of ours (proc/account_link.h has their other end). */
 #include "account/account_int.h"
 
-static void on_message(void *arg, struct chan *c, struct msg *m)
+static void on_role_message(void *arg, struct chan *c, struct msg *m)
 {
     struct role_link *k = arg;
 
@@ -38,7 +38,7 @@ static void link_start(struct account *a, int fd, enum role peer)
 
     k->a = a;
     list_append(&a->links, &k->node);
-    k->chan = chan_create(a->base, fd, ROLE_ACCOUNT, peer, on_message, k);
+    k->chan = chan_create(a->base, fd, ROLE_ACCOUNT, peer, on_role_message, k);
     chan_send(k->chan, &ready);
 }
 

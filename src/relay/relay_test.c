@@ -282,7 +282,7 @@ static void the_mail_of_a_removed_account_is_gone(void)
     CHECK_U64(purge(4, "ADA@x"), 19 + 1);
     CHECK_U64(counter("queue"), 1 + 2);
     CHECK_U64(lane_of(&r, 4, NULL)->waiting.n, 0); /* at once, whatever it rests */
-    tell_owners(id, owners, 3); /* found out for whom ada was: too late */
+    tell_owners(id, owners, 3);                    /* found out for whom ada was: too late */
     CHECK_U64(counter("queue"), 1 + 1);
     while (answer_try(ERROR_NOT_FOUND) == 4) /* what intake says of those that were under way */
         ;

@@ -102,8 +102,7 @@ static void on_message(void *arg, struct chan *chan, struct msg *m)
         accounts_kill_child(s, &m->account_kill);
         break;
     case MSG_ACCOUNT_LOG:
-        logs_add(s, ROLE_ACCOUNT, 0, (pid_t)m->account_log.pid, m->fd[0]);
-        m->fd[0] = -1;
+        accounts_take_log(s, m);
         break;
     case MSG_ADMIN_PART:
         control_admin_part(s, chan, &m->admin_part);
@@ -250,8 +249,10 @@ static void child_ended(struct child *c, pid_t pid, int status)
     c->chan = NULL;
     c->pid = 0;
     c->state = CHILD_AWAY;
-    if (s->state == SUPERVISOR_STOPPING)
+    if (s->state == SUPERVISOR_STOPPING) {
+        accounts_let_go(s);
         return;
+    }
     log_exit(c, pid, status);
     plan_restart(c, was_ready, status);
 }
