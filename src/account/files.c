@@ -85,11 +85,11 @@ static bool remove_folder(int parent, const char *name)
     for (struct dirent *e; (e = readdir(dir));) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
-        if (unlinkat(fd, e->d_name, 0) != 0)
+        if (unlinkat(fd, e->d_name, 0) != 0 && errno != ENOENT) /* somebody else removes them too */
             ok = (errno == EISDIR || errno == EPERM) && remove_folder(fd, e->d_name) && ok;
     }
     closedir(dir);
-    return unlinkat(parent, name, AT_REMOVEDIR) == 0 && ok;
+    return (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT) && ok;
 }
 
 bool account_files_remove(int folder, uint64_t account)

@@ -352,7 +352,7 @@ static void a_process_that_ends_just_then_is_asked_once_more_and_only_once(void)
 }
 
 /* Before it has listened: the link is lost while somebody waits for it. */
-static void a_process_that_ends_before_it_listens_sends_its_mail_to_the_queue(void)
+static void a_process_that_ends_before_it_listens_is_opened_once_more(void)
 {
     uint64_t id;
 
@@ -362,6 +362,9 @@ static void a_process_that_ends_before_it_listens_sends_its_mail_to_the_queue(vo
     CHECK(resolve());
     CHECK_U64(open_channel(ERROR_NONE), 1);
     role_end_close(process[1]);
+    CHECK_U64(open_channel(ERROR_NONE), 1);
+    role_end_close(process[1]);
+    CHECK_U64(open_channel(ERROR_NONE), 0);
     CHECK(queue_as(ERROR_NONE) == 1 && told(id) == ERROR_NONE);
     end_idle();
 }
@@ -436,7 +439,7 @@ int main(void)
     RUN(what_was_resolved_is_delivered_when_the_rest_is_not);
     RUN(a_directory_that_answers_nonsense_keeps_nobody_waiting);
     RUN(a_process_that_ends_just_then_is_asked_once_more_and_only_once);
-    RUN(a_process_that_ends_before_it_listens_sends_its_mail_to_the_queue);
+    RUN(a_process_that_ends_before_it_listens_is_opened_once_more);
     RUN(a_queue_that_comes_back_is_asked_again_and_one_that_does_not_keeps_nobody);
     RUN(the_longest_way_is_shorter_than_an_edge_waits);
     return test_end();

@@ -99,18 +99,44 @@ static void link_free(struct account_link *k)
     mem_free(k);
 }
 
+static void link_gone(struct account_link *k)
+{
+    link_hide(k);
+    if (k->links->ops->lost)
+        k->links->ops->lost(k->links->arg, k);
+}
+
 /* The link is over: those who wait are told, and may want a new one. */
 static void link_end(struct account_link *k, const struct error *err)
 {
-    struct account_links *l = k->links;
     struct account_link_want *w;
 
-    link_hide(k);
-    if (l->ops->lost)
-        l->ops->lost(l->arg, k);
+    link_gone(k);
     while ((w = LIST_FIRST(&k->waiting, struct account_link_want, node))) {
         account_link_done(w);
         w->fn(w, NULL, err);
+    }
+    link_free(k);
+}
+
+/* Its channel has ended: those who wait get another one, once; perhaps the process ended just as they
+ * came. */
+static void link_lost(struct account_link *k)
+{
+    struct account_links *l = k->links;
+    struct account_link_want *w;
+    struct error err;
+
+    error_set(&err, ERROR_TEMPORARY, "the account's process ended before it answered");
+    link_gone(k);
+    while ((w = LIST_FIRST(&k->waiting, struct account_link_want, node))) {
+        account_link_done(w);
+        if (w->again) {
+            w->fn(w, NULL, &err);
+        } else {
+            w->again = true;
+            account_link_want(l, k->account, w->weight, w);
+        }
     }
     link_free(k);
 }
@@ -156,7 +182,6 @@ static void link_turn(struct account_link *k)
 static void on_account_message(void *arg, struct chan *c, struct msg *m)
 {
     struct account_link *k = arg;
-    struct error err;
 
     (void)c;
     if (m && m->type == MSG_LINK_READY) {
@@ -171,8 +196,7 @@ static void on_account_message(void *arg, struct chan *c, struct msg *m)
             k->links->ops->message(k->links->arg, k, m);
         return;
     }
-    error_set(&err, ERROR_TEMPORARY, "the account's process ended before it answered");
-    link_end(k, &err);
+    link_lost(k);
 }
 
 static void on_not_ready(void *arg)

@@ -8,7 +8,7 @@
  *                             |                                        v
  *                             +-- it cannot be opened --> (none) <-- STUCK: what was under way is over
  *
- * and from each of them to (none) when the channel ends.
+ * and from each of them to (none) when the channel ends: who waited for his turn gets a new one, once.
  *
  * A process that hangs says nothing, so that nothing is sent to it but what it already has; that
  * counts as long as it has it, though nobody waits for it any more: until it answers after all, or
@@ -48,9 +48,11 @@ struct account_link_want {
     struct list_node node;
     struct account_link *link; /* NULL: wants nothing */
     bool begun;                /* it had its turn, and counts until it is done */
+    bool again;                /* a link was lost while it waited: the next time it is told */
     uint64_t weight;
-    /* It is its turn: chan is the link's. Or the link could not be opened, or was lost before its turn: chan
-     * is NULL, err says why, and it wants nothing any more. From the loop, never from within _want. */
+    /* It is its turn: chan is the link's. Or the link could not be opened, or was lost twice before its
+     * turn: chan is NULL, err says why, and it wants nothing any more. From the loop, never from within
+     * _want. */
     void (*fn)(struct account_link_want *want, struct chan *chan, const struct error *err);
 };
 

@@ -6,15 +6,22 @@
 
 #include "base/log.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define ADOPT_AT_ONCE 32
 #define FAMILIES_MOST 256
+#define LOGS_OVER 1000 /* of processes that have ended, and whose last lines are not read yet */
 
+/* Those of which nobody lives any more are forgotten: the number may be used again. */
 void accounts_family(struct supervisor *s, pid_t group)
 {
+    for (size_t i = s->families.n; i-- > 0;)
+        if (kill(-*(pid_t *)vec_at(&s->families, i), 0) != 0 && errno == ESRCH)
+            vec_remove(&s->families, i);
     if (s->families.n == FAMILIES_MOST)
         vec_remove(&s->families, 0);
     *(pid_t *)vec_add(&s->families) = group;
@@ -33,21 +40,35 @@ static bool is_of_family(const struct supervisor *s, pid_t pid)
 void accounts_take_child(struct supervisor *s, struct chan *c, struct msg *m)
 {
     struct msg_hand_over_tell tell = {0};
-    struct error err;
+    struct error err = {0};
     struct asked asked;
 
-    if (m->nfds == 1 && s->handed.n < s->config.account_processes) {
+    asked_take(&asked, c, m);
+    if (m->nfds != 1 || s->handed.n >= s->config.account_processes ||
+        s->state == SUPERVISOR_STOPPING) {
+        error_set(&err, ERROR_LIMIT, "this process is not taken over");
+        tell.error = msg_error_of(&err);
+    } else {
         *(struct handed *)vec_add(&s->handed) = (struct handed){
             m->hand_over_ask.account, m->hand_over_ask.pid, m->hand_over_ask.started, m->fd[0]};
         m->fd[0] = -1;
-    } else {
-        error_set(&err, ERROR_INTERNAL,
-                  m->nfds == 1 ? "there are too many processes of accounts"
-                               : "an account's process without its channel");
-        tell.error = msg_error_of(&err);
     }
-    asked_take(&asked, c, m);
     tell_hand_over(&asked, &tell, -1);
+}
+
+void accounts_let_go(struct supervisor *s)
+{
+    for (size_t i = 0; i < s->handed.n; i++)
+        close(((struct handed *)vec_at(&s->handed, i))->fd);
+    vec_reset(&s->handed);
+}
+
+void accounts_take_log(struct supervisor *s, struct msg *m)
+{
+    if (m->nfds != 1 || s->logs.n > SUPERVISOR_PROCESSES + LOGS_OVER + s->config.account_processes)
+        return;
+    supervisor_logs_add(s, ROLE_ACCOUNT, 0, (pid_t)m->account_log.pid, m->fd[0]);
+    m->fd[0] = -1;
 }
 
 static void on_adopted(void *arg, struct msg_adopt_tell *tell, int *fd)
@@ -91,6 +112,13 @@ void accounts_kill_child(struct supervisor *s, const struct msg_account_kill *m)
 {
     struct log_line l;
 
+    if (m->pid > INT_MAX)
+        return;
+    if (kill((pid_t)m->pid, 0) != 0 && errno == ESRCH) {
+        accounts_orphan_ended(s, (pid_t)m->pid,
+                              0); /* collected already: nobody else would say so */
+        return;
+    }
     if (!is_of_family(s, (pid_t)m->pid))
         return;
     s->killed++;
@@ -102,12 +130,26 @@ void accounts_kill_child(struct supervisor *s, const struct msg_account_kill *m)
     kill((pid_t)m->pid, SIGKILL);
 }
 
+/* One that is between two parents is not handed on: its number may be somebody else's from now on. */
+static void drop_handed(struct supervisor *s, pid_t pid)
+{
+    for (size_t i = s->handed.n; i-- > 0;) {
+        struct handed *h = vec_at(&s->handed, i);
+
+        if (h->pid != (uint64_t)pid)
+            continue;
+        close(h->fd);
+        vec_remove(&s->handed, i);
+    }
+}
+
 void accounts_orphan_ended(struct supervisor *s, pid_t pid, int status)
 {
     struct msg m = {.type = MSG_ACCOUNTS_ORPHAN, .accounts_orphan = {(uint64_t)pid, 0}};
 
     if (WIFSIGNALED(status))
         m.accounts_orphan.signal = (uint64_t)WTERMSIG(status);
+    drop_handed(s, pid);
     for (size_t i = 0; i < s->children; i++)
         if (s->child[i].role == ROLE_ACCOUNTS && s->child[i].chan)
             chan_send(s->child[i].chan, &m);

@@ -102,10 +102,7 @@ static void on_child_message(void *arg, struct chan *chan, struct msg *m)
         accounts_kill_child(s, &m->account_kill);
         break;
     case MSG_ACCOUNT_LOG:
-        if (m->nfds != 1 || s->logs.n > 2 * s->config.account_processes)
-            break; /* more than can be: it is closed */
-        supervisor_logs_add(s, ROLE_ACCOUNT, 0, (pid_t)m->account_log.pid, m->fd[0]);
-        m->fd[0] = -1;
+        accounts_take_log(s, m);
         break;
     default:
         break;
@@ -250,8 +247,10 @@ static void child_ended(struct child *c, pid_t pid, int status)
     c->pid = 0;
     c->state = CHILD_AWAY;
     supervisor_unshare(s, c);
-    if (s->state == SUPERVISOR_STOPPING)
+    if (s->state == SUPERVISOR_STOPPING) {
+        accounts_let_go(s);
         return;
+    }
     log_exit(c, pid, status);
     plan_restart(c, was_ready, status);
 }

@@ -117,6 +117,11 @@ MUST_CHECK bool supervisor_read_config(struct supervisor *s, struct error *err);
 void accounts_take_child(struct supervisor *s, struct chan *c, struct msg *m);
 /* Gives a new parent what its predecessor left; done is called when it has all. */
 void accounts_adopt(struct child *c);
+/* Those between two parents lose their channels, and end. */
+void accounts_let_go(struct supervisor *s);
+/* A new one's log. */
+void accounts_take_log(struct supervisor *s, struct msg *m);
+/* Kills a process that a parent of accounts has forked, and no other. */
 void accounts_kill_child(struct supervisor *s, const struct msg_account_kill *m);
 void accounts_orphan_ended(struct supervisor *s, pid_t pid, int status);
 void accounts_family(struct supervisor *s, pid_t group);
