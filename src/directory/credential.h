@@ -1,4 +1,4 @@
-/* directory/credential.h: what a person or a program logs in with, and how it is kept (DESIGN, Security rules).
+/* directory/credential.h: what a person or a program logs in with, and how it is kept (docs/design.md, "Login and passwords").
  *
  * App passwords are random and ours: 128 bits, 26 characters of [a-z2-7] in groups; kept as an HMAC, and as keys for
  * SCRAM-SHA-256 (RFC 7677). Passwords of people are kept as Argon2id hashes, which only hasher processes compute. */
@@ -10,7 +10,7 @@
 
 #define APP_PASSWORD_TEXT 33 /* 26 characters, 6 dashes, NUL */
 #define MAC_BYTES 32
-#define SCRAM_ITERATIONS 4096 /* RFC 7677 section 4; enough at 128 random bits (RATIONALE 9) */
+#define SCRAM_ITERATIONS 4096 /* RFC 7677 section 4; enough at 128 random bits */
 
 struct scram_keys {
     unsigned char salt[16], stored[32], server[32];
