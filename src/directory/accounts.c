@@ -1,43 +1,9 @@
-/* directory/accounts.c: rows of domains, addresses and accounts. Answers come from the database each time; there is no cache
- * that could be cold or stale. */
+/* directory/accounts.c: whose an address is, and the rows of accounts. Answers come from the database
+ * each time; there is no cache that could be cold or stale. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "directory/directory_int.h"
 #include "address/address.h"
-
-bool domain_find(struct directory *d, struct str name, int64_t *id, struct error *err)
-{
-    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "SELECT id FROM domain WHERE name = ?");
-    struct buf b;
-    bool found = false, ok;
-
-    buf_init(&b, LIMIT_SMTP_DOMAIN + 1);
-    address_fold_domain(&b, name);
-    db_bind_text(s, 1, buf_view(&b));
-    ok = db_one_int(d->db, s, id, &found, err);
-    buf_done(&b);
-    if (ok && !found)
-        return error_set(err, ERROR_NOT_FOUND,
-                         "there is no domain %.*s here; `posthus domain add` makes one",
-                         STR_ARG(str_sub(name, 0, 100)));
-    return ok;
-}
-
-static bool find_local(struct directory *d, int64_t domain, struct str local, uint64_t *account,
-                       bool *found, struct error *err)
-{
-    AUTO_STMT sqlite3_stmt *s =
-        db_stmt(d->db, "SELECT account FROM address WHERE domain = ? AND local = ?");
-    int64_t id = 0;
-
-    db_bind_int(s, 1, domain);
-    db_bind_text(s, 2, local);
-    if (!db_one_int(d->db, s, &id, found, err))
-        return false;
-    if (*found)
-        *account = (uint64_t)id;
-    return true;
-}
 
 /* RFC 5321 section 4.5.1: postmaster is always there; where nobody has the address it is the first account's. */
 static bool find_postmaster(struct directory *d, uint64_t *account, bool *found, struct error *err)
@@ -52,35 +18,38 @@ static bool find_postmaster(struct directory *d, uint64_t *account, bool *found,
     return true;
 }
 
+/* The domain that an address is looked for at; *id is 0 where it is none, and only postmaster is found. */
+static bool find_own_domain(struct directory *d, struct str local, struct str domain, int64_t *id,
+                            struct error *err)
+{
+    struct error why = {0};
+
+    *id = 0;
+    if (domain.n == 0 || domain_find(d, domain, id, &why))
+        return true;
+    if (why.kind != ERROR_NOT_FOUND)
+        return error_set(err, why.kind, "%s", why.text);
+    /* RFC 5321 section 4.5.1: <postmaster> alone travels as postmaster at our own name. */
+    if (str_equal_nocase(local, STR("postmaster")) &&
+        str_equal_nocase(domain, str_c(d->p->config.hostname)))
+        return true;
+    return error_set(err, ERROR_DENIED,
+                     "%.*s is not a domain of this server, and it does not relay",
+                     STR_ARG(str_sub(domain, 0, 100)));
+}
+
 bool account_of_address(struct directory *d, struct str local, struct str domain, uint64_t *account,
                         struct error *err)
 {
-    struct error why = {0};
-    struct str base, detail;
+    bool found = false, ok;
     struct buf b;
-    int64_t id = 0;
-    bool found = false, ok = true;
+    int64_t id;
 
-    if (domain.n && !domain_find(d, domain, &id, &why)) {
-        /* RFC 5321 section 4.5.1: <postmaster> alone travels as postmaster at our own name. */
-        if (why.kind == ERROR_NOT_FOUND && str_equal_nocase(local, STR("postmaster")) &&
-            str_equal_nocase(domain, str_c(d->p->config.hostname)))
-            domain = STR_NULL;
-        else if (why.kind == ERROR_NOT_FOUND)
-            return error_set(err, ERROR_DENIED,
-                             "%.*s is not a domain of this server, and it does not relay",
-                             STR_ARG(str_sub(domain, 0, 100)));
-        else
-            return error_set(err, why.kind, "%s", why.text);
-    }
+    if (!find_own_domain(d, local, domain, &id, err))
+        return false;
     buf_init(&b, LIMIT_SMTP_PATH);
     address_fold(&b, local);
-    if (domain.n) {
-        ok = find_local(d, id, buf_view(&b), account, &found, err);
-        address_detail(buf_view(&b), &base, &detail);
-        if (ok && !found && base.n < b.n)
-            ok = find_local(d, id, base, account, &found, err);
-    }
+    ok = id == 0 || address_find(d, id, buf_view(&b), account, &found, err);
     if (ok && !found && str_equal(buf_view(&b), STR("postmaster")))
         ok = find_postmaster(d, account, &found, err);
     buf_done(&b);
@@ -172,38 +141,6 @@ void account_set_problem(struct directory *d, uint64_t account, struct str why)
     db_bind_text(s, 3, why);
     if (!db_run(d->db, s, &err))
         directory_check_db(d);
-}
-
-bool address_add(struct directory *d, struct str name, uint64_t account, bool is_main,
-                 struct error *err)
-{
-    AUTO_STMT sqlite3_stmt *s = db_stmt(
-        d->db,
-        "INSERT INTO address (domain, local, account, main, created_us) VALUES (?, ?, ?, ?, ?)");
-    struct error why = {0};
-    struct str local, domain;
-    struct buf b;
-    int64_t id = 0;
-    bool ok;
-
-    if (!address_split(name, &local, &domain))
-        return error_set(err, ERROR_SYNTAX, "\"%.*s\" is not an address; expected name@domain",
-                         STR_ARG(str_sub(name, 0, 100)));
-    if (!address_check(local, domain, err) || !domain_find(d, domain, &id, err))
-        return false;
-    buf_init(&b, (size_t)3 * LIMIT_SMTP_LOCAL); /* folding may make it longer */
-    address_fold(&b, local);
-    db_bind_int(s, 1, id);
-    db_bind_text(s, 2, buf_view(&b));
-    db_bind_int(s, 3, (int64_t)account);
-    db_bind_int(s, 4, is_main);
-    db_bind_int(s, 5, clock_wall_us());
-    ok = db_run(d->db, s, &why);
-    buf_done(&b);
-    if (!ok && why.kind == ERROR_EXISTS)
-        return error_set(err, ERROR_EXISTS, "%.*s is taken already",
-                         STR_ARG(str_sub(name, 0, 100)));
-    return ok || error_set(err, why.kind, "%s", why.text);
 }
 
 bool account_insert(struct directory *d, uint64_t account, uint64_t quota, struct error *err)

@@ -2,81 +2,8 @@
 #include "directory/credential.h"
 
 #include "base/clock.h"
-#include "base/random.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
-#include <string.h>
-
-static void hmac(const void *key, size_t key_n, const void *p, size_t n, unsigned char out[32])
-{
-    unsigned int out_n = 32;
-
-    if (!HMAC(EVP_sha256(), key, (int)key_n, p, n, out, &out_n))
-        fatal("OpenSSL has no HMAC-SHA-256");
-}
-
-void app_password_make(char out[APP_PASSWORD_TEXT])
-{
-    char text[27];
-    size_t n = 0;
-
-    random_text(text, 26);
-    for (size_t i = 0; i < 26; i++) {
-        if (i && i % 4 == 0)
-            out[n++] = '-';
-        out[n++] = text[i];
-    }
-    out[n] = '\0';
-    mem_wipe(text, sizeof text);
-}
-
-bool app_password_normal(struct str password, char out[26])
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < password.n; i++) {
-        char c = ascii_lower(password.p[i]);
-
-        if (c == '-' || c == ' ')
-            continue;
-        if (n == 26 || !((c >= 'a' && c <= 'z') || (c >= '2' && c <= '7')))
-            return false;
-        out[n++] = c;
-    }
-    return n == 26;
-}
-
-void app_password_mac(const unsigned char key[32], uint64_t account, const char normal[26],
-                      unsigned char out[MAC_BYTES])
-{
-    unsigned char in[sizeof account + 26];
-
-    memcpy(in, &account, sizeof account);
-    memcpy(in + sizeof account, normal, 26);
-    hmac(key, 32, in, sizeof in, out);
-    mem_wipe(in, sizeof in);
-}
-
-void scram_derive(struct str password, const unsigned char salt[16], uint32_t iterations,
-                  struct scram_keys *out)
-{
-    unsigned char salted[32], client[32];
-    unsigned int n = 32;
-
-    if (PKCS5_PBKDF2_HMAC(password.p, (int)password.n, salt, 16, (int)iterations, EVP_sha256(), 32,
-                          salted) != 1)
-        fatal("OpenSSL has no PBKDF2");
-    hmac(salted, 32, "Client Key", 10, client);
-    if (EVP_Digest(client, 32, out->stored, &n, EVP_sha256(), NULL) != 1)
-        fatal("OpenSSL has no SHA-256");
-    hmac(salted, 32, "Server Key", 10, out->server);
-    memcpy(out->salt, salt, 16);
-    out->iterations = iterations;
-    mem_wipe(salted, sizeof salted);
-    mem_wipe(client, sizeof client);
-}
 
 bool credential_add_app(struct db *db, uint64_t account, struct str name, struct str scope,
                         bool read_only, int64_t expires_us, const unsigned char mac[MAC_BYTES],
@@ -129,7 +56,7 @@ bool credential_set_password(struct db *db, uint64_t account, struct str hash, s
 }
 
 /* Columns id, read_only, expires_us, scope. */
-static void read_row(sqlite3_stmt *s, struct credential *out)
+static void read_credential_row(sqlite3_stmt *s, struct credential *out)
 {
     struct str scope = db_col_str(s, 3);
 
@@ -151,7 +78,7 @@ bool credential_find_app(struct db *db, uint64_t account, const unsigned char ma
     step = db_next(db, s, err);
     *found = step == DB_ROW;
     if (*found)
-        read_row(s, out);
+        read_credential_row(s, out);
     return step != DB_FAIL;
 }
 
@@ -167,7 +94,7 @@ bool credential_find_password(struct db *db, uint64_t account, struct credential
     step = db_next(db, s, err);
     *found = step == DB_ROW;
     if (*found) {
-        read_row(s, out);
+        read_credential_row(s, out);
         buf_str(hash, db_col_str(s, 4));
     }
     return step != DB_FAIL;

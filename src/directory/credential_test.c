@@ -1,5 +1,7 @@
 /* directory/credential_test.c: app passwords and SCRAM keys. */
 #include "directory/credential.c"
+#include "directory/app_password.c"
+#include "directory/scram.c"
 
 #include "base/encode.h"
 #include "base/test.h"
@@ -30,9 +32,9 @@ static void the_scram_keys_are_those_of_rfc_7677(void)
     parse64("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=", proof, 32);
     parse64("6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=", want, 32);
     scram_derive(STR("pencil"), salt, SCRAM_ITERATIONS, &keys);
-    hmac(keys.server, 32, auth, sizeof auth - 1, signature);
+    hmac_sha256(keys.server, 32, auth, sizeof auth - 1, signature);
     CHECK(memcmp(signature, want, 32) == 0);
-    hmac(keys.stored, 32, auth, sizeof auth - 1, signature);
+    hmac_sha256(keys.stored, 32, auth, sizeof auth - 1, signature);
     for (size_t i = 0; i < 32; i++)
         client[i] = proof[i] ^ signature[i];
     CHECK(EVP_Digest(client, 32, stored, &n, EVP_sha256(), NULL) == 1 &&

@@ -36,7 +36,22 @@ extern const struct db_schema directory_schema;
 /* Disk trouble ends the process: what was answered stays true. */
 void directory_check_db(struct directory *d);
 
-/* ---- accounts.c: rows ---- */
+/* ---- domains.c ---- */
+
+/* ERROR_NOT_FOUND: it is none of ours. */
+MUST_CHECK bool domain_find(struct directory *d, struct str name, int64_t *id, struct error *err);
+
+/* ---- address.c ---- */
+
+/* The account of a local part that is folded already, at this domain; +detail is dropped where there is
+ * none with it. */
+MUST_CHECK bool address_find(struct directory *d, int64_t domain, struct str local,
+                             uint64_t *account, bool *found, struct error *err);
+/* Within a transaction: one address more. ERROR_EXISTS, ERROR_SYNTAX, ERROR_NOT_FOUND (domain). */
+MUST_CHECK bool address_add(struct directory *d, struct str name, uint64_t account, bool is_main,
+                            struct error *err);
+
+/* ---- accounts.c ---- */
 
 /* The account of an address (any case, +detail dropped when there is none with it). ERROR_NOT_FOUND (our domain, nobody there),
  * ERROR_DENIED (not our domain). */
@@ -62,10 +77,6 @@ MUST_CHECK bool account_set_settings(struct directory *d, uint64_t account,
                                      const struct account_settings *s, struct error *err);
 /* Remembers (or with "" forgets) why the account could not be opened. */
 void account_set_problem(struct directory *d, uint64_t account, struct str why);
-MUST_CHECK bool domain_find(struct directory *d, struct str name, int64_t *id, struct error *err);
-/* Within a transaction: one address more. ERROR_EXISTS, ERROR_SYNTAX, ERROR_NOT_FOUND (domain). */
-MUST_CHECK bool address_add(struct directory *d, struct str name, uint64_t account, bool is_main,
-                            struct error *err);
 MUST_CHECK bool account_insert(struct directory *d, uint64_t account, uint64_t quota,
                                struct error *err);
 /* Within a transaction: the account's rows, all but the audit log's. */
@@ -140,7 +151,7 @@ void login_forget(struct directory *d, uint64_t account);
  * also those that are about to open. Called after the commit. */
 void login_end_credential(struct directory *d, uint64_t account, int64_t credential);
 
-/* ---- open.c: sockets to accounts' processes ---- */
+/* ---- account_open.c: sockets to accounts' processes ---- */
 
 /* Opens a socket to the account's process for a service. fn gets our end (it takes it), or -1 and
  * why; where there are no sockets left it is called at once. What r points to is copied. */
@@ -152,6 +163,9 @@ struct open_request {
     bool read_only, stream; /* stream: SOCK_STREAM of plain bytes; else a channel */
 };
 void account_open(struct directory *d, const struct open_request *r, open_fn fn, void *arg);
+
+/* ---- open.c: for whom ---- */
+
 /* Gives intake a channel to an account's process. */
 void open_delivery(struct directory *d, struct chan *c, const struct msg *m);
 /* The directory's own links; d->links is made of it. */

@@ -1,6 +1,7 @@
 /* directory/open_test.c: sockets to accounts' processes: made by the directory's word, with a ticket
  * for each asking, whoever is lost on the way. */
 #include "directory/directory.c"
+#include "directory/account_open.c"
 #include "directory/open.c"
 
 #include "directory/test_directory.h"

@@ -429,4 +429,33 @@ UNUSED static struct told login(const char *user, const char *password, const ch
     return told(id);
 }
 
+/* The hashes and the answers of n guesses one after the other, and the time that they took. */
+struct cost {
+    unsigned hashes, denied, rate, names;
+    int64_t us;
+};
+
+UNUSED static struct cost guess_in_turn(const char *const *names, unsigned n, const char *prefix)
+{
+    struct cost c = {0};
+    unsigned hashes = b.hashes;
+    int64_t began = role_test_now_us();
+
+    while (names[c.names])
+        c.names++;
+    for (unsigned i = 0; i < n; i++) {
+        char password[30];
+        struct told t;
+
+        snprintf(password, sizeof password, "guess %u", i);
+        test_expect_log("login-failed");
+        t = login(names[i % c.names], password, prefix);
+        c.denied += t.kind == ERROR_DENIED;
+        c.rate += t.kind == ERROR_RATE;
+    }
+    c.hashes = b.hashes - hashes;
+    c.us = role_test_now_us() - began;
+    return c;
+}
+
 #endif

@@ -156,8 +156,8 @@ static bool unwrap_key(struct keys *k, uint64_t account, unsigned char key[KEY_B
 }
 
 /* The account's key, or why it is not given. */
-static bool ticket_key(struct keys *k, const struct msg_keys_start *m, unsigned char key[KEY_BYTES],
-                       uint64_t *generation, struct error *err)
+static bool key_for_ticket(struct keys *k, const struct msg_keys_start *m,
+                           unsigned char key[KEY_BYTES], uint64_t *generation, struct error *err)
 {
     return tickets_take(&k->tickets, k->ticket_key, m->ticket, m->account, err) &&
            unwrap_key(k, m->account, key, generation, err);
@@ -193,7 +193,7 @@ static void take_start(struct keys *k, const struct msg *m)
         k->refused++;
         return;
     }
-    if (ticket_key(k, &m->keys_start, key, &out.account_key.generation, &err)) {
+    if (key_for_ticket(k, &m->keys_start, key, &out.account_key.generation, &err)) {
         out.account_key.key = str_of(key, sizeof key);
     } else {
         k->refused++;
