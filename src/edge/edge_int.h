@@ -29,9 +29,9 @@ struct edge_port {
 struct edge_ops {
     /* A new connection; takes fd. within: the gate counts it; false: it is over a limit and is told so. */
     void (*connected)(struct edge_port *port, int fd, const struct net_address *peer, bool within);
-    /* Ends one in whose middle nothing is; now: whatever is. */
+    /* Ends a connection, unless something is under way in it; now: in any case. */
     void (*drain)(struct edge_conn *c, bool now);
-    /* Settings that are LIVE have changed. */
+    /* Settings that are LIVE have changed: those that a connection keeps are set anew. */
     void (*reload)(struct edge_conn *c);
     /* A crowd has left: gives memory back. May be NULL. */
     void (*trim)(struct edge *e);
@@ -60,7 +60,7 @@ void edge_done(struct edge *e);
 /* In process_ops->start: first edge_prepare; then the role reserves what it shares; then edge_start. */
 void edge_prepare(struct edge *e, struct process *p);
 void edge_start(struct edge *e);
-/* In process_ops->reload, once the role has what is its own. */
+/* In process_ops->reload, after the role has taken over its own settings. */
 void edge_reload(struct edge *e);
 void edge_status(struct edge *e, struct process_status *s);
 /* For process_ops, as they are. */
@@ -101,8 +101,7 @@ void edge_conn_open(struct edge_conn *c, int fd, SSL_CTX *tls, const struct stre
 void edge_conn_write(struct edge_conn *c);
 /* Its deadline is so many seconds after it began; 0: it has none any more. */
 void edge_conn_set_deadline(struct edge_conn *c, uint64_t seconds);
-/* It is over; its memory is the caller's. politely: what was written goes out first, and a client that takes its time
- * has it. */
+/* It is over; its memory is the caller's. politely: what was written goes out first (stream_finish). */
 void edge_conn_end(struct edge_conn *c, bool politely, const char *why);
 /* The id in logs. */
 struct str edge_conn_id(const struct edge_conn *c);

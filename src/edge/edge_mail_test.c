@@ -3,7 +3,7 @@
 #include "edge/edge_mail.c"
 
 #include "base/test.h"
-#include "edge/test_edge.h"
+#include "edge/test_edge_int.h"
 
 #include <stdio.h>
 

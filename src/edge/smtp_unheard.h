@@ -2,9 +2,9 @@
  * the same message again, to whichever process of edge-smtp: within an hour it gets the transaction of
  * the first time, so that the accounts take it once (docs/failures.md, "doubled or half delivered").
  *
- * Each process keeps a ring of them that its siblings see. A message is known by its size and a SHA-256
- * of sender, recipients and bytes, so that a hostile sibling can only speak of messages that it has seen, and could as
- * well have dropped. */
+ * Each process keeps a ring of them that its siblings see. A message is recognised by its size and a SHA-256
+ * over sender, recipients and bytes. So a hostile sibling can only lie about messages that it has seen itself, and could
+ * have dropped. */
 #ifndef EDGE_SMTP_UNHEARD_H
 #define EDGE_SMTP_UNHEARD_H
 

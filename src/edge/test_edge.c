@@ -1,5 +1,5 @@
-/* edge/test_edge.c: see test_edge.h. */
-#include "edge/test_edge.h"
+/* edge/test_edge.c: see test_edge_int.h. */
+#include "edge/test_edge_int.h"
 
 #include "base/test.h"
 

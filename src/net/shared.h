@@ -1,5 +1,5 @@
-/* net/shared.h: memory that the processes of one kind show one another, so that what each counts for
- * itself can be added up. Each writes an area of its own, which the others can only read.
+/* net/shared.h: memory in which the processes of one kind show one another what each has counted, so that
+ * it can be added up. Each process writes an area of its own; the others can only read it.
  *
  *     net_shared_init(&s);
  *     net_shared_set_own(&s, key, fd);
@@ -8,14 +8,14 @@
  *     net_shared_open(&s, &err);
  *     ... net_shared_load(s.own + at) ...
  *
- * The supervisor makes an area for each process when it sets it up (net_shared_make), gives it to that
- * process to write and to its siblings to read, and takes it back when the process has ended: what the
- * dead had counted is forgotten with them. An area cannot be cut short under a reader: its size is
- * sealed. Numbers are atomic, and sequentially consistent over all processes: of two that write
- * first and then read the other's, at least one sees what the other wrote.
+ * The supervisor makes a fresh area for each process that it sets up (net_shared_make), gives it to that
+ * process to write and to its siblings to read, and tells them when the process has ended: what it had
+ * counted ends with it. The size of an area is sealed, so that nobody can cut it short under a reader.
+ * Numbers are atomic, and sequentially consistent over all processes: of two that write first and then
+ * read the other's, at least one sees what the other wrote.
  *
- * A sibling may be hostile. What is in its area is its word about what it has counted itself, and no more:
- * it is never a place to read from, is read once, and is bounded before it is used. */
+ * A sibling may be hostile. Its area holds what it says it has counted, and nothing else: a number is
+ * read once and bounded before it is used, and never says where to read. */
 #ifndef NET_SHARED_H
 #define NET_SHARED_H
 
@@ -46,27 +46,27 @@ struct net_shared {
  * ERROR_TEMPORARY. */
 MUST_CHECK bool net_shared_make(int *own, int *shown, struct error *err);
 
-/* Embedded object: nobody's siblings, under a key of its own. */
+/* Embedded object: without siblings, under a key of its own. */
 void net_shared_init(struct net_shared *s);
 void net_shared_done(struct net_shared *s);
-/* Before net_shared_open. Takes fd. key has NET_SHARED_KEY_BYTES, or the one that was made up stays. */
+/* Before net_shared_open. Takes fd. A key that has not NET_SHARED_KEY_BYTES is not used. */
 void net_shared_set_own(struct net_shared *s, struct str key, int fd);
-/* Takes fd; replaces what was known of that instance. -1: the sibling is gone. ERROR_INTERNAL: it is no
- * area, or ERROR_LIMIT: there are too many siblings; then it is left out. */
+/* Takes fd; replaces what was known of that instance. -1: the sibling has ended. ERROR_INTERNAL: fd is no
+ * area; ERROR_LIMIT: there are too many siblings. Then this one is left out. */
 MUST_CHECK bool net_shared_set_sibling(struct net_shared *s, unsigned instance, int fd,
                                        struct error *err);
-/* Before net_shared_open: the offset of so many bytes in each area, at the beginning of a cache line; of a page, if it
- * is a page or more. */
+/* Before net_shared_open: reserves so many bytes in each area, and returns their offset, which begins a cache line, or a
+ * page where it is a page or more. */
 size_t net_shared_reserve(struct net_shared *s, size_t bytes);
-/* Maps the areas; without one of its own it has memory that nobody else sees. ERROR_INTERNAL: one that was given cannot be
- * used; it does without. */
+/* Maps the areas. A process that was given none of its own has memory that nobody else sees. ERROR_INTERNAL: an area that was
+ * given cannot be used, and is done without. */
 MUST_CHECK bool net_shared_open(struct net_shared *s, struct error *err);
-/* Makes what was reserved there zeros in the own area; pages give their memory back. */
+/* Fills what was reserved there with zeros, in the own area; whole pages are given back to the kernel. */
 void net_shared_clear(struct net_shared *s, size_t at, size_t bytes);
 /* A keyed hash, the same in all siblings, never 0. */
 uint64_t net_shared_tag(const struct net_shared *s, struct str bytes);
 
-/* p is in an area, and a multiple of eight bytes from its beginning. */
+/* p points into an area, a multiple of eight bytes from its beginning. */
 static inline uint64_t net_shared_load(const void *p)
 {
     return atomic_load((const _Atomic uint64_t *)p);

@@ -19,7 +19,7 @@ void tally_init(struct tally *t, struct net_shared *shared, size_t keys, size_t 
 {
     size_t buckets = 1;
 
-    while (buckets * TALLY_WAYS / 4 * 3 < keys) /* fuller, a place would at times be missing */
+    while (buckets * TALLY_WAYS / 4 * 3 < keys) /* fuller than that, places begin to be missing */
         buckets *= 2;
     *t = (struct tally){.shared = shared, .buckets = buckets, .counts = counts, .most = keys};
     t->at = net_shared_reserve(shared, table_bytes(t));
@@ -113,8 +113,8 @@ uint64_t tally_own(const struct tally *t, uint64_t tag, size_t which)
     return own_slot(t, tag)[1 + which];
 }
 
-/* What a sibling has counted. It may change while it is read: a table that became one of another time, or a
- * place that became another key's, counts nothing. */
+/* What a sibling has counted. It may change while it is read: a table that got another stamp, or a place that
+ * became another key's, counts nothing. */
 static uint64_t sibling_count(const struct tally *t, const char *area, uint64_t tag, size_t which,
                               uint64_t stamp)
 {
@@ -144,7 +144,7 @@ uint64_t tally_stamp(const struct tally *t)
     return *head_of(t, t->shared->own);
 }
 
-/* No sibling takes what it finds meanwhile for counts of either time. */
+/* Meanwhile the stamp is one that nobody asks for. */
 void tally_restart(struct tally *t, uint64_t stamp)
 {
     uint64_t *head = (uint64_t *)(uintptr_t)head_of(t, t->shared->own);

@@ -1,13 +1,13 @@
 /* net/tally.h: a table of counts by key, added up over all processes of a kind (net/shared.h). Each process
  * counts in its own area; a sum is what it and its siblings have there.
  *
- * A key is a tag (net_shared_tag). It has its place in one of two buckets of TALLY_WAYS, which its bits
- * name, so that finding or adding one looks at sixteen places, whatever the table holds and whoever wrote
- * it, and takes no memory. A key for which there is no place is counted together with all others of
- * that kind; with no more than `keys` of them that is as unlikely as not to happen (none in millions).
+ * A key is a tag (net_shared_tag), whose bits name two buckets of TALLY_WAYS places; it has one of these.
+ * So finding or adding a key looks at sixteen places, whatever the table holds and whoever wrote it, and
+ * takes no memory. Keys without a place are counted together; a table that was made for so many keys has
+ * one for each of them, but for a chance of one in millions.
  *
- * A table is of one time, its stamp: counts of a sibling whose table is of another are none. One that is
- * never restarted has the stamp 0. */
+ * A table belongs to a time, its stamp: what a sibling has counted at another time does not count. One that
+ * is never restarted has the stamp 0. */
 #ifndef NET_TALLY_H
 #define NET_TALLY_H
 
@@ -25,14 +25,14 @@ struct tally {
 
 /* Reserves the table: so many numbers for each of at most so many keys. */
 void tally_init(struct tally *t, struct net_shared *shared, size_t keys, size_t counts);
-/* Adds to the own count of a key, or subtracts, not below 0. A key of zeros gives its place back. */
+/* Adds to the own count of a key, or subtracts from it, down to 0. A key whose counts are all 0 gives its place back. */
 void tally_add(struct tally *t, uint64_t tag, size_t which, uint64_t n);
 void tally_subtract(struct tally *t, uint64_t tag, size_t which, uint64_t n);
-/* The own count; and those of all, each sibling's bounded so that no sum overflows, where their stamp is this one. */
+/* The own count; and the sum over all tables that have this stamp, each count bounded so that no sum overflows. */
 uint64_t tally_own(const struct tally *t, uint64_t tag, size_t which);
 uint64_t tally_sum(const struct tally *t, uint64_t tag, size_t which, uint64_t stamp);
 uint64_t tally_stamp(const struct tally *t);
-/* Forgets all, gives the memory back, and is of this time from now on. */
+/* Empties the own table, gives its memory back, and gives it a new stamp. */
 void tally_restart(struct tally *t, uint64_t stamp);
 
 /* One number, without a key. */

@@ -1,4 +1,4 @@
-/* edge/test_edge.h: an edge on the bench (proc/test_role.h) with real clients: it listens on loopback, and clients connect to
+/* edge/test_edge_int.h: an edge on the bench (proc/test_role.h) with real clients: it listens on loopback, and clients connect to
  * it from addresses of their choice, plain or with TLS. All is one thread: whatever a client does, the bench is spun until
  * nothing happens any more.
  *
@@ -9,8 +9,8 @@
  *     CHECK(test_client_hears(c, "220 localhost"));
  *     CHECK(test_client_says(c, "EHLO x\r\n", "250-localhost"));
  */
-#ifndef EDGE_TEST_EDGE_H
-#define EDGE_TEST_EDGE_H
+#ifndef EDGE_TEST_EDGE_INT_H
+#define EDGE_TEST_EDGE_INT_H
 
 #include "edge/edge_int.h"
 #include "proc/test_role.h"
