@@ -81,4 +81,28 @@ def test_an_orphan_that_hangs_does_not_outlive_the_server():
         assert len(s.messages()) == 1
 
 
+def test_a_parent_that_is_renewed_forgets_whom_it_had_asked_whether_they_live():
+    with Server(["ada", "ben", "eve"]) as s:
+        s.may_die = True
+        of = {}
+        for name in ("ada", "ben", "eve"):
+            s.send("%s@%s" % (name, DOMAIN), "Subject: 1\r\n\r\nhello\r\n")
+            of[name], = set(s.account_pids()) - set(of.values())
+        ada, eve = s.login("ada"), s.login("eve")        # so that they do not end idle
+        os.kill(of["ben"], signal.SIGSTOP)
+        s.send("ben@" + DOMAIN, "Subject: 2\r\n\r\nhello\r\n")      # after ten seconds
+        time.sleep(1)       # it is asked now, for ten more
+        s.process.send_signal(signal.SIGSTOP)       # so that the parent has the time to trip over it
+        os.kill(of["ada"], signal.SIGKILL)
+        time.sleep(0.5)
+        s.process.send_signal(signal.SIGCONT)
+        until(lambda: s.log("account-crash"))
+        until(lambda: [line for line in s.log("role-exit") if "process=accounts" in line and "status=0" in line], 5)
+        s.send("eve@" + DOMAIN, "Subject: 2\r\n\r\nhello\r\n")
+        assert of["eve"] in s.account_pids() and eve.select("INBOX")[1] == [b"2"]
+        ada.shutdown()
+        os.kill(of["ben"], signal.SIGCONT)
+        until(lambda: len(s.messages("ben")) == 2, 90)
+
+
 main()

@@ -574,6 +574,8 @@ static void hand_over(struct running *r)
     call_hand_over(call_over(a->p->calls, a->p->supervisor), &ask, CALL_FD(chan_fd(r->chan)),
                    on_handed_over, a);
     map_remove_u64(&a->running, r->account);
+    calls_forget(a->p->calls, r->ping); /* whoever asked for it asks our successor again */
+    timer_stop(&r->deadline);
     chan_destroy(r->chan);
     mem_free(r);
 }
