@@ -241,6 +241,8 @@ static void supervisor_serve(struct supervisor *s)
     start_roles(s);
     event_base_dispatch(s->base);
     child_reap(s);
+    accounts_end_orphans(
+        s); /* nothing that hangs outlives us, with a lock that a next start needs */
     supervisor_logs_drain(s);
     log_text(LOG_SERVER_STOP, STR_NULL, "stopped");
     control_close(s);
@@ -260,6 +262,7 @@ NORETURN void supervisor_main(const char *data, int ready_fd)
     vec_init(&s.listening, sizeof(struct listening));
     vec_init(&s.handed, sizeof(struct handed));
     vec_init(&s.families, sizeof(pid_t));
+    vec_init(&s.orphans, sizeof(pid_t));
     config_init(&s.config);
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -269,6 +272,7 @@ NORETURN void supervisor_main(const char *data, int ready_fd)
     s.timers = timers_create(s.base);
     s.calls = calls_create(s.timers);
     timer_init(&s.stop_deadline, s.timers, on_stop_deadline, &s);
+    timer_init(&s.orphans_end, s.timers, accounts_end_orphans, &s);
     if (!supervisor_prepare(&s, data, &err))
         fatal("%s", err.text);
     log_set_sink(supervisor_logs_write_own);

@@ -14,7 +14,8 @@
 
 #define ADOPT_AT_ONCE 32
 #define FAMILIES_MOST 256
-#define LOGS_OVER 1000 /* of processes that have ended, and whose last lines are not read yet */
+#define LOGS_OVER 1000     /* of processes that have ended, and whose last lines are not read yet */
+#define ORPHANS_US 2000000 /* for those whose parent is gone to end by themselves */
 
 /* Those of which nobody lives any more are forgotten: the number may be used again. */
 void accounts_family(struct supervisor *s, pid_t group)
@@ -143,6 +144,59 @@ static void drop_handed(struct supervisor *s, pid_t pid)
     }
 }
 
+static bool is_handed(const struct supervisor *s, pid_t pid)
+{
+    for (size_t i = 0; i < s->handed.n; i++)
+        if (((const struct handed *)vec_at(&s->handed, i))->pid == (uint64_t)pid)
+            return true;
+    return false;
+}
+
+static void orphan_forget(struct supervisor *s, pid_t pid)
+{
+    for (size_t i = 0; i < s->orphans.n; i++)
+        if (*(pid_t *)vec_at(&s->orphans, i) == pid) {
+            vec_remove(&s->orphans, i);
+            return;
+        }
+}
+
+static void orphan_add(void *arg, pid_t pid)
+{
+    struct supervisor *s = arg;
+
+    if (is_handed(s, pid))
+        return;
+    orphan_forget(s, pid);
+    *(pid_t *)vec_add(&s->orphans) = pid;
+}
+
+void accounts_parent_ended(struct supervisor *s)
+{
+    supervisor_logs_each(s, ROLE_ACCOUNT, orphan_add, s);
+    if (s->orphans.n)
+        timer_set(&s->orphans_end, ORPHANS_US);
+}
+
+/* One that hangs would keep its account locked for all successors. The numbers are still theirs:
+ * whoever ended was collected by us, and is not here any more. */
+void accounts_end_orphans(void *arg)
+{
+    struct supervisor *s = arg;
+
+    for (size_t i = 0; i < s->orphans.n; i++) {
+        pid_t pid = *(pid_t *)vec_at(&s->orphans, i);
+
+        if (!is_of_family(s, pid))
+            continue;
+        s->killed++;
+        log_text(LOG_ROLE_KILLED, STR_NULL,
+                 "an account's process (%d) that did not end after its parent", (int)pid);
+        kill(pid, SIGKILL);
+    }
+    s->orphans.n = 0;
+}
+
 void accounts_orphan_ended(struct supervisor *s, pid_t pid, int status)
 {
     struct msg m = {.type = MSG_ACCOUNTS_ORPHAN, .accounts_orphan = {(uint64_t)pid, 0}};
@@ -150,6 +204,7 @@ void accounts_orphan_ended(struct supervisor *s, pid_t pid, int status)
     if (WIFSIGNALED(status))
         m.accounts_orphan.signal = (uint64_t)WTERMSIG(status);
     drop_handed(s, pid);
+    orphan_forget(s, pid);
     for (size_t i = 0; i < s->children; i++)
         if (s->child[i].role == ROLE_ACCOUNTS && s->child[i].chan)
             chan_send(s->child[i].chan, &m);

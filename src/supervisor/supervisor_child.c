@@ -174,6 +174,7 @@ static void on_restart(void *arg)
     child_spawn(c);
     if (c->chan && (c->s->state == SUPERVISOR_SERVING || !child_is_edge(c)))
         supervisor_set_up(c->s, c);
+    supervisor_check_start(c->s); /* an edge that was lost after all others had become ready */
 }
 
 void child_add(struct supervisor *s, enum role role, unsigned instance)
@@ -247,6 +248,8 @@ static void child_ended(struct child *c, pid_t pid, int status)
     c->pid = 0;
     c->state = CHILD_AWAY;
     supervisor_unshare(s, c);
+    if (c->role == ROLE_ACCOUNTS)
+        accounts_parent_ended(s);
     if (s->state == SUPERVISOR_STOPPING) {
         accounts_let_go(s);
         return;

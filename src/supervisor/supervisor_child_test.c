@@ -41,8 +41,10 @@ static void begin(enum supervisor_state state)
     config_init(&s.config);
     vec_init(&s.handed, sizeof(struct handed));
     vec_init(&s.families, sizeof(pid_t));
+    vec_init(&s.orphans, sizeof(pid_t));
     s.base = event_base_new();
     s.timers = timers_create(s.base);
+    timer_init(&s.orphans_end, s.timers, accounts_end_orphans, &s);
     s.calls = calls_create(s.timers);
     child_add(&s, ROLE_ACCOUNTS, 0);
     accounts = &s.child[0];
@@ -71,6 +73,8 @@ static void end(void)
     calls_destroy(s.calls);
     vec_done(&s.handed);
     vec_done(&s.families);
+    timer_stop(&s.orphans_end);
+    vec_done(&s.orphans);
     timers_destroy(s.timers);
     event_base_free(s.base);
     config_done(&s.config);

@@ -77,7 +77,9 @@ struct supervisor {
         handed; /* of struct handed; adopting counts those that the new parent has not answered for */
     size_t adopting;
     struct vec families; /* of pid_t: process groups that parents of accounts have begun */
-    struct list logs;    /* of struct log_source */
+    struct vec orphans;  /* of pid_t: accounts' processes whose parent has ended, to end as well */
+    struct timer orphans_end;
+    struct list logs; /* of struct log_source */
     struct timer log_tell;
     uint64_t log_dropped, log_failed; /* lines: over their rate; that could not be written */
     int log_file, empty_fd, ready_fd;
@@ -125,6 +127,10 @@ void accounts_take_log(struct supervisor *s, struct msg *m);
 void accounts_kill_child(struct supervisor *s, const struct msg_account_kill *m);
 void accounts_orphan_ended(struct supervisor *s, pid_t pid, int status);
 void accounts_family(struct supervisor *s, pid_t group);
+/* The parent has ended: its children, but those that it has handed over, get a moment to do the same. */
+void accounts_parent_ended(struct supervisor *s);
+/* Kills those that had it; arg is the supervisor. */
+void accounts_end_orphans(void *arg);
 
 /* supervisor_peers.c: channels between processes. */
 /* Joins a process that is being set up with all its peers that are. */
@@ -145,6 +151,9 @@ void supervisor_logs_add(struct supervisor *s, enum role role, unsigned instance
                          int fd);
 /* The supervisor's own line, whole, without its end. */
 void supervisor_logs_write_own(struct str line);
+/* Calls fn with each process of the role whose log is still open. */
+void supervisor_logs_each(struct supervisor *s, enum role role, void (*fn)(void *arg, pid_t pid),
+                          void *arg);
 /* All that was said and not read yet. */
 void supervisor_logs_drain(struct supervisor *s);
 

@@ -183,6 +183,16 @@ void supervisor_logs_add(struct supervisor *s, enum role role, unsigned instance
     list_append(&s->logs, &l->node);
 }
 
+void supervisor_logs_each(struct supervisor *s, enum role role, void (*fn)(void *arg, pid_t pid),
+                          void *arg)
+{
+    const struct log_source *l;
+
+    LIST_EACH(l, &s->logs, node)
+        if (l->role == role)
+            fn(arg, l->pid);
+}
+
 void supervisor_logs_drain(struct supervisor *s)
 {
     struct log_source *l;

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Two things go wrong at once: a process is lost while the server starts, or while another hangs."""
+import os
+import signal
+import subprocess
+import threading
+import time
+
+from harness import DOMAIN, Server, main, marks, until
+
+pytestmark = marks("alone", "root")
+
+
+def role_pids(parent, role):
+    out = subprocess.run(["pgrep", "-P", str(parent), "-f", "role %s " % role], stdout=subprocess.PIPE, text=True).stdout
+    return [int(p) for p in out.split()]
+
+
+def test_an_edge_that_is_lost_while_the_server_starts_is_set_up_all_the_same():
+    for role in ("edge-smtp", "edge-mail"):
+        with Server(settings=["edges = 1"]) as s:
+            s.may_die = True
+            s.stop()
+            starting = threading.Thread(target=s.start)
+            before = s.process
+            starting.start()
+            until(lambda: s.process is not before)
+            pid = until(lambda: s.pids(role))[0]
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(3)       # nobody else has anything left to do, and nothing tells so before the server is ready
+            assert starting.is_alive()
+            os.kill(pid, signal.SIGKILL)
+            starting.join(5)
+            late = starting.is_alive()
+            if late:
+                s.process.kill()
+                starting.join()
+            assert not late, "%s was lost, and the server never became ready" % role
+            s.send("ada@" + DOMAIN, "Subject: x\r\n\r\nhello\r\n")
+            assert len(s.messages()) == 1
+
+
+def test_an_account_that_hangs_while_its_parent_is_lost_is_back():
+    with Server() as s:
+        s.may_die = True
+        s.send("ada@" + DOMAIN, "Subject: 1\r\n\r\nhello\r\n")
+        account, = s.account_pids()
+        os.kill(account, signal.SIGSTOP)
+        os.kill(s.pids("accounts")[0], signal.SIGKILL)
+        began = time.monotonic()
+        until(lambda: not os.path.exists("/proc/%d" % account), 10)
+        s.send("ada@" + DOMAIN, "Subject: 2\r\n\r\nhello\r\n")
+        until(lambda: len(s.messages()) == 2, 5)
+        assert time.monotonic() - began < 10
+
+
+def test_an_account_that_hangs_ends_with_the_server():
+    with Server() as s:
+        s.may_die = True
+        s.send("ada@" + DOMAIN, "Subject: 1\r\n\r\nhello\r\n")
+        account, = s.account_pids()
+        os.kill(account, signal.SIGSTOP)
+        assert s.stop() < 10
+        assert not os.path.exists("/proc/%d" % account)
+        s.start()
+        assert len(s.messages()) == 1
+
+
+def test_an_orphan_that_hangs_does_not_outlive_the_server():
+    with Server() as s:
+        s.may_die = True
+        s.send("ada@" + DOMAIN, "Subject: 1\r\n\r\nhello\r\n")
+        account, = s.account_pids()
+        os.kill(account, signal.SIGSTOP)
+        os.kill(s.pids("accounts")[0], signal.SIGKILL)
+        until(lambda: s.log("role-exit"))
+        s.stop()
+        until(lambda: not os.path.exists("/proc/%d" % account), 2)
+        assert s.log("role-killed")
+        s.start()
+        assert len(s.messages()) == 1
+
+
+def test_a_parent_that_is_renewed_forgets_whom_it_had_asked_whether_they_live():
+    with Server(["ada", "ben", "eve"]) as s:
+        s.may_die = True
+        of = {}
+        for name in ("ada", "ben", "eve"):
+            s.send("%s@%s" % (name, DOMAIN), "Subject: 1\r\n\r\nhello\r\n")
+            of[name], = set(s.account_pids()) - set(of.values())
+        ada, eve = s.login("ada"), s.login("eve")        # so that they do not end idle
+        os.kill(of["ben"], signal.SIGSTOP)
+        s.send("ben@" + DOMAIN, "Subject: 2\r\n\r\nhello\r\n")      # after ten seconds
+        time.sleep(1)       # it is asked now, for ten more
+        s.process.send_signal(signal.SIGSTOP)       # so that the parent has the time to trip over it
+        os.kill(of["ada"], signal.SIGKILL)
+        time.sleep(0.5)
+        s.process.send_signal(signal.SIGCONT)
+        until(lambda: s.log("account-crash"))
+        until(lambda: [line for line in s.log("role-exit") if "process=accounts" in line and "status=0" in line], 5)
+        s.send("eve@" + DOMAIN, "Subject: 2\r\n\r\nhello\r\n")
+        assert of["eve"] in s.account_pids() and eve.select("INBOX")[1] == [b"2"]
+        ada.shutdown()
+        os.kill(of["ben"], signal.SIGCONT)
+        until(lambda: len(s.messages("ben")) == 2, 90)
+
+
+main()
