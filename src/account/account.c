@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "db/used.h"
 #include "proc/lock.h"
 #include "proc/process.h"
 
@@ -108,8 +109,9 @@ static bool receive_key(int fd, struct db_source *source, struct error *err)
 }
 
 /* Its files, the lock on them, the walls, the key. */
-static bool be_born(const struct account_birth *b, struct db_source *source, struct error *err)
+static bool be_born(const struct account_birth *b, struct account *a, struct error *err)
 {
+    struct db_source *source = &a->source;
     struct account_files files;
     struct sandbox s = {.role = ROLE_ACCOUNT,
                         .filter = b->filter,
@@ -120,7 +122,11 @@ static bool be_born(const struct account_birth *b, struct db_source *source, str
     if (!account_files_open(b->folder, b->account, &files, err))
         return false;
     close(b->folder);
-    *source = (struct db_source){.db_fd = files.db, .wal_fd = files.wal, .blob_fd = files.large};
+    *source = (struct db_source){.db_fd = files.db,
+                                 .wal_fd = files.wal,
+                                 .blob_fd = files.large,
+                                 .must_exist = db_used(files.used)};
+    a->used_fd = files.used;
     s.folder = files.large;
     return lock_file(files.db, err) && sandbox_enter(&s, err) && receive_key(b->keys, source, err);
 }
@@ -133,6 +139,8 @@ void account_open_store(struct account *a)
         return;
     if (!store_open(&a->store, &a->source, &a->config, &err))
         account_fail(a, &err);
+    db_used_mark(a->used_fd);
+    base_close_fd(&a->used_fd);
     mem_wipe(a->source.key, sizeof a->source.key);
 }
 
@@ -344,7 +352,8 @@ static void leave_parent(const struct account_birth *b)
 
 void account_live(const struct account_birth *b)
 {
-    struct account a = {.number = b->account, .idle_s = b->idle_s, .quota_level = -1};
+    struct account a = {
+        .number = b->account, .idle_s = b->idle_s, .quota_level = -1, .used_fd = -1};
     struct error err = {0};
     bool ok;
 
@@ -353,7 +362,7 @@ void account_live(const struct account_birth *b)
     a.base = loop_create();
     a.timers = timers_create(a.base);
     streams_init(&a.streams, a.base, a.timers);
-    ok = be_born(b, &a.source, &err);
+    ok = be_born(b, &a, &err);
     close(b->keys);
     a.parent = chan_create(a.base, b->parent, ROLE_ACCOUNT, ROLE_ACCOUNTS, on_parent, &a);
     if (!ok)

@@ -23,6 +23,7 @@ struct account {
     struct chan *parent;
     struct store *store;
     struct db_source source;
+    int used_fd; /* db/used.h; -1 when the store is open */
     struct store_config config;
     struct list sessions; /* session.c: of struct session */
     struct list links;    /* link.c: of struct role_link */

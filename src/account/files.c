@@ -47,12 +47,14 @@ static int own_open(int folder, uint64_t account)
 
 static bool files_open(int own, struct account_files *out)
 {
-    bool fresh = faccessat(own, "db", F_OK, 0) != 0;
+    bool fresh = faccessat(own, "db", F_OK, 0) != 0 || faccessat(own, "used", F_OK, 0) != 0;
 
     out->db = file_open(own, "db");
     out->wal = file_open(own, "wal");
+    out->used = file_open(own, "used");
     out->large = folder_open(own, "large", true);
-    return out->db >= 0 && out->wal >= 0 && out->large >= 0 && (!fresh || fsync(own) == 0);
+    return out->db >= 0 && out->wal >= 0 && out->used >= 0 && out->large >= 0 &&
+           (!fresh || fsync(own) == 0);
 }
 
 bool account_files_open(int folder, uint64_t account, struct account_files *out, struct error *err)
@@ -60,12 +62,13 @@ bool account_files_open(int folder, uint64_t account, struct account_files *out,
     AUTO_FD int own = own_open(folder, account);
     int saved;
 
-    *out = (struct account_files){-1, -1, -1};
+    *out = (struct account_files){-1, -1, -1, -1};
     if (own >= 0 && files_open(own, out))
         return true;
     saved = errno;
     base_close_fd(&out->db);
     base_close_fd(&out->wal);
+    base_close_fd(&out->used);
     base_close_fd(&out->large);
     return error_set(err, ERROR_DISK, "the account's files cannot be opened: %s", strerror(saved));
 }

@@ -1,4 +1,4 @@
-/* account/files.h: the files of one account, accounts/XX/ID/: db, wal and large/ (XX is the low byte
+/* account/files.h: the files of one account, accounts/XX/ID/: db, wal, used and large/ (XX is the low byte
  * of the number, so that no folder grows too large). */
 #ifndef ACCOUNT_FILES_H
 #define ACCOUNT_FILES_H
@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct account_files {
-    int db, wal, large; /* large: the folder of large contents */
+    int db, wal, used, large; /* used: db/used.h; large: the folder of large contents */
 };
 
 /* Opens them below the folder of all accounts, or makes and syncs them. This may wait for a disk, so

@@ -65,7 +65,8 @@ bool vault_begin(struct vault *v, bool must_exist, struct error *err)
     if (db_size > PAGE_BYTES || wal_size > 0)
         return true;
     if (db_size == 0 && must_exist)
-        return error_set(err, ERROR_DAMAGED, "the files of a database that was in use are empty");
+        return error_set(err, ERROR_DAMAGED,
+                         "the files of a database that was in use are missing or empty");
     switch (vault_page_read(v, 1, page)) {
     case VAULT_READ_OK:
         return true;

@@ -20,7 +20,7 @@ void directory_check_db(struct directory *d)
 
     if (!d->db || !db_failed(d->db))
         return;
-    error_set(&err, ERROR_DISK, "directory.db cannot be written; look at the disk");
+    error_set(&err, ERROR_DISK, "directory.db is damaged or cannot be written; look at the disk");
     process_give_up(d->p, &err);
 }
 
@@ -30,6 +30,8 @@ static void directory_file(void *arg, struct str name, int fd)
 
     if (str_equal(name, STR("db")))
         d->db_fd = fd;
+    else if (str_equal(name, STR("used")))
+        d->used_fd = fd;
     else
         d->wal_fd = fd;
 }
@@ -54,8 +56,11 @@ static bool directory_start(void *arg, struct process *p, bool *ready, struct er
 static void on_key(void *arg, struct msg_service_key_tell *tell, int *fd)
 {
     struct directory *d = arg;
-    struct db_source source = {
-        .db_fd = d->db_fd, .wal_fd = d->wal_fd, .blob_fd = -1, .generation = 1};
+    struct db_source source = {.db_fd = d->db_fd,
+                               .wal_fd = d->wal_fd,
+                               .blob_fd = -1,
+                               .generation = 1,
+                               .must_exist = db_used(d->used_fd)};
     struct error err = {0};
 
     (void)fd;
@@ -69,6 +74,7 @@ static void on_key(void *arg, struct msg_service_key_tell *tell, int *fd)
     if (!lock_file(d->db_fd, &err) || !db_open(&d->db, &source, &directory_schema, &err) ||
         !accounts_next_number(d, &d->next_account, &err))
         process_give_up(d->p, &err);
+    db_used_mark(d->used_fd);
     mem_wipe(source.key, sizeof source.key);
     process_ready(d->p);
 }
@@ -240,7 +246,7 @@ static const struct process_ops directory_ops = {
 
 NORETURN void directory_main(unsigned instance)
 {
-    struct directory d = {.db_fd = -1, .wal_fd = -1};
+    struct directory d = {.db_fd = -1, .wal_fd = -1, .used_fd = -1};
 
     process_main(ROLE_DIRECTORY, instance, &directory_ops, &d);
 }

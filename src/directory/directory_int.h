@@ -8,6 +8,7 @@
 #include "proc/account_link.h"
 #include "proc/process.h"
 #include "db/db.h"
+#include "db/used.h"
 
 struct hash_queue;
 struct login_state;
@@ -18,7 +19,7 @@ struct verified;
 struct directory {
     struct process *p;
     struct db *db;
-    int db_fd, wal_fd;
+    int db_fd, wal_fd, used_fd;
     unsigned char mac_key[32];  /* of app passwords, derived from the service key */
     unsigned char boot_key[32]; /* of the cache and of unknown names, random at each start */
     unsigned char ticket_key[TICKET_KEY_BYTES];

@@ -60,7 +60,7 @@ static void peers_that_come_in_any_order_are_found(void)
 {
     begin();
     bench_stop();
-    b.d = (struct directory){.db_fd = -1, .wal_fd = -1};
+    b.d = (struct directory){.db_fd = -1, .wal_fd = -1, .used_fd = -1};
     role_test_begin(&b.t, ROLE_DIRECTORY, &directory_ops, &b.d);
     b.t.p->gave_up = on_gave_up;
     role_test_file(&b.t, "db", b.db);

@@ -69,7 +69,7 @@ static void on_gave_up(struct process *p, const struct error *err)
 /* Everything but SETUP_GO. */
 UNUSED static void bench_set_up(void)
 {
-    b.d = (struct directory){.db_fd = -1, .wal_fd = -1};
+    b.d = (struct directory){.db_fd = -1, .wal_fd = -1, .used_fd = -1};
     b.asked = b.hashes = b.opened = 0;
     memset(b.told, 0, sizeof b.told);
     role_test_begin(&b.t, ROLE_DIRECTORY, &directory_ops, &b.d);

@@ -10,6 +10,7 @@
 #include "proc/lock.h"
 #include "proc/process.h"
 #include "db/db.h"
+#include "db/used.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -31,7 +32,7 @@ struct keys {
     struct db *db;
     unsigned char server_key[KEY_BYTES], kek[KEY_BYTES], ticket_key[TICKET_KEY_BYTES];
     struct tickets tickets;
-    int db_fd, wal_fd, key_fd;
+    int db_fd, wal_fd, used_fd, key_fd;
     uint64_t starts, refused;
 };
 
@@ -43,6 +44,8 @@ static void keys_file(void *arg, struct str name, int fd)
         k->db_fd = fd;
     else if (str_equal(name, STR("wal")))
         k->wal_fd = fd;
+    else if (str_equal(name, STR("used")))
+        k->used_fd = fd;
     else
         k->key_fd = fd;
 }
@@ -61,8 +64,11 @@ static bool read_server_key(struct keys *k, struct error *err)
 static bool keys_start(void *arg, struct process *p, bool *ready, struct error *err)
 {
     struct keys *k = arg;
-    struct db_source source = {
-        .db_fd = k->db_fd, .wal_fd = k->wal_fd, .blob_fd = -1, .generation = 1};
+    struct db_source source = {.db_fd = k->db_fd,
+                               .wal_fd = k->wal_fd,
+                               .blob_fd = -1,
+                               .generation = 1,
+                               .must_exist = db_used(k->used_fd)};
 
     (void)ready;
     k->p = p;
@@ -73,7 +79,10 @@ static bool keys_start(void *arg, struct process *p, bool *ready, struct error *
     db_derive_key(k->server_key, STR("wrap accounts"), k->kek, sizeof k->kek);
     db_derive_key(k->server_key, STR("tickets"), k->ticket_key, sizeof k->ticket_key);
     db_derive_key(k->server_key, STR("service keys"), source.key, sizeof source.key);
-    return lock_file(k->db_fd, err) && db_open(&k->db, &source, &schema, err);
+    if (!lock_file(k->db_fd, err) || !db_open(&k->db, &source, &schema, err))
+        return false;
+    db_used_mark(k->used_fd);
+    return true;
 }
 
 static void take_service_key_ask(struct keys *k, struct chan *c, const struct msg *m)
@@ -149,6 +158,8 @@ static bool unwrap_key(struct keys *k, uint64_t account, unsigned char key[KEY_B
     step = db_next(k->db, s, err);
     if (step == DB_DONE)
         error_set(err, ERROR_GONE, "this account has no key: it was erased");
+    if (step == DB_FAIL) /* ours, and not the account's: its files may well be sound */
+        return error_set(err, ERROR_TEMPORARY, "the account's key cannot be read from keys.db");
     if (step != DB_ROW)
         return false;
     *generation = (uint64_t)db_col_int(s, 1);
@@ -249,7 +260,7 @@ static void keys_message(void *arg, struct chan *c, struct msg *m)
         break;
     }
     if (db_failed(k->db)) {
-        error_set(&err, ERROR_DISK, "keys.db cannot be written; look at the disk");
+        error_set(&err, ERROR_DISK, "keys.db is damaged or cannot be written; look at the disk");
         process_give_up(k->p, &err);
     }
 }
@@ -281,7 +292,7 @@ static const struct process_ops keys_ops = {
 
 NORETURN void keys_main(unsigned instance)
 {
-    struct keys k = {.db_fd = -1, .wal_fd = -1, .key_fd = -1};
+    struct keys k = {.db_fd = -1, .wal_fd = -1, .used_fd = -1, .key_fd = -1};
 
     process_main(ROLE_KEYS, instance, &keys_ops, &k);
 }

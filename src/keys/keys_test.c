@@ -49,7 +49,7 @@ static void disk_done(struct disk *d)
 
 static void begin_with(const struct disk *d)
 {
-    b = (struct bench){.k = {.db_fd = -1, .wal_fd = -1, .key_fd = -1}};
+    b = (struct bench){.k = {.db_fd = -1, .wal_fd = -1, .used_fd = -1, .key_fd = -1}};
     role_test_begin(&b.t, ROLE_KEYS, &keys_ops, &b.k);
     role_test_file(&b.t, "db", d->db);
     role_test_file(&b.t, "wal", d->wal);

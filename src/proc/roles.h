@@ -25,12 +25,13 @@
          .memory = 4ULL << 30, .edge = true, .alpn = "imap", .listens = {"imaps", "imap"}, .logins = {"imap"}) \
     ROLE(3, DIRECTORY, directory, "directory", "directory.db: domains, addresses, accounts, credentials, audit log", \
          .peers = EDGES | INTAKE | KEYS | HASHER | ACCOUNTS | RELAY, .stop = 3, .descriptors = {65536}, .memory = 4ULL << 30, \
-         .files = {{"db", "directory/db"}, {"wal", "directory/wal"}}) \
+         .files = {{"db", "directory/db"}, {"wal", "directory/wal"}, {"used", "directory.used"}}) \
     ROLE(4, HASHER, hasher, "hasher", "Argon2id, nothing else", \
          .peers = DIRECTORY, .stop = 3, .instances = ROLE_HASHERS, .descriptors = {100}, .memory = 512ULL << 20) \
     ROLE(5, KEYS, keys, "keys", "keys.db: the wrapped keys of accounts", \
          .peers = DIRECTORY | RELAY | ACCOUNTS, .stop = 4, .descriptors = {1000}, .memory = 512ULL << 20, \
-         .files = {{"db", "keys/db"}, {"wal", "keys/wal"}, {"server-key", "keys/server.key", .given = true}}) \
+         .files = {{"db", "keys/db"}, {"wal", "keys/wal"}, {"used", "keys.used"}, \
+                   {"server-key", "keys/server.key", .given = true}}) \
     ROLE(6, ACCOUNTS, accounts, "accounts", "the warmed parent: forks an account's process, ends idle ones", \
          .peers = DIRECTORY | KEYS, .stop = 2, .descriptors = {1000, ROLE_ACCOUNT_PROCESSES, 2}, .memory = 4ULL << 30, \
          .files = {{"accounts", "accounts", .folder = true}}, .beneath = ROLE_FILES_AND_FOLDERS) \
@@ -38,7 +39,8 @@
          .peers = EDGE_SMTP | DIRECTORY | RELAY, .stop = 1, .descriptors = {65536}, .memory = 4ULL << 30) \
     ROLE(9, RELAY, relay, "relay", "queue.db: what an account could not take at once", \
          .peers = INTAKE | KEYS | DIRECTORY, .stop = 1, .descriptors = {65536}, .memory = 4ULL << 30, \
-         .files = {{"db", "queue/db"}, {"wal", "queue/wal"}, {"large", "queue/large", .folder = true}}, .beneath = ROLE_FILES)
+         .files = {{"db", "queue/db"}, {"wal", "queue/wal"}, {"large", "queue/large", .folder = true}, \
+                   {"used", "queue.used"}}, .beneath = ROLE_FILES)
 
 /* Those that it does not. */
 #define ROLES_OTHER(ROLE) \

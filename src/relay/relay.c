@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/content.h"
+#include "db/used.h"
 #include "proc/lock.h"
 #include "proc/memfd.h"
 
@@ -21,7 +22,7 @@ void relay_check_db(struct relay *r)
 
     if (!r->db || !db_failed(r->db))
         return;
-    error_set(&err, ERROR_DISK, "queue.db cannot be written; look at the disk");
+    error_set(&err, ERROR_DISK, "queue.db is damaged or cannot be written; look at the disk");
     process_give_up(r->p, &err);
 }
 
@@ -185,6 +186,8 @@ static void relay_file(void *arg, struct str name, int fd)
         r->db_fd = fd;
     else if (str_equal(name, STR("wal")))
         r->wal_fd = fd;
+    else if (str_equal(name, STR("used")))
+        r->used_fd = fd;
     else
         r->large_fd = fd;
 }
@@ -192,8 +195,11 @@ static void relay_file(void *arg, struct str name, int fd)
 static void on_key(void *arg, struct msg_service_key_tell *tell, int *fd)
 {
     struct relay *r = arg;
-    struct db_source source = {
-        .db_fd = r->db_fd, .wal_fd = r->wal_fd, .blob_fd = r->large_fd, .generation = 1};
+    struct db_source source = {.db_fd = r->db_fd,
+                               .wal_fd = r->wal_fd,
+                               .blob_fd = r->large_fd,
+                               .generation = 1,
+                               .must_exist = db_used(r->used_fd)};
     struct error err = {0};
 
     (void)fd;
@@ -205,6 +211,7 @@ static void on_key(void *arg, struct msg_service_key_tell *tell, int *fd)
     if (!lock_file(r->db_fd, &err) || !db_open(&r->db, &source, &queue_schema, &err) ||
         !content_sweep(r->db, &err))
         process_give_up(r->p, &err);
+    db_used_mark(r->used_fd);
     mem_wipe(source.key, sizeof source.key);
     r->load_last = queue_newest(r->db);
     timer_set(&r->load, 0);
@@ -326,7 +333,7 @@ static const struct process_ops relay_ops = {
 
 NORETURN void relay_main(unsigned instance)
 {
-    struct relay r = {.db_fd = -1, .wal_fd = -1, .large_fd = -1};
+    struct relay r = {.db_fd = -1, .wal_fd = -1, .large_fd = -1, .used_fd = -1};
 
     process_main(ROLE_RELAY, instance, &relay_ops, &r);
 }

@@ -56,7 +56,7 @@ struct item {
 struct relay {
     struct process *p;
     struct db *db;
-    int db_fd, wal_fd, large_fd;
+    int db_fd, wal_fd, large_fd, used_fd;
     struct map lanes;      /* account -> struct lane */
     struct list going;     /* of struct lane: whose turn is first */
     struct list under_way; /* of struct item: TRYING */

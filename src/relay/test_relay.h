@@ -82,7 +82,7 @@ static UNUSED void start(void)
 {
     struct role_end *keys;
 
-    r = (struct relay){.db_fd = -1, .wal_fd = -1, .large_fd = -1};
+    r = (struct relay){.db_fd = -1, .wal_fd = -1, .large_fd = -1, .used_fd = -1};
     role_test_begin(&t, ROLE_RELAY, &relay_ops, &r);
     role_test_set(&t, "queue-retry = 10");
     role_test_file(&t, "db", db_fd);

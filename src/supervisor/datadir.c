@@ -149,6 +149,19 @@ static bool prepare_parent(struct datadir *d, const char *path, uint64_t uid_bas
     return make_folder(d, parent, err) && give_to_role(d, parent, uid_base, role, err);
 }
 
+/* The file's name is on the disk before anything in it counts. */
+static bool sync_parent(struct datadir *d, const char *path, struct error *err)
+{
+    AUTO_FD int fd = -1;
+    char parent[100] = ".";
+    const char *slash = strchr(path, '/');
+
+    if (slash)
+        snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path);
+    fd = openat(d->fd, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return (fd >= 0 && fsync(fd) == 0) || file_failed(err, "sync", d->path, parent);
+}
+
 static bool prepare_file(struct datadir *d, const struct role_file *file, uint64_t uid_base,
                          enum role role, struct error *err)
 {
@@ -164,6 +177,8 @@ static bool prepare_file(struct datadir *d, const struct role_file *file, uint64
 
         if (fd < 0)
             return file_failed(err, "open", d->path, file->path);
+        if (!sync_parent(d, file->path, err))
+            return false;
     }
     return give_to_role(d, file->path, uid_base, role, err);
 }

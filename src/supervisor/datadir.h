@@ -5,7 +5,8 @@
  *     directory/db wal     domains, addresses, accounts, credentials, audit log
  *     keys/db wal          wrapped account keys; server.key beside them is the key that wraps (root's alone)
  *     queue/db wal large/  what an account could not take at once
- *     accounts/XX/ID/      one folder an account: db wal large/
+ *     accounts/XX/ID/      one folder an account: db wal large/ used
+ *     directory.used ...   that a database is in use, and never made anew (db/used.h)
  *     log/posthus.log      one line an event
  *     control.sock posthus.pid lock empty/   lmtp.sock (where lmtp-socket says so)
  */
