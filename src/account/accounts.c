@@ -747,10 +747,31 @@ static void take_adopt_ask(struct accounts *a, struct chan *c, struct msg *m)
     tell_adopt(&asked, &(struct msg_adopt_tell){0}, -1);
 }
 
+static void handed_forget(struct accounts *a, pid_t pid)
+{
+    for (size_t i = 0; i < a->handed.n; i++) {
+        struct handed *h = vec_at(&a->handed, i);
+
+        if (h->pid != (uint64_t)pid)
+            continue;
+        close(h->fd);
+        vec_remove(&a->handed, i);
+        return;
+    }
+}
+
 static void take_orphan(struct accounts *a, const struct msg_accounts_orphan *m)
 {
     int status = (int)m->signal; /* as waitpid has it: the signal alone, or 0 */
 
+    if (!a->p) { /* not started yet: our layout is new, nobody has seen it */
+        handed_forget(a, (pid_t)m->pid);
+        if (WIFSIGNALED(status)) {
+            a->crashes++;
+            log_crash((pid_t)m->pid, status);
+        }
+        return;
+    }
     child_reaped(a, (pid_t)m->pid, status);
 }
 
