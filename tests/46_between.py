@@ -52,6 +52,7 @@ def test_an_account_that_hangs_while_its_parent_is_lost_is_back():
         s.send("ada@" + DOMAIN, "Subject: 2\r\n\r\nhello\r\n")
         until(lambda: len(s.messages()) == 2, 5)
         assert time.monotonic() - began < 10
+        assert not s.log("account-crash") and len(s.log("role-exit")) == 1
 
 
 def test_an_account_that_hangs_ends_with_the_server():
@@ -103,6 +104,41 @@ def test_a_parent_that_is_renewed_forgets_whom_it_had_asked_whether_they_live():
         ada.shutdown()
         os.kill(of["ben"], signal.SIGCONT)
         until(lambda: len(s.messages("ben")) == 2, 90)
+
+
+def children(pid):
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        return set(map(int, f.read().split()))
+
+
+def stop_new_child(pid, before):
+    """Stops the first child that was none before, as early as can be."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        for new in children(pid) - before:
+            os.kill(new, signal.SIGSTOP)
+            return new
+    raise AssertionError("no new process came")
+
+
+def test_a_child_that_is_lost_between_two_parents_is_no_crash_of_the_second():
+    with Server(["ada", "ben", "eve"]) as s:
+        s.may_die = True
+        of = {}
+        for name in ("ada", "ben", "eve"):
+            s.send("%s@%s" % (name, DOMAIN), "Subject: 1\r\n\r\nhello\r\n")
+            of[name], = set(s.account_pids()) - set(of.values())
+        eve = s.login("eve")
+        before = children(s.process.pid) | set(of.values())
+        os.kill(of["ada"], signal.SIGKILL)
+        second = stop_new_child(s.process.pid, before)      # before it has answered for those that it gets
+        os.kill(of["ben"], signal.SIGKILL)
+        until(lambda: not os.path.exists("/proc/%d" % of["ben"]))
+        os.kill(second, signal.SIGCONT)
+        assert eve.select("INBOX")[1] == [b"1"]
+        assert len(s.messages("ben")) == 1
+        assert second in s.pids("accounts") and of["eve"] in s.account_pids()
+        assert len(s.log("account-crash")) == 2
 
 
 main()

@@ -262,7 +262,7 @@ NORETURN void supervisor_main(const char *data, int ready_fd)
     vec_init(&s.listening, sizeof(struct listening));
     vec_init(&s.handed, sizeof(struct handed));
     vec_init(&s.families, sizeof(pid_t));
-    vec_init(&s.orphans, sizeof(pid_t));
+    vec_init(&s.orphans, sizeof(struct orphan));
     config_init(&s.config);
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

@@ -152,13 +152,18 @@ static bool is_handed(const struct supervisor *s, pid_t pid)
     return false;
 }
 
-static void orphan_forget(struct supervisor *s, pid_t pid)
+/* True: it was one that we have killed. */
+static bool orphan_forget(struct supervisor *s, pid_t pid)
 {
-    for (size_t i = 0; i < s->orphans.n; i++)
-        if (*(pid_t *)vec_at(&s->orphans, i) == pid) {
-            vec_remove(&s->orphans, i);
-            return;
-        }
+    for (size_t i = 0; i < s->orphans.n; i++) {
+        struct orphan o = *(struct orphan *)vec_at(&s->orphans, i);
+
+        if (o.pid != pid)
+            continue;
+        vec_remove(&s->orphans, i);
+        return o.killed;
+    }
+    return false;
 }
 
 static void orphan_add(void *arg, pid_t pid)
@@ -168,7 +173,7 @@ static void orphan_add(void *arg, pid_t pid)
     if (is_handed(s, pid))
         return;
     orphan_forget(s, pid);
-    *(pid_t *)vec_add(&s->orphans) = pid;
+    *(struct orphan *)vec_add(&s->orphans) = (struct orphan){.pid = pid};
 }
 
 void accounts_parent_ended(struct supervisor *s)
@@ -185,26 +190,25 @@ void accounts_end_orphans(void *arg)
     struct supervisor *s = arg;
 
     for (size_t i = 0; i < s->orphans.n; i++) {
-        pid_t pid = *(pid_t *)vec_at(&s->orphans, i);
+        struct orphan *o = vec_at(&s->orphans, i);
 
-        if (!is_of_family(s, pid))
+        if (o->killed || !is_of_family(s, o->pid))
             continue;
+        o->killed = true;
         s->killed++;
         log_text(LOG_ROLE_KILLED, STR_NULL,
-                 "an account's process (%d) that did not end after its parent", (int)pid);
-        kill(pid, SIGKILL);
+                 "an account's process (%d) that did not end after its parent", (int)o->pid);
+        kill(o->pid, SIGKILL);
     }
-    s->orphans.n = 0;
 }
 
 void accounts_orphan_ended(struct supervisor *s, pid_t pid, int status)
 {
     struct msg m = {.type = MSG_ACCOUNTS_ORPHAN, .accounts_orphan = {(uint64_t)pid, 0}};
 
-    if (WIFSIGNALED(status))
+    if (!orphan_forget(s, pid) && WIFSIGNALED(status))
         m.accounts_orphan.signal = (uint64_t)WTERMSIG(status);
     drop_handed(s, pid);
-    orphan_forget(s, pid);
     for (size_t i = 0; i < s->children; i++)
         if (s->child[i].role == ROLE_ACCOUNTS && s->child[i].chan)
             chan_send(s->child[i].chan, &m);

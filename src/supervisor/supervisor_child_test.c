@@ -41,7 +41,7 @@ static void begin(enum supervisor_state state)
     config_init(&s.config);
     vec_init(&s.handed, sizeof(struct handed));
     vec_init(&s.families, sizeof(pid_t));
-    vec_init(&s.orphans, sizeof(pid_t));
+    vec_init(&s.orphans, sizeof(struct orphan));
     s.base = event_base_new();
     s.timers = timers_create(s.base);
     timer_init(&s.orphans_end, s.timers, accounts_end_orphans, &s);

@@ -48,6 +48,11 @@ struct handed { /* a running account's process between two parents */
     int fd;
 };
 
+struct orphan { /* an account's process whose parent has ended, to end as well */
+    pid_t pid;
+    bool killed; /* by us: no crash */
+};
+
 /* A channel between two children. */
 struct joint {
     struct list_node node;
@@ -77,7 +82,7 @@ struct supervisor {
         handed; /* of struct handed; adopting counts those that the new parent has not answered for */
     size_t adopting;
     struct vec families; /* of pid_t: process groups that parents of accounts have begun */
-    struct vec orphans;  /* of pid_t: accounts' processes whose parent has ended, to end as well */
+    struct vec orphans;  /* of struct orphan */
     struct timer orphans_end;
     struct list logs; /* of struct log_source */
     struct timer log_tell;
