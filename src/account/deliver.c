@@ -2,12 +2,14 @@
  * many messages of one account); each is answered after it. A repeat of a transaction is answered as done, and does nothing. */
 #include "account/account_int.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "address/address.h"
 #include "proc/memfd.h"
 
 #define BATCH_MOST 64
+#define LATE_US (INT64_C(24) * 3600 * 1000000) /* what is so old has waited in the queue */
 
 struct pending { /* one message that has come and is not answered */
     struct list_node node;
@@ -129,6 +131,14 @@ void deliver_take(struct role_link *k, struct msg *m)
         event_active(a->deliver, EV_TIMEOUT, 0);
 }
 
+/* By a clock that may have jumped: either way. */
+static bool is_late(const struct pending *p)
+{
+    int64_t age_us = clock_wall_us() - p->received_us;
+
+    return age_us > LATE_US || age_us < -LATE_US;
+}
+
 static void deliver_one(struct account *a, struct pending *p)
 {
     struct store_delivery d = {.transaction = buf_view(&p->transaction),
@@ -136,7 +146,8 @@ static void deliver_one(struct account *a, struct pending *p)
                                .prefix = buf_view(&p->prefix),
                                .mailbox = buf_view(&p->mailbox),
                                .received_us = p->received_us,
-                               .actor = STR("delivery")};
+                               .actor = STR("delivery"),
+                               .late = is_late(p)};
 
     if (p->err.kind == ERROR_NONE && !store_deliver(a->store, &d, NULL, &p->err))
         account_check_store(a);

@@ -76,8 +76,24 @@ static void a_pipe_is_no_message(void)
     close(fd[1]);
 }
 
+/* Ids of deliveries are remembered for 30 days of a clock that may jump: long before, the bytes are looked at. */
+static void what_has_waited_for_more_than_a_day_is_late(void)
+{
+    static const struct {
+        int64_t age_hours;
+        bool late;
+    } rows[] = {{0, false}, {23, false}, {25, true}, {-23, false}, {-25, true}, {87600, true}};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct pending p = {.received_us = clock_wall_us() - rows[i].age_hours * 3600 * 1000000};
+
+        CHECK(is_late(&p) == rows[i].late);
+    }
+}
+
 int main(void)
 {
+    RUN(what_has_waited_for_more_than_a_day_is_late);
     RUN(only_a_sealed_message_of_its_size_is_mapped);
     RUN(an_empty_message_is_no_mapping);
     RUN(a_pipe_is_no_message);

@@ -192,6 +192,8 @@ struct store_delivery {
     uint32_t flags;
     struct str keywords;
     struct str actor; /* "delivery:..." */
+    bool late; /* it may have been delivered so long ago that its id is forgotten: the same bytes
+                  received in the same microsecond are it (deleted ones too, until they are purged) */
 };
 struct store_placed {
     int64_t mailbox, email;

@@ -14,6 +14,7 @@ struct arrival {
     uint32_t flags;
     struct store_parsed parsed;
     struct content_new *content;
+    int64_t content_row; /* 0: not added yet */
 };
 
 /* The oldest conversation that shares a reference with the message; 0: none. *several: there are
@@ -92,16 +93,16 @@ void store_bind_parsed(sqlite3_stmt *s, int i, const struct store_parsed *p)
 static bool insert_email(struct store_tx *t, struct arrival *a, int64_t *email, struct error *err)
 {
     struct db *db = t->store->db;
-    int64_t content, thread;
+    int64_t thread;
     bool several;
-    if (!content_add(&a->content, db, &content, err) ||
+    if ((a->content_row == 0 && !content_add(&a->content, db, &a->content_row, err)) ||
         !find_thread(t->store, &a->parsed, &thread, &several, err))
         return false;
     AUTO_STMT sqlite3_stmt *s = db_stmt(
         db, "INSERT INTO email (content, prefix, size, received_us, created, places, graves,"
             " thread, sent_us, message_id, subject, preview, envelope, structure, parts)"
             " VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?)");
-    db_bind_int(s, 1, content);
+    db_bind_int(s, 1, a->content_row);
     db_bind_blob(s, 2, a->prefix.p ? a->prefix : STR(""));
     db_bind_int(s, 3, (int64_t)(a->prefix.n + a->bytes.n));
     db_bind_int(s, 4, a->received_us);
@@ -192,6 +193,27 @@ static bool note_delivery(struct store *store, struct str id, const struct store
     return db_run(store->db, s, err);
 }
 
+/* Ids of deliveries are remembered for 30 days, and a queue may wait longer (its account could not be
+ * opened, say) with an answer that was lost at its first try; or the wall clock jumped, and they were
+ * forgotten. So what comes late is here already when a message with its very bytes was received in the
+ * same microsecond, deleted or not. (One that was purged since is not known any more, and comes again.) */
+static bool find_twin(struct store *store, struct arrival *a, struct store_placed *out, bool *found,
+                      struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(store->db, "SELECT id, created FROM email WHERE content = ? AND received_us = ?");
+    if (!content_add(&a->content, store->db, &a->content_row, err))
+        return false;
+    db_bind_int(s, 1, a->content_row);
+    db_bind_int(s, 2, a->received_us);
+    enum db_step step = db_next(store->db, s, err);
+    *found = step == DB_ROW;
+    if (*found)
+        *out = (struct store_placed){
+            .email = db_col_int(s, 0), .modseq = (uint64_t)db_col_int(s, 1), .duplicate = true};
+    return step != DB_FAIL;
+}
+
 /* A mailbox that is gone meanwhile must not lose the message: it goes to INBOX. */
 static bool delivery_mailbox(struct store *store, struct str name, int64_t *id, struct error *err)
 {
@@ -234,8 +256,11 @@ bool store_deliver(struct store *store, const struct store_delivery *d, struct s
         return false;
     AUTO_STORE_TX struct store_tx t = {0};
     ok = store_tx_begin(&t, store, d->actor, STORE_CHANGE_DELIVER, err) &&
-         delivery_mailbox(store, d->mailbox, &a.mailbox, err) && arrive_in(&t, &a, &placed, err) &&
-         note_delivery(store, d->transaction, &placed, err) && store_tx_commit(&t, err);
+         (!d->late || find_twin(store, &a, &placed, &found, err));
+    if (ok && !found)
+        ok = delivery_mailbox(store, d->mailbox, &a.mailbox, err) &&
+             arrive_in(&t, &a, &placed, err) &&
+             note_delivery(store, d->transaction, &placed, err) && store_tx_commit(&t, err);
     store_tx_end(&t);
     arrival_done(store, &a);
     if (ok && out)

@@ -149,6 +149,60 @@ static void what_was_expunged_can_be_brought_back_until_it_is_purged(void)
     end();
 }
 
+/* It had come, its answer was lost, and its account could not be opened for 40 days. */
+static void a_delivery_whose_id_is_forgotten_is_known_by_its_bytes_and_its_time(void)
+{
+    static const struct clock_source source = {test_wall, test_boot};
+    bool more;
+
+    now_us = 1000 * DAY_US;
+    clock_set_source(&source);
+    test_store_open(&one, 0);
+    struct store_delivery d = {.transaction = STR("t1"),
+                               .bytes = mail(1),
+                               .received_us = now_us,
+                               .actor = STR("delivery"),
+                               .late = true};
+    struct store_placed placed;
+    CHECK(store_deliver(one.store, &d, NULL, NULL));
+    now_us += 40 * DAY_US;
+    do
+        CHECK(store_idle(one.store, &more, NULL));
+    while (more);
+    CHECK(store_deliver(one.store, &d, &placed, NULL) && placed.duplicate);
+    CHECK_U64(mailbox("INBOX").messages, 1);
+    sound();
+    /* Deleted, but not purged yet: still known. */
+    CHECK(expunge("INBOX", 1));
+    CHECK(store_deliver(one.store, &d, &placed, NULL) && placed.duplicate);
+    CHECK_U64(mailbox("INBOX").messages, 0);
+    /* The same bytes at another time, and others at the same, are other messages. */
+    d.received_us++;
+    d.transaction = STR("t2");
+    CHECK(store_deliver(one.store, &d, &placed, NULL) && !placed.duplicate);
+    d.bytes = mail(2);
+    d.transaction = STR("t3");
+    CHECK(store_deliver(one.store, &d, &placed, NULL) && !placed.duplicate);
+    CHECK_U64(mailbox("INBOX").messages, 2);
+    /* What is not late is known by its id alone: a clock may stand still. */
+    d.late = false;
+    d.transaction = STR("t4");
+    CHECK(store_deliver(one.store, &d, &placed, NULL) && !placed.duplicate);
+    d.late = true;
+    /* A clock that jumped ten years, either way, makes nobody's mail come twice. */
+    for (int i = 0; i < 2; i++) {
+        now_us += (i ? -7300 : 3650) * DAY_US;
+        do
+            CHECK(store_idle(one.store, &more, NULL));
+        while (more);
+        CHECK(store_deliver(one.store, &d, &placed, NULL) && placed.duplicate);
+    }
+    CHECK_U64(mailbox("INBOX").messages, 3);
+    sound();
+    clock_set_source(NULL);
+    end();
+}
+
 static void names_make_a_tree(void)
 {
     struct error err = {0};
@@ -568,6 +622,7 @@ int main(void)
     RUN(the_quota_refuses_append_and_never_a_delivery);
     RUN(a_copy_costs_nothing_and_a_move_keeps_the_email);
     RUN(what_was_expunged_can_be_brought_back_until_it_is_purged);
+    RUN(a_delivery_whose_id_is_forgotten_is_known_by_its_bytes_and_its_time);
     RUN(names_make_a_tree);
     RUN(renaming_inbox_moves_its_messages);
     RUN(names_are_checked);
