@@ -95,7 +95,7 @@ static const struct row rows[] = {
      "501 5.1.7 The sender's address cannot be read\r\n501 5.1.7 The sender's address cannot "
      "be read\r\n"
      "501 5.5.4 Syntax: MAIL FROM:<address>\r\n501 5.1.7 The sender's address cannot be "
-     "read\r\n" NOTED "501 5.1.3 The null path receives no mail\r\n501 5.1.3 The "
+     "read\r\n" NOTED "501 5.1.3 The null path takes no mail\r\n501 5.1.3 The "
      "recipient's address cannot be read\r\n"
      "501 5.5.4 Syntax: RCPT TO:<address>\r\n501 5.5.4 The parameters cannot be read\r\n",
      ""},

@@ -44,9 +44,8 @@ static void what_an_earlier_release_understood_is_made_anew(void)
     buf_init(&report, 1 << 20);
     CHECK(store_check(one.store, false, &report, &differences, NULL));
     CHECK_U64(differences, 0);
-    CHECK(
-        str_find(buf_view(&report), STR("3000 messages that an earlier release has described will "
-                                        "be described anew in the background\n")) != SIZE_MAX);
+    CHECK(str_find(buf_view(&report), STR("3000 messages that an earlier release read will "
+                                          "be described anew in the background\n")) != SIZE_MAX);
     sql("UPDATE email SET preview = 'spoiled' WHERE id = 3001");
     CHECK(store_check(one.store, false, &report, &differences, NULL));
     CHECK_U64(differences, 1);
