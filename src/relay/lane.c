@@ -150,7 +150,7 @@ void lane_drop(struct lane *l)
     lane_destroy_if_empty(l);
 }
 
-void lanes_done(struct relay *r)
+void lane_done_all(struct relay *r)
 {
     size_t at = 0;
     void *v;

@@ -284,7 +284,7 @@ void relay_done(struct relay *r)
 {
     struct purge *p;
 
-    lanes_done(r);
+    lane_done_all(r);
     while ((p = LIST_FIRST(&r->purges, struct purge, node)))
         purge_destroy(p);
     relay_close(r);

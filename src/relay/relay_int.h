@@ -94,7 +94,7 @@ void lane_drop(struct lane *l);
 int64_t lane_rest_us(const struct relay *r, unsigned failures);
 bool lane_may_try(const struct lane *l);
 void lane_check(const struct lane *l);
-void lanes_done(struct relay *r);
+void lane_done_all(struct relay *r);
 
 /* A new item of the lane, WAITING, the last. */
 void item_add(struct lane *l, int64_t message);

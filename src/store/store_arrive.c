@@ -233,6 +233,21 @@ static bool delivery_mailbox(struct store *store, struct str name, int64_t *id, 
     return ok;
 }
 
+/* In a transaction of its own; a late one that is there already stays as it is. */
+static bool deliver_once(struct store *store, const struct store_delivery *d, struct arrival *a,
+                         struct store_placed *placed, struct error *err)
+{
+    bool found = false;
+    AUTO_STORE_TX struct store_tx t = {0};
+
+    if (!store_tx_begin(&t, store, d->actor, STORE_CHANGE_DELIVER, err) ||
+        (d->late && !find_twin(store, a, placed, &found, err)))
+        return false;
+    return found || (delivery_mailbox(store, d->mailbox, &a->mailbox, err) &&
+                     arrive_in(&t, a, placed, err) &&
+                     note_delivery(store, d->transaction, placed, err) && store_tx_commit(&t, err));
+}
+
 bool store_deliver(struct store *store, const struct store_delivery *d, struct store_placed *out,
                    struct error *err)
 {
@@ -254,14 +269,7 @@ bool store_deliver(struct store *store, const struct store_delivery *d, struct s
                         .flags = d->flags};
     if (!arrival_init(store, &a, err))
         return false;
-    AUTO_STORE_TX struct store_tx t = {0};
-    ok = store_tx_begin(&t, store, d->actor, STORE_CHANGE_DELIVER, err) &&
-         (!d->late || find_twin(store, &a, &placed, &found, err));
-    if (ok && !found)
-        ok = delivery_mailbox(store, d->mailbox, &a.mailbox, err) &&
-             arrive_in(&t, &a, &placed, err) &&
-             note_delivery(store, d->transaction, &placed, err) && store_tx_commit(&t, err);
-    store_tx_end(&t);
+    ok = deliver_once(store, d, &a, &placed, err);
     arrival_done(store, &a);
     if (ok && out)
         *out = placed;
