@@ -80,7 +80,6 @@ void arrival_destroy(struct arrival *a)
     asked_forget(&a->asked);
     list_remove(&a->node);
     if (a->parcel) {
-        parcel_loosen(a->parcel); /* whoever asked lets it go with our answer, or has gone */
         parcel_drop(a->parcel);
         intake_share_remove(a->share, a->in, a->rcpts_n);
     }
@@ -120,16 +119,10 @@ static void list_owners(struct arrival *a, struct str *items)
         items[i] = str_of(&a->rcpts[i].account, sizeof a->rcpts[i].account);
 }
 
-/* What no edge has any more once this one is answered. */
-static uint64_t loose_after(const struct arrival *a)
+/* What is held once this one is answered. */
+static uint64_t held_after(const struct arrival *a)
 {
-    const struct parcel *p = a->parcel;
-
-    if (!p)
-        return a->in->loose;
-    if (p->loose)
-        return a->in->loose - (p->refs == 1 ? p->size : 0);
-    return a->in->loose + (p->refs > 1 ? p->size : 0);
+    return a->in->held - (a->parcel && a->parcel->refs == 1 ? a->size : 0);
 }
 
 /* Answers, and ends it. */
@@ -156,7 +149,7 @@ static void arrival_answer(struct arrival *a, const struct error *err)
                          .error = msg_error_of(err),
                          .kinds = list,
                          .words = list.n ? STR("this recipient is no longer here") : STR_NULL,
-                         .held = loose_after(a)},
+                         .held = held_after(a)},
                      -1);
     mem_free(kinds);
     mem_free(items);
@@ -449,7 +442,7 @@ static void on_arrival_deadline(void *arg)
 void arrival_begin(struct arrival *a)
 {
     timer_init(&a->deadline, a->in->p->timers, on_arrival_deadline, a);
-    a->parcel = parcel_create(a->in, a->size, a->queued);
+    a->parcel = parcel_create(a->in, a->size);
     intake_share_add(a->share, a->in, a->rcpts_n);
     timer_set(&a->deadline, RESOLVE_US);
     arrival_step(a);

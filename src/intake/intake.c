@@ -327,7 +327,6 @@ static void intake_status(void *arg, struct process_status *s)
     process_status_add(s, "under-way", in->arrivals.n);
     process_status_add(s, "full-shares", full);
     process_status_add(s, "message-memory", in->held);
-    process_status_add(s, "message-memory-of-no-edge", in->loose);
     process_status_add(s, "account-channels", account_links_open(in->links));
     process_status_add(s, "offered-bytes", account_links_weight(in->links));
     process_status_add(s, "stuck-bytes", account_links_stuck(in->links));

@@ -23,9 +23,9 @@ static void what_an_edge_has_asked_ends_with_it(void)
     CHECK_U64(in.arrivals.n, 4);
     role_end_close(edge);
     CHECK(in.arrivals.n == 0 && in.shares.n == 0);
-    CHECK(in.held == sizeof text - 1 && in.loose == in.held); /* what the account has, it has */
+    CHECK(in.held == sizeof text - 1); /* what the account has, it has */
     CHECK(deliver_as(1, ERROR_NONE));
-    CHECK(in.held == 0 && in.loose == 0);
+    CHECK_U64(in.held, 0);
     role_test_pass(&t, 60 * SECOND_US);
     end_busy();
 }
@@ -153,7 +153,7 @@ static void a_process_that_hangs_holds_one_window_and_the_queue_has_everything(v
     }
     CHECK_U64(role_end_waiting(process[1], MSG_DELIVER_ASK), 1); /* a megabyte is the window */
     CHECK(counter("message-memory") == 100 * size && counter("offered-bytes") == size);
-    CHECK(counter("stuck-bytes") == 0 && counter("message-memory-of-no-edge") == 0);
+    CHECK(counter("stuck-bytes") == 0);
     role_test_pass(&t, 11 * SECOND_US);
     while (queue_as(ERROR_NONE))
         asked++;
@@ -164,7 +164,6 @@ static void a_process_that_hangs_holds_one_window_and_the_queue_has_everything(v
     }
     CHECK_U64(held, size); /* the edges hear what the process still has */
     CHECK(counter("message-memory") == size && counter("stuck-bytes") == size);
-    CHECK_U64(counter("message-memory-of-no-edge"), size);
     m = role_end_take(directory, MSG_ACCOUNT_SLOW);
     CHECK(m && m->account_slow.account == 1);
     role_end_close(process[1]); /* it is killed */

@@ -26,7 +26,6 @@ struct parcel {
     struct intake *in;
     unsigned refs; /* of its arrival, and of its offers */
     uint64_t size;
-    bool loose; /* no edge has it, and so none counts it */
 };
 
 /* A message offered to an account's process. It may outlive its arrival: it is over when the process
@@ -96,8 +95,8 @@ struct intake {
     struct list shares;   /* of struct share */
     struct account_links *links;
     size_t share_messages, share_recipients; /* what one asker may take */
-    uint64_t size_most;   /* of a message: the highest that message-size has been since the start */
-    uint64_t held, loose; /* bytes of all parcels; of those that no edge has */
+    uint64_t size_most; /* of a message: the highest that message-size has been since the start */
+    uint64_t held;      /* bytes of all parcels */
     uint64_t delivered, queued, failed, slow, refused;
 };
 
@@ -129,9 +128,7 @@ void arrival_step(struct arrival *a);
 
 /* ---- offer.c ---- */
 
-struct parcel *parcel_create(struct intake *in, uint64_t size, bool loose);
-/* No edge has it any more. */
-void parcel_loosen(struct parcel *p);
+struct parcel *parcel_create(struct intake *in, uint64_t size);
 void parcel_drop(struct parcel *p);
 /* Offers the message to the account of a target: it is WAITING. */
 void offer_begin(struct target *t);

@@ -11,22 +11,13 @@
 
 /* ---- bytes ---- */
 
-struct parcel *parcel_create(struct intake *in, uint64_t size, bool loose)
+struct parcel *parcel_create(struct intake *in, uint64_t size)
 {
     struct parcel *p = mem_zalloc(sizeof *p);
 
     *p = (struct parcel){.in = in, .refs = 1, .size = size};
     in->held += size;
-    if (loose)
-        parcel_loosen(p);
     return p;
-}
-
-void parcel_loosen(struct parcel *p)
-{
-    if (!p->loose)
-        p->in->loose += p->size;
-    p->loose = true;
 }
 
 void parcel_drop(struct parcel *p)
@@ -34,8 +25,6 @@ void parcel_drop(struct parcel *p)
     if (--p->refs)
         return;
     p->in->held -= p->size;
-    if (p->loose)
-        p->in->loose -= p->size;
     mem_free(p);
 }
 

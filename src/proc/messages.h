@@ -102,7 +102,7 @@
     MSG(RESERVE_END,    reserve_end,    DIRECTORY, ACCOUNT, 0, F(str, session)) \
     /* A message: recipients in the list, or, where they are too many for it, in a second sealed memfd, each with a NUL \
      * after it. The answer has a kind for each recipient where they differ, words for those, and how many bytes of \
-     * messages intake and accounts' processes hold that no edge has any more. */ \
+     * messages intake and accounts' processes hold in all, this one among them only where such a process has it still. */ \
     CALL(ARRIVAL,       arrival,        EDGE_SMTP, INTAKE, 2, 0, AGAIN, 45000, "the message could not be stored in time; try again", \
          F(str, transaction) F(str, session) F(str, return_path) F(str, trace) F(u64, size) F(u64, received) F(list, recipients) \
          F(u64, recipients_size), F(str, words) F(list, kinds) F(u64, held)) \
