@@ -11,14 +11,11 @@ void net_gate_init(struct net_gate *g, struct net_shared *shared, uint64_t most,
 
 static uint64_t tag_of(const struct net_gate *g, const struct net_address *a)
 {
-    struct buf b;
-    uint64_t tag;
+    char space[16];
+    struct buf b = {.p = space, .cap = sizeof space, .max = sizeof space};
 
-    buf_init(&b, 16);
     net_address_prefix(&b, a);
-    tag = net_shared_tag(g->by_prefix.shared, buf_view(&b));
-    buf_done(&b);
-    return tag;
+    return net_shared_tag(g->by_prefix.shared, buf_view(&b));
 }
 
 static void gate_uncount(struct net_gate *g, uint64_t tag)

@@ -42,16 +42,15 @@ static struct tally *table_now(struct net_rates *r, int64_t now_us)
 static struct who who_is(const struct net_rates *r, const struct net_address *a)
 {
     const struct net_shared *shared = r->minutes[0].shared;
+    char space[16];
+    struct buf b = {.p = space, .cap = sizeof space, .max = sizeof space};
     struct who who;
-    struct buf b;
 
-    buf_init(&b, 16);
     net_address_prefix(&b, a);
     who.address = net_shared_tag(shared, buf_view(&b));
     b.n = b.n == 8 ? 6 : b.n - 1; /* /48 of the /64, /24 of an IPv4 address */
     buf_c(&b, "/net");
     who.network = net_shared_tag(shared, buf_view(&b));
-    buf_done(&b);
     return who;
 }
 
