@@ -139,15 +139,15 @@ def test_the_owner_is_told_at_80_and_at_95_per_cent():
             s.send(ADA, "Subject: fill\r\n\r\n" + block)
         assert notices() == []
         s.send(ADA, "Subject: fill\r\n\r\n" + block)
-        assert notices() == ["Your mailbox is filling up: 80 %"], notices()
+        assert notices() == ["Your mailbox is filling up: 80%"], notices()
         m = s.login()
         m.append("INBOX", "", None, b"Subject: own\r\n\r\n" + block[:160000].encode())
         until(lambda: len(notices()) == 2)
-        assert notices()[1] == "Your mailbox is nearly full: 95 %"
-        one = [x for x in s.messages() if b"80 %" in x][0]
+        assert notices()[1] == "Your mailbox is nearly full: 95%"
+        one = [x for x in s.messages() if b"80%" in x][0]
         parsed = email.message_from_bytes(one, policy=email.policy.default)
         assert parsed["Auto-Submitted"] == "auto-generated" and parsed["To"] == ADA and parsed["Message-ID"]
-        assert "80 %" in parsed.get_content() and not parsed.defects
+        assert "80%" in parsed.get_content() and not parsed.defects
         # Down and up again on the same day: not told again.
         m.select("INBOX")
         m.store("1:3", "+FLAGS", "(\\Deleted)")

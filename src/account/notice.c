@@ -77,8 +77,8 @@ static bool print_notice(struct buf *out, struct str name, const struct store_us
     compose_address(&w, STR("From"), &from);
     compose_address(&w, STR("To"), &to);
     compose_text(&w, STR("Subject"),
-                 percent == levels[0] ? STR("Your mailbox is filling up: 80 %")
-                                      : STR("Your mailbox is nearly full: 95 %"));
+                 percent == levels[0] ? STR("Your mailbox is filling up: 80%")
+                                      : STR("Your mailbox is nearly full: 95%"));
     compose_new_id(&w, domain);
     compose_text(&w, STR("Auto-Submitted"), STR("auto-generated")); /* RFC 3834 section 5 */
     compose_body_text(&w, STR("plain"), NULL, 0, buf_view(&words));
