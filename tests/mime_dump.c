@@ -73,9 +73,12 @@ static void print_addresses(const struct mime_message *m, struct str name, struc
     struct mime_addresses list;
     struct mime_address a;
     struct mime_field field;
+    size_t at = 0;
 
-    if (!mime_find_field(header_of(m), name, &field))
-        return;
+    do
+        if (!mime_next_field(header_of(m), &at, &field))
+            return;
+    while (!str_equal_nocase(field.name, name));
     mime_addresses_begin(&list, field.value, arena);
     while (mime_addresses_next(&list, &a)) {
         if (a.kind != MIME_ADDRESS_MAILBOX)
