@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Two things go wrong at once: a process is lost while the server starts, or while another hangs."""
+import contextlib
 import os
 import signal
 import subprocess
@@ -16,18 +17,35 @@ def role_pids(parent, role):
     return [int(p) for p in out.split()]
 
 
+def stop_soon(parent, role):
+    """SIGSTOP for the process of a role, as soon as there is one."""
+    name = b"role %s " % role.encode()
+    stop = time.monotonic() + 20
+    while time.monotonic() < stop:
+        for pid in open("/proc/%d/task/%d/children" % (parent, parent)).read().split():
+            with contextlib.suppress(OSError):
+                if name in open("/proc/%s/cmdline" % pid, "rb").read().replace(b"\0", b" "):
+                    os.kill(int(pid), signal.SIGSTOP)
+                    return int(pid)
+    raise AssertionError("no process of " + role)
+
+
 def test_an_edge_that_is_lost_while_the_server_starts_is_set_up_all_the_same():
     for role in ("edge-smtp", "edge-mail"):
         with Server(settings=["edges = 1"]) as s:
             s.may_die = True
-            s.stop()
-            starting = threading.Thread(target=s.start)
-            before = s.process
-            starting.start()
-            until(lambda: s.process is not before)
-            pid = until(lambda: s.pids(role))[0]
-            os.kill(pid, signal.SIGSTOP)
-            time.sleep(3)       # nobody else has anything left to do, and nothing tells so before the server is ready
+            for _ in range(100):        # a start takes some 30 ms: it may be over before the edge is stopped
+                s.stop()
+                starting = threading.Thread(target=s.start)
+                before = s.process
+                starting.start()
+                until(lambda: s.process is not before)
+                pid = stop_soon(s.process.pid, role)
+                time.sleep(1)           # what the others do, they have done
+                if starting.is_alive():
+                    break
+                os.kill(pid, signal.SIGCONT)
+                starting.join()
             assert starting.is_alive()
             os.kill(pid, signal.SIGKILL)
             starting.join(5)

@@ -5,3 +5,5 @@
     for ((key) = json_object_iter_key(json_object_iter(object));                  \
          (key) && ((value) = json_object_iter_value(json_object_key_to_iter(key))); \
          (key) = json_object_iter_key(json_object_iter_next(object, json_object_key_to_iter(key))))
+/* It loses its way in a loop whose parts name the type of an expression: base/list.h. */
+#define __typeof__(expression) char

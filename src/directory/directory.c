@@ -124,6 +124,7 @@ static void take_rcpt_ask(struct directory *d, struct chan *c, const struct msg 
 {
     const struct msg_rcpt_ask *ask = &m->rcpt_ask;
     struct account_settings settings;
+    struct msg_rcpt_tell tell = {0};
     struct error err = {0};
     struct asked asked;
     uint64_t account;
@@ -139,9 +140,9 @@ static void take_rcpt_ask(struct directory *d, struct chan *c, const struct msg 
     else
         d->rcpt_refused++;
     asked_take(&asked, c, m);
-    tell_rcpt(&asked,
-              &(struct msg_rcpt_tell){.error = ok ? (struct msg_error){0} : msg_error_of(&err)},
-              -1);
+    if (!ok)
+        tell.error = msg_error_of(&err);
+    tell_rcpt(&asked, &tell, -1);
 }
 
 /* "Whose is it?": an account number for each recipient, or nothing where the address is gone meanwhile. */

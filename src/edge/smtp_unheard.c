@@ -36,7 +36,7 @@ static bool is_current(uint64_t at_us, int64_t now_us)
 /* False: there is none, or it changes just now. */
 static bool entry_read(const char *from, struct entry *out, int64_t now_us)
 {
-    uint64_t words[WORDS];
+    uint64_t words[WORDS] = {0};
 
     for (size_t i = 0; i < WORDS; i++)
         words[i] = net_shared_load(from + i * 8);

@@ -176,27 +176,26 @@ static void call_wait(struct call *k, struct chan *c)
     list_append(c ? &c->unsent : &k->calls->homeless, &k->node);
 }
 
-/* Where a question goes first. */
-static void call_begin(struct call *k, struct call_to to, struct msg *m)
+/* Where a question goes first; false: nowhere. */
+static bool call_begin(struct call *k, struct call_to to, struct msg *m)
 {
     struct chan *c = to.chan && to.chan->ended ? NULL : to.chan;
+    bool waits = !is_free(c);
 
-    if (!c && !to.role) {
-        call_fail(k);
-    } else if (!is_free(c)) {
-        if (keep_copy(k, m))
-            call_wait(k, c);
-        else
-            call_fail(k);
-    } else if (k->what->again && k->role && !keep_copy(k, m)) {
-        call_fail(k);
+    if (!c && !to.role)
+        return false;
+    if ((waits || (k->what->again && k->role)) && !keep_copy(k, m))
+        return false;
+    if (waits) {
+        call_wait(k, c);
     } else if (chan_put(c, m)) {
         call_sent(k, c);
     } else if (c->ended && k->bytes) { /* just now */
         call_wait(k, NULL);
     } else {
-        call_fail(k);
+        return false;
     }
+    return true;
 }
 
 uint64_t calls_ask(struct call_to to, struct msg *m, const struct call_fds *fds, call_told_fn told,
@@ -220,7 +219,8 @@ uint64_t calls_ask(struct call_to to, struct msg *m, const struct call_fds *fds,
     map_put_u64(&c->by_id, k->id, k);
     timer_init(&k->deadline, c->timers, on_call_deadline, k);
     timer_set(&k->deadline, (int64_t)k->what->ms * 1000);
-    call_begin(k, to, m);
+    if (!call_begin(k, to, m))
+        call_fail(k);
     return m->any_ask.id;
 }
 

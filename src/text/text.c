@@ -257,13 +257,11 @@ static void begin_body(struct text_reader *r)
     add_part_text(r, name);
     r->at = part->body_at;
     encoding = mime_transfer_parse(about->encoding);
-    if (part->message) {
-        next_part(r);
-    } else if (is_text(about)) {
+    if (!part->message && is_text(about)) {
         r->place = TEXT_PLACE_TEXT;
         pipe_begin(r, encoding, mime_param_find(about->params, about->params_n, STR("charset")),
                    str_equal_nocase(about->subtype, STR("html")));
-    } else if (is_winmail(about, name)) {
+    } else if (!part->message && is_winmail(about, name)) {
         r->place = TEXT_PLACE_TNEF;
         pipe_begin(r, encoding, STR_NULL, false);
         buf_reset(&r->winmail);
