@@ -29,6 +29,29 @@ def per_process(server, key, role="edge-smtp"):
     return [i[key] for i in edge(server, role)["instances"]]
 
 
+class Turns:
+    """Connections go to the processes of an edge in turn: which of them accepts one is else up to the kernel, and it may be always the same."""
+
+    def __init__(self, server, role="edge-smtp"):
+        self.pids = server.pids(role)
+        self.turn = 0
+
+    @contextlib.contextmanager
+    def next(self):
+        """All but one of them are stopped meanwhile."""
+        others = [pid for i, pid in enumerate(self.pids) if i != self.turn % len(self.pids)]
+        self.turn += 1
+        try:
+            for pid in others:
+                os.kill(pid, signal.SIGSTOP)
+                while open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()[0] != "T":
+                    pass
+            yield
+        finally:
+            for pid in others:
+                os.kill(pid, signal.SIGCONT)
+
+
 class Client:
     """A connection of SMTP, line by line."""
 
@@ -102,9 +125,11 @@ def test_connections_are_limited_over_both():
     with Server(settings=[TWO, "connections = 60", "connections-per-address = 20"]) as s:
         for port, role, hello, sorry in ((s.smtp, "edge-smtp", "220", "421"), (s.imap, "edge-mail", "* OK", "* BYE")):
             held, within = [], collections.Counter()
+            turns = Turns(s, role)
             for i in range(120):                    # 30 from each of four addresses
                 ip = "127.0.0.%d" % (2 + i % 4)
-                c = Client(s, ip, port)
+                with turns.next():
+                    c = Client(s, ip, port)
                 assert c.banner.startswith((hello, sorry)), c.banner
                 within[ip] += c.banner.startswith(hello)
                 held.append(c)
@@ -114,7 +139,10 @@ def test_connections_are_limited_over_both():
             for c in held:
                 c.close()
             until(lambda: edge(s, role)["connections"] == 0)
-            held = [Client(s, "127.0.0.9", port) for _ in range(30)]
+            held = []
+            for _ in range(30):
+                with turns.next():
+                    held.append(Client(s, "127.0.0.9", port))
             assert [c.banner.startswith(hello) for c in held] == [True] * 20 + [False] * 10
             assert min(per_process(s, "connections", role)) > 0
             for c in held:
@@ -126,24 +154,26 @@ def test_limits_by_the_minute_hold_over_both():
     line = b"x" * 998 + b"\r\n"
     with Server(settings=[TWO, "limit-exceptions = 127.0.0.1", "smtp-rate-connections = 40", "smtp-rate-messages = 12",
                           "smtp-rate-recipients = 30", "smtp-rate-errors = 9", "smtp-rate-bytes = 10000"]) as s:
+        turns = Turns(s)
+
         def connections(ip):
             n = 0
             for _ in range(60):
-                with Client(s, ip) as c:
+                with turns.next(), Client(s, ip) as c:
                     n += c.banner.startswith("220")
             return n
 
         def messages(ip):
             n = 0
             for _ in range(20):
-                with Client(s, ip) as c:
+                with turns.next(), Client(s, ip) as c:
                     n += c.recipient(ADA) == "250"
             return n
 
         def recipients(ip):
             n = 0
             for _ in range(8):
-                with Client(s, ip) as c:
+                with turns.next(), Client(s, ip) as c:
                     assert c.say("EHLO x")[:3] == "250" and c.say("MAIL FROM:<a@example.org>")[:3] == "250"
                     n += sum(c.say("RCPT TO:<%s>" % ADA)[:3] == "250" for _ in range(6))
             return n
@@ -151,14 +181,14 @@ def test_limits_by_the_minute_hold_over_both():
         def errors(ip):
             n = 0
             for _ in range(20):
-                with Client(s, ip) as c:
+                with turns.next(), Client(s, ip) as c:
                     n += c.banner.startswith("220") and c.say("EXPN x").startswith("502")
             return n
 
         def data(ip):
             n = 0
             for _ in range(11):
-                with Client(s, ip) as c:
+                with turns.next(), Client(s, ip) as c:
                     if c.recipient(ADA) == "250":
                         assert c.say("DATA").startswith("354")
                         n += c.say(line + b".\r\n").startswith("250")
@@ -174,10 +204,13 @@ def test_limits_by_the_minute_hold_over_both():
 
 def test_the_memory_of_messages_is_one_budget():
     with Server(settings=[TWO, "message-memory = 1000000"]) as s:
+        turns = Turns(s)
+
         def begin():
-            c = Client(s)
-            assert c.recipient(ADA) == "250"
-            return c
+            with turns.next():
+                c = Client(s)
+                assert c.recipient(ADA) == "250"
+                return c
         held = []
         for i in range(10):
             c = begin()

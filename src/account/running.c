@@ -520,6 +520,7 @@ void running_open(struct accounts *a, struct asked *asked, const struct msg_sess
 {
     struct running *r = running_find(a, ask->account);
     struct error err = {0};
+    bool ok;
 
     if (r && r->state != RUNNING && !process_is_draining(a->p)) {
         drop_overdue(r);
@@ -528,9 +529,12 @@ void running_open(struct accounts *a, struct asked *asked, const struct msg_sess
             return;
         }
     }
-    if (may_open(a, r, ask->account, &err) && !r)
+    ok = may_open(a, r, ask->account, &err);
+    if (ok && !r) {
         r = start_account(a, ask->account, ask->ticket, &err);
-    if (err.kind == ERROR_NONE)
+        ok = r != NULL;
+    }
+    if (ok)
         send_session(r, ask, *fd);
     tell_session(asked, &(struct msg_session_tell){.error = msg_error_of(&err)}, -1);
 }

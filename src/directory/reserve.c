@@ -61,8 +61,10 @@ struct reserve_state *reserve_create(void)
 
 static void session_key(struct buf *out, struct chan *edge, struct str session)
 {
-    buf_init(out, sizeof edge + SESSION_MOST);
-    buf_add(out, &edge, sizeof edge);
+    uintptr_t number = (uintptr_t)edge;
+
+    buf_init(out, sizeof number + SESSION_MOST);
+    buf_add(out, &number, sizeof number);
     buf_str(out, session);
 }
 
