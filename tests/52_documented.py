@@ -14,7 +14,7 @@ pytestmark = marks("alone", "plain", "root", "long", timeout=1500)
 
 # What looks like a command in a document and is none by itself: names, and what the rows below run with something to do.
 NAMES = {"./run", "./test", "./test --all", "./test WORD...", "tools/rules.py", "tools/fuzz-coverage", "--help", "build/posthus"}
-COMMAND = re.compile(r"^(?:\./|tools/|build[-/]|python3 |mkdir |CC=|curl |swaks |man |posthus |meson |ninja )")
+COMMAND = re.compile(r"^(?:\./|tools/|build[-/]|python3 |mkdir |CC=|curl |swaks |man |posthus |source |meson |ninja )")
 
 
 def commands(path):
@@ -78,10 +78,11 @@ def test_the_commands_of_the_readme():
             password = re.search(r"ada@example\.test +(\S+)", r.said).group(1)
             said = {}
             for command in sorted(found - {"./run --help"}, key=lambda x: (not x.startswith("swaks"), x)):      # mail before it is read
-                said[command] = c.run(command.replace("PASSWORD", password))
+                said[command] = c.run(command.replace("PASSWORD", password) + ("; complete -p posthus" if command.startswith("source ") else ""))
         said["./run --help"] = c.run("./run --help")
     for begin, want in (("swaks ", "250 2.0.0"), ("curl ", "ENVELOPE"), ("man man/posthus.8", "POSTHUS(8)"),
-                        ("man man/posthus.conf.5", "listen-smtp"), ("build/posthus help", "account"), ("./run --help", "--base-port")):
+                        ("man man/posthus.conf.5", "listen-smtp"), ("build/posthus help", "account"),
+                        ("build/posthus status", "edge-smtp"), ("source ", "complete "), ("./run --help", "--base-port")):
         rows = [command for command in said if command.startswith(begin)]
         assert len(rows) == 1 and want in said[rows[0]], (begin, said)
         del said[rows[0]]
