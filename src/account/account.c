@@ -119,13 +119,13 @@ static bool be_born(const struct account_birth *b, struct account *a, struct err
                         .required = b->sandbox_required,
                         .descriptors = role_row(ROLE_ACCOUNT)->descriptors.fixed};
 
-    if (!account_files_open(b->folder, b->account, &files, err))
+    if (!account_files_open(b->folder, b->account, b->opened, &files, err))
         return false;
     close(b->folder);
     *source = (struct db_source){.db_fd = files.db,
                                  .wal_fd = files.wal,
                                  .blob_fd = files.large,
-                                 .must_exist = db_used(files.used)};
+                                 .must_exist = b->opened || db_used(files.used)};
     a->used_fd = files.used;
     s.folder = files.large;
     return lock_file(files.db, err) && sandbox_enter(&s, err) && receive_key(b->keys, source, err);
@@ -139,6 +139,7 @@ void account_open_store(struct account *a)
         return;
     if (!store_open(&a->store, &a->source, &a->config, &err))
         account_fail(a, &err);
+    chan_send(a->parent, &(struct msg){.type = MSG_ACCOUNT_OPENED});
     db_used_mark(a->used_fd);
     base_close_fd(&a->used_fd);
     mem_wipe(a->source.key, sizeof a->source.key);
