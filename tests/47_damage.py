@@ -136,6 +136,40 @@ def test_an_account_whose_files_are_damaged_stops_alone_and_comes_back_with_ever
             good = open(path, "rb").read()
 
 
+def empty_folder(path):
+    for name in os.listdir(path):
+        whole = os.path.join(path, name)
+        shutil.rmtree(whole) if os.path.isdir(whole) else os.unlink(whole)
+
+
+def test_an_account_whose_folder_is_gone_is_not_made_anew():
+    with Server(PEOPLE, settings=["queue-retry = 1"]) as s:
+        s.may_die = True
+        used(s)
+        folder = s.data + "/accounts/01/0000000000000001"
+        accepted = {"old-ada"}
+        for n, (path, lose) in enumerate(((folder, shutil.rmtree), (folder, empty_folder), (os.path.dirname(folder), shutil.rmtree))):
+            kept = s.folder.name + "/kept-%d" % n
+            run(["cp", "-a", path, kept])
+            lose(path)
+            s.start()
+            assert offered(s, "ada", "new-%d" % n) == 250, n            # into the queue
+            assert subjects(s, "ada") is None, n
+            assert offered(s, "ben", "ben-%d" % n) == 250 and "ben-%d" % n in subjects(s, "ben"), n
+            problem = until(lambda: s.admin("account", "list", "--problems") if "ada@" in s.admin("account", "list", "--problems") else "")
+            assert ("accounts/01/0000000000000001 is gone" if lose is shutil.rmtree else "missing or empty") in problem, problem
+            accepted.add("new-%d" % n)
+            s.stop()
+            assert lose is empty_folder or not os.path.exists(path)
+            run(["rm", "-rf", path])
+            run(["cp", "-a", kept, path])
+            s.start()
+            until(lambda: subjects(s, "ada") == accepted, 60)
+            # It has opened: nothing needs to be told that it is mended.
+            until(lambda: "ada@" not in s.admin("account", "list", "--problems"))
+            s.stop()
+
+
 def test_a_disk_that_gets_full_takes_no_mail_and_loses_none():
     """The data folder on a file system of 24 MB, without a reserve: deliveries, APPEND and commands until nothing fits, then room again."""
     with Server(PEOPLE, settings=["disk-reserve = 0", "queue-retry = 1"], start=False) as s:

@@ -26,6 +26,8 @@
 #define UPKEEP_EVERY_US (INT64_C(600) * 1000000)
 #define UPKEEP_STEP_US 5000
 #define SECOND_US 1000000
+#define PRIORITIES 3 /* libevent's own is the middle one */
+#define TURN_PRIORITY 2
 
 void account_used(struct account *a)
 {
@@ -119,13 +121,13 @@ static bool be_born(const struct account_birth *b, struct account *a, struct err
                         .required = b->sandbox_required,
                         .descriptors = role_row(ROLE_ACCOUNT)->descriptors.fixed};
 
-    if (!account_files_open(b->folder, b->account, &files, err))
+    if (!account_files_open(b->folder, b->account, b->opened, &files, err))
         return false;
     close(b->folder);
     *source = (struct db_source){.db_fd = files.db,
                                  .wal_fd = files.wal,
                                  .blob_fd = files.large,
-                                 .must_exist = db_used(files.used)};
+                                 .must_exist = b->opened || db_used(files.used)};
     a->used_fd = files.used;
     s.folder = files.large;
     return lock_file(files.db, err) && sandbox_enter(&s, err) && receive_key(b->keys, source, err);
@@ -139,6 +141,7 @@ void account_open_store(struct account *a)
         return;
     if (!store_open(&a->store, &a->source, &a->config, &err))
         account_fail(a, &err);
+    chan_send(a->parent, &(struct msg){.type = MSG_ACCOUNT_OPENED});
     db_used_mark(a->used_fd);
     base_close_fd(&a->used_fd);
     mem_wipe(a->source.key, sizeof a->source.key);
@@ -315,24 +318,38 @@ static void on_idle(void *arg)
     timer_set(&a->idle, next);
 }
 
-static void on_deliver(evutil_socket_t fd, short what, void *arg)
+void account_want_turn(struct account *a)
 {
-    (void)fd, (void)what;
-    deliver_now(arg);
+    event_active(a->turn, EV_TIMEOUT, 0);
 }
 
-/* The loop, with a second priority for what comes after all messages that have arrived were read. */
+void account_turn(struct account *a)
+{
+    deliver_now(a);
+    session_turn(a);
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    account_turn(arg);
+}
+
+/* The loop, with a second priority for turns, below the one that libevent gives to all else. An event that is
+ * made active from within itself is run again before the loop looks at any descriptor, unless it is told how
+ * many of that priority to run in between: one. */
 static struct event_base *loop_create(void)
 {
     struct event_config *ec = event_config_new();
     struct event_base *base;
 
     event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
+    event_config_set_max_dispatch_interval(ec, NULL, 1, TURN_PRIORITY);
     base = event_base_new_with_config(ec);
     event_config_free(ec);
     if (!base)
         fatal("libevent cannot make an event loop");
-    event_base_priority_init(base, 2);
+    event_base_priority_init(base, PRIORITIES);
     return base;
 }
 
@@ -370,9 +387,8 @@ void account_live(const struct account_birth *b)
     buf_init(&a.name, LIMIT_USER_NAME);
     account_used(&a);
     timer_init(&a.idle, a.timers, on_idle, &a);
-    a.deliver = event_new(a.base, -1, 0, on_deliver, &a);
-    event_priority_set(a.deliver,
-                       1); /* after all messages that have come were read: one commit for them */
+    a.turn = event_new(a.base, -1, 0, on_turn, &a);
+    event_priority_set(a.turn, TURN_PRIORITY);
     a.changed = event_new(a.base, -1, 0, on_changed, &a);
     timer_set(&a.idle, SECOND_US);
     event_base_dispatch(a.base);

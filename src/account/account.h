@@ -11,6 +11,7 @@ NORETURN void accounts_main(unsigned instance);
 /* What a new account's process is given at its fork. */
 struct account_birth {
     uint64_t account;
+    bool opened;           /* it was open before: its files must be there */
     int parent, keys, log; /* channels, and the socket of its log */
     int folder;            /* of all accounts: it opens its own below and closes this one */
     const struct sandbox_filter *filter;

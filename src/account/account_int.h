@@ -26,13 +26,14 @@ struct account {
     int used_fd; /* db/used.h; -1 when the store is open */
     struct store_config config;
     struct list sessions; /* session.c: of struct session */
+    struct list turns;    /* session.c: those that have something to do, the next one first */
     struct list links;    /* link.c: of struct role_link */
     struct list pending;  /* deliver.c: of struct pending: what has come and is not answered */
     struct timer idle;
-    struct event *deliver, *changed; /* events, as they have priorities */
-    uint64_t started;                /* SESSION_STARTs seen */
-    int64_t used_us;                 /* when there was work last */
-    int64_t upkeep_us;               /* when upkeep was done with last */
+    struct event *turn, *changed; /* events, as they have priorities; account.c */
+    uint64_t started;             /* SESSION_STARTs seen */
+    int64_t used_us;              /* when there was work last */
+    int64_t upkeep_us;            /* when upkeep was done with last */
     uint64_t idle_s;
     bool stopping;
     bool subaddress; /* mail to name+folder goes to that folder, where there is one */
@@ -50,6 +51,11 @@ NORETURN void account_fail(struct account *a, const struct error *err);
 void account_check_store(struct account *a);
 /* Something was done. */
 void account_used(struct account *a);
+/* There is something to do that may take a while: it is done in turns, which come after all that has arrived was read. */
+void account_want_turn(struct account *a);
+/* A turn: what has arrived is committed, then one session gets a slice. So a delivery waits for one slice
+ * at most, however many sessions are at work, and no number of deliveries keeps a session waiting for ever. */
+void account_turn(struct account *a);
 
 /* What an account's process is asked for, by the name that SESSION_START carries. */
 struct account_service {
@@ -68,8 +74,10 @@ extern const size_t account_services_n;
 void session_start(struct account *a, int fd, const struct msg_session_start *m);
 bool session_is_busy(const struct account *a);
 void session_end_all(struct account *a, uint64_t credential, const char *words);
-/* The store did: those that idle where there is news tell their clients. */
+/* The store did: those that idle where there is news tell their clients when it is their turn. */
 void session_tell_news(struct account *a, const struct store_news *news);
+/* A slice for the session that has waited longest. */
+void session_turn(struct account *a);
 
 /* link.c: channels from roles of ours. */
 struct role_link { /* a channel from one of them */

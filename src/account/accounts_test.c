@@ -466,8 +466,31 @@ static void a_crash_at_the_end_renews_nothing(void)
     end();
 }
 
+/* The directory says of each account whether it was open before, and hears when it is. */
+static void what_was_open_once_is_known(void)
+{
+    const struct msg opened = {.type = MSG_ACCOUNT_OPENED};
+    struct msg *m;
+
+    begin();
+    open_account(7);
+    CHECK(!born_opened);
+    role_end_send(child[7], &opened);
+    m = role_end_take(directory, MSG_ACCOUNT_IS_OPEN);
+    CHECK(m && m->account_is_open.account == 7);
+    asks_for_opened = true;
+    open_account(8);
+    CHECK(born_opened);
+    role_end_close(directory);
+    role_end_send(child[8], &opened); /* nobody hears it */
+    directory = role_test_peer(&t, ROLE_DIRECTORY, 0);
+    CHECK(role_end_take(directory, MSG_NONE) == NULL);
+    end();
+}
+
 int main(void)
 {
+    RUN(what_was_open_once_is_known);
     RUN(the_first_session_forks_and_the_second_does_not);
     RUN(an_idle_process_ends_only_when_nothing_was_sent_meanwhile);
     RUN(opens_wait_for_the_end_of_the_process_and_get_the_next_one);

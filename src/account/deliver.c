@@ -1,4 +1,4 @@
-/* account/deliver.c: deliveries from intake. All that have arrived when the loop comes round are one commit (one fsync for
+/* account/deliver.c: deliveries from intake. All that have arrived when it is their turn are one commit (one fsync for
  * many messages of one account); each is answered after it. A repeat of a transaction is answered as done, and does nothing. */
 #include "account/account_int.h"
 
@@ -126,9 +126,9 @@ void deliver_take(struct role_link *k, struct msg *m)
     else
         (void)!memfd_map(m->fd[0], ask->size, &p->bytes, &p->err);
     if (a->pending.n >= BATCH_MOST)
-        deliver_now(a);
+        account_turn(a);
     else
-        event_active(a->deliver, EV_TIMEOUT, 0);
+        account_want_turn(a);
 }
 
 /* By a clock that may have jumped: either way. */

@@ -30,17 +30,18 @@ static int shard_open(int folder, uint64_t account, bool create)
 }
 
 /* The account's own folder. One that was made just now is on the disk before anything is in it. */
-static int own_open(int folder, uint64_t account)
+static int own_open(int folder, uint64_t account, bool create)
 {
-    AUTO_FD int shard = shard_open(folder, account, true);
+    AUTO_FD int shard = shard_open(folder, account, create);
     char name[20];
     int fd;
 
     if (shard < 0)
         return -1;
     snprintf(name, sizeof name, "%016llx", (unsigned long long)account);
-    fd = folder_open(shard, name, true);
-    if (fd >= 0 && faccessat(fd, "db", F_OK, 0) != 0 && (fsync(shard) != 0 || fsync(folder) != 0))
+    fd = folder_open(shard, name, create);
+    if (fd >= 0 && create && faccessat(fd, "db", F_OK, 0) != 0 &&
+        (fsync(shard) != 0 || fsync(folder) != 0))
         base_close_fd(&fd);
     return fd;
 }
@@ -57,15 +58,21 @@ static bool files_open(int own, struct account_files *out)
            (!fresh || fsync(own) == 0);
 }
 
-bool account_files_open(int folder, uint64_t account, struct account_files *out, struct error *err)
+bool account_files_open(int folder, uint64_t account, bool was_open, struct account_files *out,
+                        struct error *err)
 {
-    AUTO_FD int own = own_open(folder, account);
+    AUTO_FD int own = own_open(folder, account, !was_open);
     int saved;
 
     *out = (struct account_files){-1, -1, -1, -1};
     if (own >= 0 && files_open(own, out))
         return true;
     saved = errno;
+    if (own < 0 && was_open && saved == ENOENT)
+        return error_set(err, ERROR_DAMAGED,
+                         "the account's folder accounts/%02llx/%016llx is gone; put it back from a "
+                         "backup, or remove the account and add it anew",
+                         (unsigned long long)account & 0xff, (unsigned long long)account);
     base_close_fd(&out->db);
     base_close_fd(&out->wal);
     base_close_fd(&out->used);

@@ -12,9 +12,10 @@ struct account_files {
 };
 
 /* Opens them below the folder of all accounts, or makes and syncs them. This may wait for a disk, so
- * only the account's own process does it. ERROR_DISK; nothing is open then. */
-MUST_CHECK bool account_files_open(int folder, uint64_t account, struct account_files *out,
-                                   struct error *err);
+ * only the account's own process does it. was_open: they were there before, and its folder is not made anew.
+ * ERROR_DISK; ERROR_DAMAGED, that folder is missing; nothing is open then. */
+MUST_CHECK bool account_files_open(int folder, uint64_t account, bool was_open,
+                                   struct account_files *out, struct error *err);
 /* Removes them all. True when nothing is left, also when there was nothing. */
 bool account_files_remove(int folder, uint64_t account);
 

@@ -288,6 +288,16 @@ static void take_busy(struct running *r, const struct msg_account_busy *m)
     r->busy_until_us = clock_boot_us() + seconds * SECOND_US;
 }
 
+/* The directory hears of it when it is there; else at the next start. */
+static void tell_open(const struct running *r)
+{
+    struct msg m = {.type = MSG_ACCOUNT_IS_OPEN, .account_is_open = {r->account}};
+    struct chan *directory = process_peer(r->a->p, ROLE_DIRECTORY);
+
+    if (directory)
+        chan_send(directory, &m);
+}
+
 static void on_child_message(void *arg, struct chan *c, struct msg *m)
 {
     struct running *r = arg;
@@ -305,6 +315,9 @@ static void on_child_message(void *arg, struct chan *c, struct msg *m)
         break;
     case MSG_ACCOUNT_FAILED:
         take_failed(r, &m->account_failed);
+        break;
+    case MSG_ACCOUNT_OPENED:
+        tell_open(r);
         break;
     case MSG_ACCOUNT_BUSY:
         take_busy(r, &m->account_busy);
@@ -375,11 +388,12 @@ static struct running *make_child(struct accounts *a, struct account_birth *b, s
 }
 
 /* NULL, with words, when it cannot be. */
-static struct running *start_account(struct accounts *a, uint64_t account, struct str ticket,
+static struct running *start_account(struct accounts *a, const struct msg_session_ask *ask,
                                      struct error *err)
 {
     struct birth_ends e = {{-1, -1}, {-1, -1}, {-1, -1}};
-    struct account_birth b = {.account = account,
+    struct account_birth b = {.account = ask->account,
+                              .opened = ask->opened,
                               .folder = a->folder,
                               .filter = a->filter,
                               .idle_s = a->p->config.account_idle,
@@ -398,7 +412,7 @@ static struct running *start_account(struct accounts *a, uint64_t account, struc
         b.parent = e.parent[1];
         b.keys = e.keys[1];
         b.log = e.log[1];
-        r = make_child(a, &b, &e, ticket);
+        r = make_child(a, &b, &e, ask->ticket);
     }
     saved = errno;
     ends_close(&e, 0);
@@ -531,7 +545,7 @@ void running_open(struct accounts *a, struct asked *asked, const struct msg_sess
     }
     ok = may_open(a, r, ask->account, &err);
     if (ok && !r) {
-        r = start_account(a, ask->account, ask->ticket, &err);
+        r = start_account(a, ask, &err);
         ok = r != NULL;
     }
     if (ok)

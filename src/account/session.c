@@ -1,4 +1,5 @@
-/* account/session.c: IMAP sessions: bytes from the edge into the session, its answers back, in slices. */
+/* account/session.c: IMAP sessions: bytes from the edge into the session, its answers back. What they do
+ * is done in turns (account_turn), a slice each. */
 #include "account/account_int.h"
 
 #include "base/clock.h"
@@ -10,19 +11,19 @@
 
 struct session {
     struct list_node node;
+    struct list_node turn; /* of a->turns */
     struct account *a;
     uint64_t credential; /* that has opened it */
     struct stream *stream;
     struct imap_session *imap;
     struct buf out;
-    struct event *go_on;
 };
 
 static void session_destroy(struct session *s)
 {
     account_used(s->a); /* from now on it may be idle */
     list_remove(&s->node);
-    event_free(s->go_on);
+    list_remove(&s->turn);
     imap_session_destroy(s->imap);
     buf_done(&s->out);
     mem_free(s);
@@ -42,6 +43,14 @@ static bool write_out(struct session *s)
     return true;
 }
 
+static void want_turn(struct session *s)
+{
+    if (!s->turn.in)
+        list_append(&s->a->turns, &s->turn);
+    account_want_turn(s->a);
+}
+
+/* A slice. */
 static void run_session(struct session *s)
 {
     struct account *a = s->a;
@@ -66,17 +75,29 @@ static void run_session(struct session *s)
         }
     }
     if (waits && (imap_session_busy(s->imap) || stream_input(s->stream).n > 0))
-        event_active(s->go_on, EV_TIMEOUT, 0);
+        want_turn(s);
+}
+
+void session_turn(struct account *a)
+{
+    struct session *s = LIST_FIRST(&a->turns, struct session, turn);
+
+    if (!s)
+        return;
+    list_remove(&s->turn);
+    run_session(s);
+    if (a->turns.n > 0)
+        account_want_turn(a);
 }
 
 static void on_session_readable(void *arg)
 {
-    run_session(arg);
+    want_turn(arg);
 }
 
 static void on_session_drained(void *arg)
 {
-    run_session(arg);
+    want_turn(arg);
 }
 
 static void on_session_closed(void *arg, const char *why)
@@ -84,14 +105,11 @@ static void on_session_closed(void *arg, const char *why)
     struct session *s = arg;
 
     (void)why;
+    if (s->turn.in) /* what came before the end is still to be done, as far as a slice goes */
+        (void)imap_session_input(s->imap, stream_input(s->stream), clock_boot_us() + SLICE_US);
+    account_check_store(s->a);
     stream_destroy(s->stream);
     session_destroy(s);
-}
-
-static void on_go_on(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what;
-    run_session(arg);
 }
 
 void session_start(struct account *a, int fd, const struct msg_session_start *m)
@@ -113,8 +131,6 @@ void session_start(struct account *a, int fd, const struct msg_session_start *m)
     list_append(&a->sessions, &s->node);
     /* An answer that was begun is finished: pauses come between pieces, so twice the limit always holds one. */
     buf_init(&s->out, (size_t)16 * LIMIT_IMAP_OUTPUT);
-    s->go_on = event_new(a->base, -1, 0, on_go_on, s);
-    event_priority_set(s->go_on, 1);
     s->stream = stream_create(&a->streams, fd, NULL, &ops, s);
     s->imap = imap_session_create(a->store, &config, &s->out);
     log_begin(&l, LOG_SESSION, m->session);
@@ -128,14 +144,11 @@ void session_start(struct account *a, int fd, const struct msg_session_start *m)
 
 void session_tell_news(struct account *a, const struct store_news *news)
 {
-    struct session *s, *next;
+    struct session *s;
 
-    LIST_EACH_SAFE(s, next, &a->sessions, node) {
-        if (!imap_session_changed(s->imap, news))
-            continue;
-        account_check_store(a);
-        write_out(s);
-    }
+    LIST_EACH(s, &a->sessions, node)
+        if (imap_session_changed(s->imap, news))
+            want_turn(s);
 }
 
 bool session_is_busy(const struct account *a)

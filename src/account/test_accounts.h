@@ -25,7 +25,7 @@ static struct role_end *directory, *keys;
 static struct role_end *child[ACCOUNTS]; /* the newest process of each account */
 static pid_t pid_of[ACCOUNTS];
 static unsigned births, removers;
-static bool no_fork;
+static bool no_fork, asks_for_opened, born_opened;
 static uint64_t last_id, removed;
 static size_t fds_before;
 
@@ -46,6 +46,7 @@ static pid_t fake_live(const struct account_birth *b)
         errno = ENOMEM;
         return -1;
     }
+    born_opened = b->opened;
     child[b->account] = role_test_over(&t, ROLE_ACCOUNT, fcntl(b->parent, F_DUPFD_CLOEXEC, 3));
     return pid_of[b->account] = FIRST_PID + (pid_t)++births;
 }
@@ -67,7 +68,7 @@ static UNUSED void begin_setup(const char *setting)
     (void)test_folder();
     fds_before = open_fds();
     births = removers = 0;
-    no_fork = false;
+    no_fork = asks_for_opened = false;
     removed = 0;
     accounts_init(&acc);
     acc.forks = &fakes;
@@ -120,6 +121,7 @@ static UNUSED uint64_t ask_session(uint64_t account, uint64_t credential)
                                              .session = STR("s1"),
                                              .user = STR("ada@x"),
                                              .credential = credential,
+                                             .opened = asks_for_opened,
                                              .ticket = STR("ticket")};
     role_end_send(directory, &m);
     close(pair[0]);

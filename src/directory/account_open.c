@@ -73,7 +73,7 @@ static void on_opened(void *arg, struct msg_session_tell *tell, int *unused)
         opening_ask(o, &err))
         return;
     if (err.kind == ERROR_DAMAGED || err.kind == ERROR_DISK)
-        account_set_problem(o->d, o->ask.account, str_c(err.text));
+        account_set_problem(o->d, o->ask.account, str_c(err.text), err.kind == ERROR_DISK);
     opening_end(o, &err);
 }
 
@@ -93,7 +93,8 @@ void account_open(struct directory *d, const struct open_request *r, open_fn fn,
                                       .credential = r->credential,
                                       .read_only = r->read_only,
                                       .quota = r->settings.quota,
-                                      .subaddress = r->settings.subaddress};
+                                      .subaddress = r->settings.subaddress,
+                                      .opened = r->settings.opened};
     if (!opening_ask(o, &err))
         opening_end(o, &err);
 }

@@ -104,7 +104,7 @@ bool account_settings(struct directory *d, uint64_t account, struct account_sett
                       struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
-        db_stmt(d->db, "SELECT quota, subaddress FROM account WHERE id = ?");
+        db_stmt(d->db, "SELECT quota, subaddress, opened FROM account WHERE id = ?");
     enum db_step step;
 
     db_bind_int(s, 1, (int64_t)account);
@@ -113,7 +113,8 @@ bool account_settings(struct directory *d, uint64_t account, struct account_sett
         return error_set(err, ERROR_NOT_FOUND, "there is no such account");
     if (step != DB_ROW)
         return false;
-    *out = (struct account_settings){(uint64_t)db_col_int(s, 0), db_col_int(s, 1) != 0};
+    *out = (struct account_settings){(uint64_t)db_col_int(s, 0), db_col_int(s, 1) != 0,
+                                     db_col_int(s, 2) != 0};
     return true;
 }
 
@@ -129,16 +130,30 @@ bool account_set_settings(struct directory *d, uint64_t account,
     return db_run(d->db, s, err);
 }
 
-void account_set_problem(struct directory *d, uint64_t account, struct str why)
+void account_set_problem(struct directory *d, uint64_t account, struct str why, bool stays)
 {
     AUTO_STMT sqlite3_stmt *s =
-        db_stmt(d->db, "UPDATE account SET problem = nullif(?, '') WHERE id = ?"
-                       " AND coalesce(problem, '') <> ?");
+        db_stmt(d->db, "UPDATE account SET problem = nullif(?1, ''), problem_stays ="
+                       " CASE WHEN ?1 = '' THEN 0 ELSE max(problem_stays, ?2) END WHERE id = ?3"
+                       " AND (coalesce(problem, '') <> ?1 OR (?1 <> '' AND problem_stays < ?2))");
     struct error err;
 
     db_bind_text(s, 1, why);
-    db_bind_int(s, 2, (int64_t)account);
-    db_bind_text(s, 3, why);
+    db_bind_int(s, 2, stays);
+    db_bind_int(s, 3, (int64_t)account);
+    if (!db_run(d->db, s, &err))
+        directory_check_db(d);
+}
+
+void account_set_opened(struct directory *d, uint64_t account)
+{
+    AUTO_STMT sqlite3_stmt *s =
+        db_stmt(d->db, "UPDATE account SET opened = 1, problem = CASE WHEN problem_stays THEN"
+                       " problem END WHERE id = ? AND (NOT opened OR"
+                       " (problem IS NOT NULL AND NOT problem_stays))");
+    struct error err;
+
+    db_bind_int(s, 1, (int64_t)account);
     if (!db_run(d->db, s, &err))
         directory_check_db(d);
 }

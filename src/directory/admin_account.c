@@ -241,7 +241,7 @@ static void on_checked(struct job *j, enum error_kind kind, struct str report,
         admin_fail(j, err);
         return;
     }
-    account_set_problem(j->d, j->account, kind ? str_sub(report, 0, 200) : STR_NULL);
+    account_set_problem(j->d, j->account, kind ? str_sub(report, 0, 200) : STR_NULL, true);
     admin_json_open(&j->json, NULL, '{');
     admin_json_text(&j->json, "account", j->call.account_check.address.text);
     admin_json_bool(&j->json, "ok", kind == ERROR_NONE);

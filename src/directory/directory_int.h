@@ -71,13 +71,16 @@ MUST_CHECK bool account_addresses(struct directory *d, uint64_t account, struct 
 struct account_settings {
     uint64_t quota;  /* bytes, 0: none */
     bool subaddress; /* mail to name+folder goes to that folder, where there is one */
+    bool opened;     /* its files were there before; read only */
 };
 MUST_CHECK bool account_settings(struct directory *d, uint64_t account,
                                  struct account_settings *out, struct error *err);
 MUST_CHECK bool account_set_settings(struct directory *d, uint64_t account,
                                      const struct account_settings *s, struct error *err);
-/* Remembers (or with "" forgets) why the account could not be opened. */
-void account_set_problem(struct directory *d, uint64_t account, struct str why);
+/* Remembers (or with "" forgets) what is wrong with the account. stays: that it opens is no proof that this is over. */
+void account_set_problem(struct directory *d, uint64_t account, struct str why, bool stays);
+/* Its files were opened: they must be there from now on, and a problem that does not stay is over. */
+void account_set_opened(struct directory *d, uint64_t account);
 MUST_CHECK bool account_insert(struct directory *d, uint64_t account, uint64_t quota,
                                struct error *err);
 /* Within a transaction: the account's rows, all but the audit log's. */

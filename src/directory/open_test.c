@@ -61,7 +61,7 @@ static void intake_gets_a_channel_to_the_accounts_process(void)
     uint64_t id;
 
     begin();
-    CHECK(account_set_settings(&b.d, ada, &(struct account_settings){5000, true}, &err));
+    CHECK(account_set_settings(&b.d, ada, &(struct account_settings){5000, true, false}, &err));
     id = ask_delivery(ada);
     m = role_end_take(b.accounts, MSG_SESSION_ASK);
     CHECK(m && m->nfds == 1 && m->session_ask.account == ada && m->session_ask.credential == 0 &&
@@ -208,6 +208,63 @@ static void what_is_wrong_with_an_account_is_remembered(void)
     end();
 }
 
+static void say_is_open(uint64_t account)
+{
+    role_end_send(b.accounts,
+                  &(struct msg){.type = MSG_ACCOUNT_IS_OPEN, .account_is_open = {account}});
+}
+
+#define PROBLEMS "SELECT count(*) FROM account WHERE problem IS NOT NULL AND id = ?"
+
+/* What kept it from opening is over when it opens; not so what its disk did, or what a check has found. */
+static void what_was_wrong_is_over_when_the_account_opens(void)
+{
+    static const struct {
+        enum error_kind kinds[2];
+        bool stays;
+    } rows[] = {{{ERROR_DAMAGED, ERROR_DAMAGED}, false},
+                {{ERROR_DISK, ERROR_DISK}, true},
+                {{ERROR_DISK, ERROR_DAMAGED}, true},
+                {{ERROR_DAMAGED, ERROR_DISK}, true}};
+
+    begin();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        for (size_t k = 0; k < 2; k++) {
+            uint64_t id = ask_delivery(ada);
+
+            CHECK(open_one_with(rows[i].kinds[k]) && is_delivery_refused(id, rows[i].kinds[k]));
+        }
+        say_is_open(ada + 1);
+        CHECK_U64(number_of(PROBLEMS, ada), 1);
+        say_is_open(ada);
+        CHECK_U64(number_of(PROBLEMS, ada), rows[i].stays);
+        account_set_problem(&b.d, ada, STR(""), true); /* a check finds nothing */
+        CHECK_U64(number_of(PROBLEMS, ada), 0);
+    }
+    end();
+}
+
+/* Whether it was open before goes with each opening. */
+static void what_was_open_once_must_be_there(void)
+{
+    uint64_t id;
+
+    begin();
+    for (int i = 0; i < 2; i++) {
+        id = ask_delivery(ada);
+        CHECK(open_one() && is_delivery_open(id));
+        CHECK_U64(b.last_open.opened, i);
+        say_is_open(ada);
+        say_is_open(999); /* nobody's, or one that was removed */
+    }
+    bench_stop();
+    bench_start();
+    id = ask_delivery(ada);
+    CHECK(open_one() && is_delivery_open(id));
+    CHECK_U64(b.last_open.opened, 1);
+    end();
+}
+
 static void without_descriptors_an_opening_fails_with_words(void)
 {
     struct rlimit before, none;
@@ -259,6 +316,8 @@ int main(void)
     RUN(nobody_waits_for_accounts_longer_than_its_time);
     RUN(intake_that_is_lost_leaves_no_socket);
     RUN(what_is_wrong_with_an_account_is_remembered);
+    RUN(what_was_wrong_is_over_when_the_account_opens);
+    RUN(what_was_open_once_must_be_there);
     RUN(without_descriptors_an_opening_fails_with_words);
     RUN(a_flood_of_openings_ends_by_itself);
     return test_end();

@@ -10,13 +10,27 @@ struct change_job {
     struct store_flags_change change;
     struct imap_flags flags;
     bool silent, conditional;
+    struct vec others; /* UIDs whose flags somebody else has changed meanwhile */
+    size_t told;       /* so many of them */
     /* COPY, MOVE */
     struct str target;
+    bool begun;
+    int64_t target_id;
+    uint32_t uidvalidity;
+    struct store_copying *copying; /* COPY */
     /* EXPUNGE */
     uint32_t next;
 };
 
-const struct imap_job imap_job_change = {.size = sizeof(struct change_job)};
+static void change_job_done(void *arg)
+{
+    struct change_job *job = arg;
+    store_copy_end(job->copying);
+    vec_done(&job->others);
+}
+
+const struct imap_job imap_job_change = {.size = sizeof(struct change_job),
+                                         .done = change_job_done};
 
 static struct change_job *take_set(struct imap_session *s, struct imap_parse *p)
 {
@@ -116,6 +130,40 @@ static bool store_slice(struct imap_session *s, struct change_job *job, struct e
     return ok;
 }
 
+/* What others have changed meanwhile, as it is in the end: told in between, it could not be seen whether it is from before
+ * or after what was changed here. */
+static bool tell_others(struct imap_session *s, struct change_job *job, struct error *err)
+{
+    size_t to = size_min(job->others.n, job->told + IMAP_SLICE);
+    bool ok = job->told > 0 || job->others.n == 0 || imap_tell_keywords(s, false, err);
+    for (; ok && job->told < to; job->told++) {
+        uint32_t uid = *(uint32_t *)vec_at(&job->others, job->told);
+        uint32_t number = imap_view_number(&s->selected.view, uid);
+        ok = number == 0 || imap_tell_flags(s, number, s->command->flags & IMAP_UID, err);
+    }
+    return ok;
+}
+
+/* The next slice; false at the end, or when it failed. */
+static bool store_more(struct imap_session *s, struct change_job *job)
+{
+    struct error err = {0};
+    bool seen;
+    if (imap_has_failed(s))
+        return false;
+    if (!imap_sync_others(s, &job->others, &seen, &err)) {
+        (void)imap_failed(s, &err, NULL);
+        return false;
+    }
+    if (!seen)
+        return true;
+    if (imap_walk_uids(s, &job->walk, IMAP_SLICE) == 0)
+        return false;
+    if (!store_slice(s, job, &err))
+        (void)imap_failed(s, &err, NULL);
+    return true;
+}
+
 enum imap_step imap_run_store(struct imap_session *s)
 {
     struct change_job *job = s->job;
@@ -123,11 +171,16 @@ enum imap_step imap_run_store(struct imap_session *s)
     if (!resolve_set(s, job))
         return IMAP_DONE;
     s->condstore |= job->conditional;
-    if (imap_walk_uids(s, &job->walk, IMAP_SLICE) > 0) {
-        if (!store_slice(s, job, &err))
-            return imap_failed(s, &err, NULL);
+    if (job->others.item == 0)
+        vec_init(&job->others, sizeof(uint32_t));
+    if (job->told == 0 && store_more(s, job))
         return IMAP_MORE;
-    }
+    if (!tell_others(s, job, &err))
+        return imap_failed(s, &err, NULL);
+    if (job->told < job->others.n)
+        return IMAP_MORE;
+    if (imap_has_failed(s))
+        return IMAP_DONE;
     if (s->pairs.n == 0)
         return imap_ok(s, "Stored");
     write_modified(s);
@@ -196,51 +249,79 @@ static void write_copyuid(struct imap_session *s, struct buf *out, uint32_t uidv
     vec_done(&numbers);
 }
 
-/* All in one transaction: a COPY that fails leaves nothing behind (RFC 9051 section 6.4.7). False:
- * the answer is set. */
-static bool copy_all(struct imap_session *s, bool move, uint32_t *uidvalidity)
+/* What both begin with. False: the answer is set. */
+static bool copy_begin(struct imap_session *s, struct change_job *job)
 {
-    struct change_job *job = s->job;
     struct store_mailbox target;
     struct error err = {0};
-    uint64_t modseq;
+    if (job->begun)
+        return true;
     if (!resolve_set(s, job))
         return false;
     if (!store_mailbox_find(s->store, job->target, &s->arena, &target, &err)) {
         (void)imap_failed(s, &err, "TRYCREATE");
         return false;
     }
-    *uidvalidity = target.uidvalidity;
-    if (imap_walk_uids(s, &job->walk, SIZE_MAX) == 0)
-        return true;
-    if (!store_copy(s->store, s->selected.mailbox, s->uids.p, s->uids.n, target.id, move, s->actor,
-                    &s->pairs, &modseq, &err)) {
-        (void)imap_failed(s, &err, "TRYCREATE");
-        return false;
-    }
+    job->begun = true;
+    job->uidvalidity = target.uidvalidity;
+    job->target_id = target.id;
     return true;
+}
+
+/* A COPY that fails leaves nothing behind (RFC 9051 section 6.4.7): its slices are taken back one by one. */
+static enum imap_step undo_copy(struct imap_session *s, struct change_job *job)
+{
+    struct error err = {0};
+    bool more = false;
+    if (store_copy_undo(s->store, job->copying, s->actor, &more, &err) && more)
+        return IMAP_MORE;
+    return IMAP_DONE; /* the answer is set; what could not be taken back now is later, by store_idle */
 }
 
 enum imap_step imap_run_copy(struct imap_session *s)
 {
-    uint32_t uidvalidity;
-    if (!copy_all(s, false, &uidvalidity))
+    struct change_job *job = s->job;
+    struct error err = {0};
+    if (!copy_begin(s, job))
         return IMAP_DONE;
+    if (imap_has_failed(s))
+        return undo_copy(s, job);
+    if (!job->copying)
+        job->copying = store_copy_begin(s->store, s->selected.mailbox, job->target_id);
+    bool last = imap_walk_uids(s, &job->walk, IMAP_SLICE) < IMAP_SLICE;
+    if (!store_copy_slice(s->store, job->copying, s->uids.p, s->uids.n, last, s->actor, &s->pairs,
+                          &err)) {
+        (void)imap_failed(s, &err, "TRYCREATE");
+        return IMAP_MORE;
+    }
+    if (!last)
+        return IMAP_MORE;
     if (s->pairs.n > 0)
-        write_copyuid(s, &s->code, uidvalidity);
+        write_copyuid(s, &s->code, job->uidvalidity);
     return imap_ok(s, s->pairs.n > 0 ? "Copied" : "There was nothing to copy");
 }
 
-/* The untagged COPYUID comes before the EXPUNGEs (RFC 9051 section 6.4.8). */
+/* Each message is moved or is not; where it fails on the way, those before stay moved, and are told (RFC 6851
+ * section 3.3). The untagged COPYUID comes before the EXPUNGEs (RFC 9051 section 6.4.8). */
 enum imap_step imap_run_move(struct imap_session *s)
 {
-    uint32_t uidvalidity;
-    if (!copy_all(s, true, &uidvalidity))
+    struct change_job *job = s->job;
+    struct error err = {0};
+    uint64_t modseq;
+    if (!copy_begin(s, job))
         return IMAP_DONE;
+    if (imap_walk_uids(s, &job->walk, IMAP_SLICE) > 0) {
+        if (store_copy(s->store, s->selected.mailbox, s->uids.p, s->uids.n, job->target_id, true,
+                       s->actor, &s->pairs, &modseq, &err))
+            return IMAP_MORE;
+        (void)imap_failed(s, &err, "TRYCREATE");
+    }
     if (s->pairs.n > 0) {
         buf_c(s->out, "* OK [");
-        write_copyuid(s, s->out, uidvalidity);
+        write_copyuid(s, s->out, job->uidvalidity);
         buf_c(s->out, "] Moved\r\n");
     }
+    if (imap_has_failed(s))
+        return IMAP_DONE;
     return imap_ok(s, s->pairs.n > 0 ? "Moved" : "There was nothing to move");
 }

@@ -18,6 +18,7 @@ struct client {
     uint64_t flags[MOST];
     char text[200]; /* the command that runs */
     bool may_expunge;
+    uint32_t silent; /* the message that it changes without being told; 0: none */
     size_t used;
 };
 
@@ -102,6 +103,9 @@ static void take_answer(struct client *c)
     CHECK_ROW(str_find(got, STR("a OK")) != SIZE_MAX, c->text);
     while (str_cut(got, '\n', &line, &got))
         take_line(c, str_trim(line), c->may_expunge);
+    /* What was told of it in between may be from before the change: a client cannot know. */
+    if (c->silent)
+        c->flags[c->silent - 1] = 0;
     buf_reset(&c->t.out);
 }
 
@@ -109,6 +113,7 @@ static void begin_command(struct client *c, const char *text, bool may_expunge)
 {
     snprintf(c->text, sizeof(c->text), "%s", text);
     c->may_expunge = may_expunge;
+    c->silent = 0;
     c->used = 0;
     buf_reset(&c->t.out);
 }
@@ -165,7 +170,7 @@ static void begin_random(struct client *c)
         snprintf(text, sizeof(text), "a STORE %u %cFLAGS.SILENT (\\Seen $x)\r\n", number,
                  dice(2) ? '+' : '-');
         begin_command(c, text, false);
-        c->flags[number - 1] = 0;
+        c->silent = number;
         return;
     case 9:
         begin_command(c, "a EXPUNGE\r\n", true);
@@ -364,11 +369,244 @@ static void a_deadline_pauses_a_command(void)
     test_store_close(&store);
 }
 
+/* ---- commands over many messages ---- */
+
+#define MANY 700 /* more than two slices */
+
+static struct test_session one;
+
+/* INBOX with MANY messages, selected. */
+static void begin_many(void)
+{
+    test_store_open(&store, 0);
+    CHECK(store_batch_begin(store.store, NULL));
+    for (int i = 0; i < MANY; i++)
+        test_deliver(&store, "INBOX", str_c(hello));
+    CHECK(store_batch_commit(store.store, NULL));
+    test_session_open(&one, &store);
+    (void)test_say(&one, "a SELECT INBOX\r\n");
+    buf_reset(&one.out);
+}
+
+static void end_many(void)
+{
+    struct buf report;
+    uint64_t differences = 9;
+    buf_init(&report, 1 << 16);
+    CHECK(store_check(store.store, false, &report, &differences, NULL));
+    CHECK_U64(differences, 0);
+    buf_done(&report);
+    test_store_close(&store);
+}
+
+static uint32_t messages_in(const char *name)
+{
+    struct arena arena;
+    struct store_mailbox m = {0};
+    arena_init(&arena, 1 << 16);
+    CHECK(store_mailbox_find(store.store, str_c(name), &arena, &m, NULL));
+    arena_done(&arena);
+    return m.messages;
+}
+
+static void run_sql(const char *sql)
+{
+    CHECK_ROW(sqlite3_exec(db_sqlite(store_db(store.store)), sql, NULL, NULL, NULL) == SQLITE_OK,
+              sql);
+}
+
+/* One step of a command that has been given; false when it is over. */
+static bool step_one(void)
+{
+    (void)imap_session_input(one.session, STR_NULL, 0);
+    return imap_session_busy(one.session);
+}
+
+static void begin_one(const char *text)
+{
+    CHECK_U64(imap_session_input(one.session, str_c(text), 0), strlen(text));
+}
+
+static size_t count_of(const char *word)
+{
+    struct str rest = buf_view(&one.out);
+    size_t n = 0, at;
+    for (; (at = str_find(rest, str_c(word))) != SIZE_MAX; n++)
+        rest = str_skip(rest, at + strlen(word));
+    return n;
+}
+
+/* Each step leaves room for a delivery, also to where the messages go, and others see what is there by then. */
+static void copy_and_move_pause(void)
+{
+    static const char *const words[] = {"COPY", "MOVE"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        char text[60];
+        unsigned delivered = 0, part = 0;
+        begin_many();
+        snprintf(text, sizeof(text), "b UID %s 1:* Archive\r\n", words[i]);
+        begin_one(text);
+        do {
+            uint32_t n = messages_in("Archive") - delivered;
+            part += n > 0 && n < MANY;
+            test_deliver(&store, "Archive", str_c(hello));
+            delivered++;
+        } while (step_one());
+        CHECK(part > 1);
+        CHECK_U64(messages_in("Archive"), MANY + delivered);
+        CHECK_U64(messages_in("INBOX"), i == 0 ? MANY : 0);
+        CHECK_U64(count_of("COPYUID"), 1);
+        CHECK_U64(count_of("EXPUNGE"), i == 0 ? 0 : MANY);
+        CHECK(count_of(i == 0 ? "b OK [COPYUID" : "b OK Moved") == 1);
+        test_session_close(&one);
+        end_many();
+    }
+}
+
+/* Runs a COPY until some of it is there, and not all. */
+static void copy_half(void)
+{
+    begin_many();
+    begin_one("b COPY 1:* Archive\r\n");
+    while (messages_in("Archive") == 0)
+        CHECK(step_one());
+    CHECK(messages_in("Archive") < MANY);
+}
+
+static void a_copy_that_is_not_finished_leaves_nothing(void)
+{
+    bool more = true;
+    copy_half(); /* it fails */
+    run_sql("UPDATE mailbox SET uidnext = 4294967295 WHERE name = 'Archive'");
+    while (step_one())
+        ;
+    CHECK_U64(count_of("b NO [LIMIT]"), 1);
+    CHECK_U64(messages_in("Archive"), 0);
+    run_sql("UPDATE mailbox SET uidnext = 5000 WHERE name = 'Archive'");
+    test_session_close(&one);
+    end_many();
+
+    copy_half(); /* its client goes */
+    test_session_close(&one);
+    CHECK(messages_in("Archive") > 0);
+    while (more)
+        CHECK(store_idle(store.store, &more, NULL));
+    CHECK_U64(messages_in("Archive"), 0);
+    end_many();
+
+    copy_half(); /* the process ends */
+    test_session_close(&one);
+    store_close(store.store);
+    test_store_open(&store, 0);
+    CHECK_U64(messages_in("Archive"), 0);
+    CHECK_U64(messages_in("INBOX"), MANY);
+    end_many();
+}
+
+/* While one copies, upkeep for another leaves it alone. */
+static void a_copy_under_way_is_not_taken_back(void)
+{
+    bool more;
+    copy_half();
+    do {
+        more = true;
+        while (more)
+            CHECK(store_idle(store.store, &more, NULL));
+    } while (step_one());
+    CHECK_U64(messages_in("Archive"), MANY);
+    test_session_close(&one);
+    store_close(store.store);
+    test_store_open(&store, 0);
+    CHECK_U64(messages_in("Archive"), MANY); /* it stays */
+    end_many();
+}
+
+static void a_move_that_fails_says_what_was_moved(void)
+{
+    uint32_t there;
+    begin_many();
+    begin_one("b MOVE 1:* Archive\r\n");
+    while (messages_in("Archive") == 0)
+        CHECK(step_one());
+    there = messages_in("Archive");
+    CHECK(there < MANY);
+    run_sql("UPDATE mailbox SET uidnext = 4294967295 WHERE name = 'Archive'");
+    while (step_one())
+        ;
+    CHECK_U64(count_of("b NO [LIMIT]"), 1);
+    CHECK_U64(count_of("* OK [COPYUID"), 1);
+    CHECK_U64(count_of(" EXPUNGE\r\n"), there);
+    CHECK_U64(messages_in("INBOX") + messages_in("Archive"), MANY);
+    run_sql("UPDATE mailbox SET uidnext = 5000 WHERE name = 'Archive'");
+    test_session_close(&one);
+    end_many();
+}
+
+/* What others do meanwhile is told, once, and what it did itself is not. */
+static void a_silent_store_stays_silent_whatever_others_do(void)
+{
+    struct test_session two;
+    size_t changes = 0;
+    char text[60];
+    begin_many();
+    test_session_open(&two, &store);
+    (void)test_say(&two, "a SELECT INBOX\r\n");
+    begin_one("b STORE 1:* +FLAGS.SILENT (\\Seen)\r\n");
+    do {
+        test_deliver(&store, "INBOX", str_c(hello));
+        snprintf(text, sizeof(text), "b STORE %zu +FLAGS.SILENT (\\Answered)\r\n", 1 + changes++);
+        (void)test_say(&two, text);
+    } while (step_one());
+    CHECK(changes > 3);
+    CHECK(count_of(" FETCH ") <= 2 * changes && count_of("\\Answered \\Seen") > 0);
+    CHECK_U64(count_of(" FETCH "), count_of("\\Answered"));
+    CHECK_U64(count_of("b OK Stored"), 1);
+    test_session_close(&two);
+    test_session_close(&one);
+    end_many();
+}
+
+/* What was there before the command came is in the range, however it came. */
+static void a_range_without_end_goes_to_what_is_there_now(void)
+{
+    struct test_session two;
+    test_store_open(&store, 0);
+    test_deliver(&store, "INBOX", str_c(hello));
+    test_deliver(&store, "Archive", str_c(hello));
+    test_session_open(&one, &store);
+    test_session_open(&two, &store);
+    (void)test_say(&one, "a SELECT INBOX\r\n");
+    (void)test_say(&two, "a SELECT Archive\r\nb UID MOVE 1 INBOX\r\n");
+    test_transcript(&one, "C: b UID FETCH 2:* (UID)\n"
+                          "S: * 2 EXISTS\n"
+                          "S: * 2 FETCH (UID 2)\n"
+                          "S: b OK Fetched\n");
+    test_deliver(&store, "INBOX", str_c(hello));
+    test_transcript(&one, "C: c UID FETCH 3:* (UID)\n"
+                          "S: * 3 EXISTS\n"
+                          "S: * 3 FETCH (UID 3)\n"
+                          "S: c OK Fetched\n");
+    (void)test_say(&two, "c SELECT INBOX\r\nd COPY 1 INBOX\r\n");
+    test_transcript(&one, "C: d UID SEARCH UID 4:*\n"
+                          "S: * 4 EXISTS\n"
+                          "S: * SEARCH 4\n"
+                          "S: d OK Searched\n");
+    test_session_close(&two);
+    test_session_close(&one);
+    end_many();
+}
+
 int main(void)
 {
     RUN(numbers_mean_what_the_client_thinks);
     RUN(pieces_do_not_matter);
     RUN(a_large_answer_waits_for_its_reader);
     RUN(a_deadline_pauses_a_command);
+    RUN(copy_and_move_pause);
+    RUN(a_copy_that_is_not_finished_leaves_nothing);
+    RUN(a_copy_under_way_is_not_taken_back);
+    RUN(a_move_that_fails_says_what_was_moved);
+    RUN(a_silent_store_stays_silent_whatever_others_do);
+    RUN(a_range_without_end_goes_to_what_is_there_now);
     return test_end();
 }

@@ -8,9 +8,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define CHANGED_SLICE_US                                                                           \
-    20000 /* a session that is told of a change holds the loop no longer: others wait */
-
 /* ---- answers ---- */
 
 static void set_answer(struct imap_session *s, const char *status, const char *code,
@@ -454,8 +451,5 @@ bool imap_session_changed(struct imap_session *s, const struct store_news *news)
         !store_news_of(news, s->selected.mailbox, kinds))
         return false;
     s->idle_pending = true;
-    bool left = s->input_left;
-    (void)imap_session_input(s, STR_NULL, clock_boot_us() + CHANGED_SLICE_US);
-    s->input_left = left;
     return true;
 }

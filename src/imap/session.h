@@ -68,8 +68,8 @@ size_t imap_session_input(struct imap_session *s, struct str bytes, int64_t dead
 /* It has work that needs no input (a long FETCH in slices): call imap_session_input again, also with no bytes, when out has
  * drained below LIMIT_IMAP_OUTPUT / 2. */
 bool imap_session_busy(const struct imap_session *s);
-/* The store changed (a delivery, another session): a session that idles in a mailbox of which there is news appends what it
- * must say now. False: nothing there concerns it, and nothing was done. */
+/* The store changed (a delivery, another session): a session that idles in a mailbox of which there is news is busy from now
+ * on, with telling its client. False: nothing there concerns it, and nothing was done. */
 bool imap_session_changed(struct imap_session *s, const struct store_news *news);
 /* It said BYE or LOGOUT's OK: write out, then close. */
 bool imap_session_done(const struct imap_session *s);

@@ -149,6 +149,11 @@ bool imap_spans_have(const struct imap_span *spans, size_t n, uint32_t number);
 bool imap_sync_step(struct imap_session *s, bool expunges);
 /* The mailbox's modseq, to see whether a change of ours is the only one (imap_sync_own). */
 MUST_CHECK bool imap_sync_now(struct imap_session *s, uint64_t *modseq, struct error *err);
+/* A step of finding the messages whose flags others have changed up to now: adds their UIDs to uids, and takes them for
+ * told. For a command that changes flags in slices, before each of them: else its own changes that follow one of
+ * somebody else's would all be told. *done: there are no more. */
+MUST_CHECK bool imap_sync_others(struct imap_session *s, struct vec *uids, bool *done,
+                                 struct error *err);
 /* A change of ours took this number when the mailbox was at `before`: need not be told to us when
  * nothing else was. */
 void imap_sync_own(struct imap_session *s, uint64_t before, uint64_t modseq);

@@ -176,6 +176,27 @@ bool imap_sync_now(struct imap_session *s, uint64_t *modseq, struct error *err)
     return ok;
 }
 
+bool imap_sync_others(struct imap_session *s, struct vec *uids, bool *done, struct error *err)
+{
+    struct imap_selected *sel = &s->selected;
+    struct vec changed;
+    uint64_t modseq;
+
+    vec_init(&changed, sizeof(struct store_changed));
+    bool ok = imap_sync_now(s, &modseq, err) &&
+              (sel->flags.modseq >= modseq || store_changed(s->store, sel->mailbox, sel->uidnext,
+                                                            sel->flags, IMAP_SLICE, &changed, err));
+    for (size_t i = 0; ok && i < changed.n; i++) {
+        sel->flags = *(struct store_changed *)vec_at(&changed, i);
+        *(uint32_t *)vec_add(uids) = sel->flags.uid;
+    }
+    *done = changed.n < IMAP_SLICE;
+    if (ok && *done && sel->flags.modseq < modseq)
+        sel->flags = (struct store_changed){modseq, UINT32_MAX};
+    vec_done(&changed);
+    return ok;
+}
+
 void imap_sync_own(struct imap_session *s, uint64_t before, uint64_t modseq)
 {
     struct store_changed *f = &s->selected.flags;

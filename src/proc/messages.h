@@ -59,9 +59,10 @@
     /* Login: the edge shows a credential, and gets its end of a socket to the account's process. */ \
     CALL(LOGIN,         login,          EDGE_MAIL, DIRECTORY, 0, 1, AGAIN, 60000, "the login could not be checked just now; try again", \
          F(str, session) F(str, service) F(str, peer) F(str, prefix) F(str, tag) F(str, authzid) F(str, user) F(str, password), ) \
+    /* opened: 1 where the account was open before, so that its files must be there. */ \
     CALL(SESSION,       session,        DIRECTORY, ACCOUNTS, 1, 0, ONCE, 15000, "the account cannot be opened just now; try again", \
          F(u64, account) F(str, service) F(str, session) F(str, user) F(str, tag) F(u64, credential) F(u64, read_only) \
-         F(u64, quota) F(u64, subaddress) F(str, ticket), ) \
+         F(u64, quota) F(u64, subaddress) F(u64, opened) F(str, ticket), ) \
     MSG(SESSION_START,  session_start,  ACCOUNTS, ACCOUNT, 1, F(str, service) F(str, session) F(str, user) F(str, tag) \
                                                               F(u64, credential) F(u64, read_only) F(u64, quota) F(u64, subaddress)) \
     /* Sessions that a credential has opened are over (0: all of the account). */ \
@@ -72,6 +73,9 @@
     MSG(ACCOUNT_IDLE,   account_idle,   ACCOUNT, ACCOUNTS, 0, F(u64, started)) \
     MSG(ACCOUNT_STOP,   account_stop,   ACCOUNTS, ACCOUNT, 0, ) \
     MSG(ACCOUNT_FAILED, account_failed, ACCOUNT, ACCOUNTS, 0, F(err, error)) \
+    /* Its files were opened, at each start of its process; the directory keeps that it was. */ \
+    MSG(ACCOUNT_OPENED, account_opened, ACCOUNT, ACCOUNTS, 0, ) \
+    MSG(ACCOUNT_IS_OPEN, account_is_open, ACCOUNTS, DIRECTORY, 0, F(u64, account)) \
     /* It will not answer for so long, as it does one long piece of work that was asked for; 0: that is over. */ \
     MSG(ACCOUNT_BUSY,   account_busy,   ACCOUNT, ACCOUNTS, 0, F(u64, seconds)) \
     CALL(ACCOUNT_PING,  account_ping,   ACCOUNTS, ACCOUNT, 0, 0, ONCE, 10000, "it does not answer", , ) \

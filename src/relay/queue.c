@@ -158,7 +158,8 @@ bool queue_next(struct db *db, struct queue_item *item, struct error *err)
 
 int64_t queue_newest(struct db *db)
 {
-    AUTO_STMT sqlite3_stmt *s = db_stmt(db, "SELECT coalesce(max(id), 0) FROM message");
+    AUTO_STMT sqlite3_stmt *s = db_stmt(db, "SELECT max((SELECT coalesce(max(id), 0) FROM message),"
+                                            " (SELECT coalesce(max(message), 0) FROM recipient))");
     int64_t id = 0;
     struct error err;
 
@@ -187,6 +188,15 @@ static bool read_recipients(struct db *db, const struct queue_item *item, struct
     return step != DB_FAIL;
 }
 
+/* A message that is not there any more has no recipients either. */
+static bool nobody_waits(struct db *db, const struct queue_item *item, struct error *err)
+{
+    bool found = false;
+
+    return queue_has(db, item, &found, err) &&
+           (!found || error_set(err, ERROR_DAMAGED, "its row is missing"));
+}
+
 bool queue_read(struct db *db, const struct queue_item *item, struct arena *arena,
                 struct queue_try *out, bool *found, struct error *err)
 {
@@ -199,7 +209,7 @@ bool queue_read(struct db *db, const struct queue_item *item, struct arena *aren
     step = db_next(db, s, err);
     *found = step == DB_ROW;
     if (!*found)
-        return step != DB_FAIL;
+        return step != DB_FAIL && nobody_waits(db, item, err);
     *out = (struct queue_try){.transaction = arena_str(arena, db_col_str(s, 0)),
                               .session = arena_str(arena, db_col_str(s, 1)),
                               .return_path = arena_str(arena, db_col_str(s, 2)),

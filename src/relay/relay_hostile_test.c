@@ -175,6 +175,48 @@ static void a_message_that_cannot_be_read_is_put_aside_and_told(void)
     end();
 }
 
+static void run_sql(const char *sql)
+{
+    CHECK_ROW(sqlite3_exec(db_sqlite(r.db), sql, NULL, NULL, NULL) == SQLITE_OK, sql);
+}
+
+/* A row that verifies, and makes no sense all the same: the first message is damaged, the others go. */
+static void a_row_that_cannot_be_read_is_put_aside_and_stops_nobody(void)
+{
+    static const char *const damages[] = {
+        "DELETE FROM content WHERE id = (SELECT content FROM message WHERE id = 1)",
+        "UPDATE content SET data = x'0011223344' WHERE id = (SELECT content FROM message WHERE id "
+        "= 1)",
+        "UPDATE content SET hash = x'00' WHERE id = (SELECT content FROM message WHERE id = 1)",
+        "UPDATE content SET size = 1 << 40 WHERE id = (SELECT content FROM message WHERE id = 1)",
+        "UPDATE message SET size = size + 100000 WHERE id = 1",
+        "UPDATE message SET size = -1 WHERE id = 1",
+        "UPDATE message SET content = 999 WHERE id = 1",
+        "DELETE FROM message WHERE id = 1",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(damages); i++) {
+        begin();
+        for (uint64_t account = 1; account <= 3; account++)
+            add(account == 3 ? 1 : account);
+        run_sql("PRAGMA foreign_keys = 0");
+        run_sql(damages[i]);
+        role_test_pass(&t, 11 * SECOND_US);
+        CHECK_U64(answer_all(ERROR_NONE), 2);
+        CHECK_ROW(problems == 1 && counter("queue") == 1, damages[i]);
+        role_test_pass(&t, 21 * SECOND_US);
+        CHECK_ROW(problems == 2 && tried() == NULL, damages[i]);
+        stop(); /* nor after a start, when it is the first of all, and tried at once */
+        start();
+        add(1);
+        add(2);
+        role_test_pass(&t, 11 * SECOND_US);
+        CHECK_U64(answer_all(ERROR_NONE), 2);
+        CHECK_ROW(problems == 4 && counter("queue") == 1, damages[i]);
+        end();
+    }
+}
+
 /* ---- very many ---- */
 
 static size_t commits;
@@ -255,6 +297,7 @@ int main(void)
     RUN(what_intake_must_not_send_is_refused);
     RUN(answers_that_do_not_fit_lose_nothing);
     RUN(a_message_that_cannot_be_read_is_put_aside_and_told);
+    RUN(a_row_that_cannot_be_read_is_put_aside_and_stops_nobody);
     RUN(answers_that_come_together_are_one_commit);
     return test_end();
 }

@@ -248,7 +248,8 @@ static int message_fd(struct relay *r, const struct queue_try *t, struct error *
     buf_init(&b, PIECE);
     for (uint64_t at = 0; ok && at < t->size; at += b.n) {
         buf_reset(&b);
-        ok = content_read(r->db, t->content, at, b.max, &b, err) && b.n > 0 &&
+        ok = content_read(r->db, t->content, at, b.max, &b, err) &&
+             (b.n > 0 || error_set(err, ERROR_DAMAGED, "its bytes are fewer than they were")) &&
              write(fd, b.p, b.n) == (ssize_t)b.n;
     }
     buf_done(&b);

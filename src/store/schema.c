@@ -160,6 +160,16 @@ static const char step_3[] =
     "ALTER TABLE account ADD COLUMN subscribed INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE account ADD COLUMN used INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const steps[] = {step_1, step_2, step_3};
+/* The slices of copies that are not finished: messages first to last of a mailbox. They are taken back when nobody is at
+ * this copy any more (store_copy.c); empty but while there is a large COPY. */
+static const char step_4[] = "CREATE TABLE copying ("
+                             " mailbox INTEGER NOT NULL,"
+                             " first INTEGER NOT NULL,"
+                             " last INTEGER NOT NULL,"
+                             " copy INTEGER NOT NULL," /* which, among those of one process */
+                             " PRIMARY KEY (mailbox, first)"
+                             ") STRICT, WITHOUT ROWID;";
+
+static const char *const steps[] = {step_1, step_2, step_3, step_4};
 
 const struct db_schema store_schema = {"account", steps, ARRAY_LEN(steps)};

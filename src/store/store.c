@@ -70,6 +70,16 @@ static bool set_up_account(struct store *store, struct error *err)
     return false;
 }
 
+/* What a power cut has left of them, before anybody sees it. */
+static bool take_back_copies(struct store *store, struct error *err)
+{
+    bool more = true;
+    while (more)
+        if (!store_copy_sweep(store, &more, err))
+            return false;
+    return true;
+}
+
 bool store_open(struct store **out, const struct db_source *source,
                 const struct store_config *config, struct error *err)
 {
@@ -82,8 +92,8 @@ bool store_open(struct store **out, const struct db_source *source,
         return false;
     }
     db_derive_key(source->key, STR("thread"), store->thread_key, sizeof(store->thread_key));
-    if (!set_up_account(store, err) || !store_stale_open(store, err) ||
-        !content_sweep(store->db, err)) {
+    if (!set_up_account(store, err) || !take_back_copies(store, err) ||
+        !store_stale_open(store, err) || !content_sweep(store->db, err)) {
         store_close(store);
         return false;
     }

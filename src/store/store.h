@@ -322,6 +322,26 @@ struct store_pair {
 MUST_CHECK bool store_copy(struct store *store, int64_t mailbox, const uint32_t *uids, size_t n,
                            int64_t target, bool move, struct str actor, struct vec *pairs,
                            uint64_t *modseq, struct error *err);
+/* The same for many messages in slices, each a transaction, so that others get their turn in between, and all or
+ * nothing all the same. Each slice is seen by others as soon as it is there. What was not finished, because a slice
+ * failed, or store_copy_end came first, or the power went, is taken back (expunged): by store_copy_undo, by
+ * store_idle, or at the next open.
+ *
+ *     c = store_copy_begin(store, mailbox, target)
+ *     store_copy_slice(store, c, uids, n, last, ...) again and again; the one that is `last` makes it stay
+ *     store_copy_end(c)
+ */
+struct store_copying;
+/* The object is the caller's, freed by store_copy_end, before the store is closed. */
+struct store_copying *store_copy_begin(struct store *store, int64_t mailbox, int64_t target);
+/* As store_copy. False: this slice has not happened; then comes store_copy_undo. n may be 0. */
+MUST_CHECK bool store_copy_slice(struct store *store, struct store_copying *c, const uint32_t *uids,
+                                 size_t n, bool last, struct str actor, struct vec *pairs,
+                                 struct error *err);
+/* Takes a slice back; *more: there are others. */
+MUST_CHECK bool store_copy_undo(struct store *store, struct store_copying *c, struct str actor,
+                                bool *more, struct error *err);
+void store_copy_end(struct store_copying *c); /* NULL is fine */
 /* Brings a tombstone back as a new message of its mailbox (of INBOX when that is gone), with its
  * flags less \Deleted. ERROR_NOT_FOUND, ERROR_GONE (purged). */
 MUST_CHECK bool store_undelete(struct store *store, int64_t mailbox, uint32_t uid, struct str actor,
@@ -342,7 +362,7 @@ bool store_keywords_has(struct str keywords, struct str word);
 
 /* One slice (at most about 20 ms) of what can wait: purging what is past its retention, forgetting
  * old delivery ids, sweeping files, reading messages again that an earlier release has described,
- * giving memory back. *more: call again. */
+ * giving memory back, taking back copies that were not finished. *more: call again. */
 MUST_CHECK bool store_idle(struct store *store, bool *more, struct error *err);
 /* Recomputes every derived number and text from contents and placements and compares; a line of
  * report for each difference. repair: writes the right ones. *differences counts; what an earlier

@@ -143,8 +143,8 @@ static bool expunge_one(struct store_tx *t, int64_t mailbox, uint32_t uid,
     return ok;
 }
 
-static bool expunge_in(struct store_tx *t, int64_t mailbox, const uint32_t *uids, size_t n,
-                       struct error *err)
+bool store_expunge_in(struct store_tx *t, int64_t mailbox, const uint32_t *uids, size_t n,
+                      struct error *err)
 {
     struct store_counts counts = {0};
     for (size_t i = 0; i < n; i++)
@@ -158,7 +158,7 @@ bool store_expunge(struct store *store, int64_t mailbox, const uint32_t *uids, s
 {
     AUTO_STORE_TX struct store_tx t = {0};
     if (!store_tx_begin(&t, store, actor, STORE_CHANGE_EXPUNGE, err) ||
-        !expunge_in(&t, mailbox, uids, n, err))
+        !store_expunge_in(&t, mailbox, uids, n, err))
         return false;
     *modseq = t.modseq;
     return store_tx_commit(&t, err);
@@ -169,7 +169,7 @@ bool store_expunge_all(struct store_tx *t, int64_t mailbox, struct error *err)
     struct vec uids;
     vec_init(&uids, sizeof(uint32_t));
     bool ok = store_view(t->store, mailbox, 1, UINT32_MAX, INT64_MAX, SIZE_MAX, &uids, err) &&
-              expunge_in(t, mailbox, uids.p, uids.n, err);
+              store_expunge_in(t, mailbox, uids.p, uids.n, err);
     vec_done(&uids);
     return ok;
 }

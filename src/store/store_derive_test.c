@@ -20,6 +20,7 @@ static void make_old(void)
         "ALTER TABLE mailbox DROP COLUMN created;"
         "ALTER TABLE mailbox DROP COLUMN renamed;"
         "ALTER TABLE mailbox DROP COLUMN subscribed;"
+        "DROP TABLE copying;"
         "PRAGMA user_version = 1");
     reopen();
 }

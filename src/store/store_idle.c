@@ -147,9 +147,9 @@ bool store_idle(struct store *store, bool *more, struct error *err)
     bool purging, forgetting;
     if (store->in_batch || store->in_tx)
         panic("store_idle inside a change");
-    if (!purge_slice(store, &purging, err))
+    if (!store_copy_sweep(store, more, err) || !purge_slice(store, &purging, err))
         return false;
-    if (purging) {
+    if (*more || purging) {
         *more = true;
         return true;
     }

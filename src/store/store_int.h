@@ -28,6 +28,8 @@ struct store {
     int64_t swept_us;           /* boot clock: when content_sweep ran last */
     int64_t stale_at, stale_to; /* emails after the one and up to the other are to be read again */
     unsigned stale_read;        /* since that was written down */
+    size_t copies;              /* store_copying objects there are */
+    int64_t last_copy;          /* the number of the last one */
 };
 
 /* change.kind: what happened. Numbers are in the database: never reused. */
@@ -45,6 +47,7 @@ enum store_change_kind {
     STORE_CHANGE_SUBSCRIBE = 11,
     STORE_CHANGE_UNDELETE = 12,
     STORE_CHANGE_REPAIR = 13,
+    STORE_CHANGE_UNDO = 14, /* of a copy that was not finished */
 };
 
 /* One change on its way: a transaction, or a savepoint inside a batch. Rolled back when it goes out
@@ -115,6 +118,11 @@ MUST_CHECK bool store_placement_find(struct store *store, int64_t mailbox, uint3
                                      struct error *err);
 /* Expunges all messages of a mailbox, inside t. */
 MUST_CHECK bool store_expunge_all(struct store_tx *t, int64_t mailbox, struct error *err);
+/* Expunges messages of these UIDs inside t; those that are not there are passed over. */
+MUST_CHECK bool store_expunge_in(struct store_tx *t, int64_t mailbox, const uint32_t *uids,
+                                 size_t n, struct error *err);
+/* Takes back a slice of a copy that was not finished and that nobody is at any more; *more: there may be others. */
+MUST_CHECK bool store_copy_sweep(struct store *store, bool *more, struct error *err);
 /* Moves or copies inside t (store_copy without its own transaction). */
 MUST_CHECK bool store_copy_in(struct store_tx *t, int64_t mailbox, const uint32_t *uids, size_t n,
                               int64_t target, bool move, struct vec *pairs, struct error *err);
