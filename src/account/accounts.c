@@ -64,8 +64,12 @@ static void take_adopt_ask(struct accounts *a, struct chan *c, struct msg *m)
     asked_take(&asked, c, m);
     if (m->nfds == 1 && !a->p) {
         h = vec_add(&a->handed);
-        *h =
-            (struct handed){m->adopt_ask.account, m->adopt_ask.pid, m->adopt_ask.started, m->fd[0]};
+        *h = (struct handed){.account = m->adopt_ask.account,
+                             .pid = m->adopt_ask.pid,
+                             .started = m->adopt_ask.started,
+                             .probe = m->adopt_ask.probe != 0,
+                             .busy_until_us = (int64_t)m->adopt_ask.busy_until,
+                             .fd = m->fd[0]};
         m->fd[0] = -1;
     }
     tell_adopt(&asked, &(struct msg_adopt_tell){0}, -1);

@@ -30,6 +30,7 @@ struct running {           /* a process of an account */
     bool reaped;           /* its number may be somebody else's by now */
     uint64_t ping;         /* the question whether it lives, or 0 */
     int64_t pinged_us;     /* when it was put last */
+    struct timer probe;    /* when it is put next, where there was a session since */
     int64_t busy_until_us; /* so long it is not expected to answer */
     struct list waiting;   /* of struct waiting */
     struct asked removal;  /* its files go when it has ended */
@@ -38,6 +39,8 @@ struct running {           /* a process of an account */
 
 struct handed { /* a child of our predecessor, until we have a loop for it */
     uint64_t account, pid, started;
+    bool probe;            /* it is to be asked whether it lives */
+    int64_t busy_until_us; /* as struct running has it */
     int fd;
 };
 

@@ -161,9 +161,17 @@ static void a_session_asks_now_and_then_whether_the_process_lives(void)
         CHECK_U64(hears_of_session(ask_session(7, 1)), ERROR_NONE);
     CHECK(!answer_ping(7)); /* not with each */
     role_test_pass(&t, PROBE_US + SECOND_US);
+    CHECK(answer_ping(7) && !answer_ping(7)); /* once for all of them */
+    role_test_pass(&t, 10 * PROBE_US);
+    CHECK(!answer_ping(7));
     CHECK_U64(hears_of_session(ask_session(7, 1)), ERROR_NONE);
+    CHECK(answer_ping(7));
+    CHECK_U64(hears_of_session(ask_session(7, 1)),
+              ERROR_NONE); /* it hangs, and nobody else comes */
+    role_test_pass(&t, PROBE_US + 9 * SECOND_US);
+    CHECK_U64(asked_to_kill(), 0);
     test_expect_log("role-problem");
-    role_test_pass(&t, 11 * SECOND_US);
+    role_test_pass(&t, 2 * SECOND_US);
     CHECK_U64(asked_to_kill(), pid_of[7]);
     end();
 }
@@ -360,19 +368,90 @@ static void what_was_under_way_with_a_child_ends_when_it_is_handed_over(void)
     end();
 }
 
-static void adopt(uint64_t account, pid_t pid, uint64_t started)
+static void adopt_as(struct msg_adopt_ask ask)
 {
     struct msg m = {.type = MSG_ADOPT_ASK, .nfds = 1};
+    uint64_t account = ask.account;
     int pair[2];
 
     CHECK(chan_pair(pair));
     m.fd[0] = pair[0];
-    m.adopt_ask = (struct msg_adopt_ask){++last_id, account, (uint64_t)pid, started};
-    pid_of[account] = pid;
+    m.adopt_ask = ask;
+    m.adopt_ask.id = ++last_id;
+    pid_of[account] = (pid_t)ask.pid;
     child[account] = role_test_over(&t, ROLE_ACCOUNT, pair[1]);
     role_end_send(t.supervisor, &m);
     close(pair[0]);
     CHECK(role_end_take(t.supervisor, MSG_ADOPT_TELL) != NULL);
+}
+
+static void adopt(uint64_t account, pid_t pid, uint64_t started)
+{
+    adopt_as((struct msg_adopt_ask){.account = account, .pid = (uint64_t)pid, .started = started});
+}
+
+/* One hangs, one is at a long piece of work, and another one crashes: what is known of the two is handed on. */
+static void what_is_known_of_a_child_is_handed_over(void)
+{
+    int64_t busy_until_us;
+    struct msg *m;
+
+    begin();
+    for (uint64_t i = 1; i <= 4; i++) {
+        open_account(i);
+        CHECK(answer_ping(i));
+    }
+    say_probe(1);
+    CHECK_U64(hears_of_session(ask_session(3, 1)), ERROR_NONE); /* it is asked later */
+    say_busy(2, 60);
+    busy_until_us = role_test_now_us() + 60 * SECOND_US;
+    test_expect_log("account-crash");
+    role_end_close(child[4]);
+    collect(pid_of[4], 11);
+    for (size_t i = 0; i < 3; i++) {
+        m = handed_over();
+        CHECK(m && m->hand_over_ask.probe == (m->hand_over_ask.account != 2));
+        CHECK_U64(m->hand_over_ask.busy_until,
+                  m->hand_over_ask.account == 2 ? (uint64_t)busy_until_us : 0);
+        tell_handed(m->hand_over_ask.id);
+    }
+    end();
+}
+
+static void a_child_that_hung_before_it_was_handed_over_is_killed(void)
+{
+    begin_setup("");
+    adopt_as((struct msg_adopt_ask){.account = 7, .pid = FIRST_PID + 500, .probe = 1});
+    adopt_as((struct msg_adopt_ask){.account = 8, .pid = FIRST_PID + 501, .probe = 1});
+    adopt(9, FIRST_PID + 502, 0);
+    go();
+    CHECK(answer_ping(8) && !answer_ping(9));
+    test_expect_log("role-problem");
+    role_test_pass(&t, 11 * SECOND_US);
+    CHECK(asked_to_kill() == FIRST_PID + 500 && asked_to_kill() == 0);
+    end();
+}
+
+static void a_child_that_was_busy_when_it_was_handed_over_still_is(void)
+{
+    begin_setup("");
+    adopt_as((struct msg_adopt_ask){
+        .account = 7,
+        .pid = FIRST_PID + 500,
+        .busy_until = (uint64_t)(role_test_now_us() + 60 * SECOND_US),
+    });
+    go();
+    for (int i = 0; i < 4; i++) {
+        say_probe(7);
+        role_test_pass(&t, 12 * SECOND_US);
+    }
+    CHECK_U64(asked_to_kill(), 0);
+    role_test_pass(&t, 13 * SECOND_US);
+    test_expect_log("role-problem");
+    say_probe(7);
+    role_test_pass(&t, 12 * SECOND_US);
+    CHECK_U64(asked_to_kill(), FIRST_PID + 500);
+    end();
 }
 
 static void say_orphan(pid_t pid, uint64_t signal_number)
@@ -507,6 +586,9 @@ int main(void)
     RUN(who_asks_again_for_a_removal_is_answered_last);
     RUN(after_a_crash_children_are_handed_over_a_few_at_a_time);
     RUN(what_was_under_way_with_a_child_ends_when_it_is_handed_over);
+    RUN(what_is_known_of_a_child_is_handed_over);
+    RUN(a_child_that_hung_before_it_was_handed_over_is_killed);
+    RUN(a_child_that_was_busy_when_it_was_handed_over_still_is);
     RUN(adopted_children_serve_on_and_their_crash_renews_nothing);
     RUN(children_that_end_before_the_start_are_known_to_have_ended);
     RUN(at_the_end_all_are_told_and_those_that_do_not_end_are_killed);

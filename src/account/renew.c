@@ -26,8 +26,11 @@ static void on_handed_over(void *arg, struct msg_hand_over_tell *tell, int *fd)
 static void hand_over(struct running *r)
 {
     struct accounts *a = r->a;
-    struct msg_hand_over_ask ask = {
-        .account = r->account, .pid = (uint64_t)r->pid, .started = r->started};
+    struct msg_hand_over_ask ask = {.account = r->account,
+                                    .pid = (uint64_t)r->pid,
+                                    .started = r->started,
+                                    .probe = r->ping != 0 || timer_is_set(&r->probe),
+                                    .busy_until = (uint64_t)r->busy_until_us};
 
     a->handing++;
     call_hand_over(call_over(a->p->calls, a->p->supervisor), &ask, CALL_FD(chan_fd(r->chan)),

@@ -12,8 +12,8 @@
  * new process is forked when the old one's channel has ended (the lock on the database makes sure of
  * the rest). A process that does not end when it is told to, or that does not answer when it was asked
  * whether it lives, is killed by the supervisor: this process may signal nobody. It is asked when intake
- * found it slow, and now and then when it gets a session: an account whose process hangs would not
- * come back otherwise. */
+ * found it slow, and after a session, at once or ten seconds after the question before: an account
+ * whose process hangs would not come back otherwise. */
 #include "account/accounts_int.h"
 
 #include "base/clock.h"
@@ -31,7 +31,7 @@
 #define LEAVE_US (2 * SECOND_US)      /* between the end of its channel and its own */
 #define KILL_AGAIN_US (5 * SECOND_US) /* it waits for a disk, say */
 #define WAIT_US (15 * SECOND_US)      /* whoever asked has given up by then */
-#define PROBE_US (30 * SECOND_US)     /* no oftener for sessions */
+#define PROBE_US (10 * SECOND_US)     /* no oftener for sessions */
 #define BUSY_MOST_US (3600 * SECOND_US)
 #define WAITING_MOST 64    /* opens for one account that wait for the end of its process */
 #define UNHEARD_MOST 200   /* that it has not read */
@@ -149,6 +149,7 @@ static void running_free(struct running *r)
         waiting_free(w);
     asked_forget(&r->removal);
     timer_stop(&r->deadline);
+    timer_stop(&r->probe);
     calls_forget(r->a->p->calls, r->ping);
     list_remove(&r->node);
     chan_destroy(r->chan);
@@ -263,6 +264,22 @@ void running_probe(struct running *r)
                                 &(struct msg_account_ping_ask){0}, NULL, on_ping, r);
 }
 
+static void on_probe(void *arg)
+{
+    running_probe(arg);
+}
+
+/* It got a session: whoever has that would wait for ever, if it hangs. */
+static void probe_soon(struct running *r)
+{
+    int64_t left_us = r->pinged_us ? r->pinged_us + PROBE_US - clock_boot_us() : 0;
+
+    if (left_us <= 0)
+        running_probe(r);
+    else if (!timer_is_set(&r->probe))
+        timer_set(&r->probe, left_us);
+}
+
 /* ---- what it says ---- */
 
 static void take_failed(struct running *r, const struct msg_account_failed *m)
@@ -336,6 +353,7 @@ static struct running *running_add(struct accounts *a, uint64_t account, pid_t p
 
     *r = (struct running){.a = a, .account = account, .pid = pid};
     timer_init(&r->deadline, a->p->timers, on_running_deadline, r);
+    timer_init(&r->probe, a->p->timers, on_probe, r);
     r->chan = chan_create(a->p->base, fd, ROLE_ACCOUNTS, ROLE_ACCOUNT, on_child_message, r);
     map_put_u64(&a->running, account, r);
     return r;
@@ -351,6 +369,9 @@ void running_adopt(struct accounts *a, const struct handed *h)
     }
     r = running_add(a, h->account, (pid_t)h->pid, h->fd);
     r->started = h->started;
+    r->busy_until_us = h->busy_until_us;
+    if (h->probe) /* else one that hangs would live on: it was our predecessor who had asked */
+        running_probe(r);
 }
 
 /* The sockets of a new process; [0] are ours, [1] are its. */
@@ -440,8 +461,7 @@ static void send_session(struct running *r, const struct msg_session_ask *o, int
     r->started++;
     chan_send(r->chan, &m);
     r->unheard = chan_idle(r->chan) ? 0 : r->unheard + 1;
-    if (clock_boot_us() - r->pinged_us > PROBE_US)
-        running_probe(r);
+    probe_soon(r);
 }
 
 /* Keeps an open until the ending process is gone; its slices are copied into one block. */

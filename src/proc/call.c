@@ -49,6 +49,8 @@ struct calls *calls_create(struct timers *timers)
     struct calls *c = mem_zalloc(sizeof *c);
 
     c->timers = timers;
+    /* A channel that was handed on may still bring what our predecessor had asked: its ids are not ours. */
+    c->last_id = (uint64_t)clock_boot_us();
     map_init(&c->by_id);
     return c;
 }

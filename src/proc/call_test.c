@@ -127,6 +127,24 @@ static void on_hash(void *arg, struct msg_hash_tell *tell, int *fd)
         told++;
 }
 
+/* A channel that was handed on may bring an answer to what the process before this one has asked. */
+static void a_later_process_asks_by_other_ids(void)
+{
+    struct call_to later = {.role = ROLE_DIRECTORY};
+    struct role_test t;
+    uint64_t id;
+
+    begin(&t, ROLE_EDGE_SMTP);
+    role_test_go(&t);
+    for (int i = 0; i < 100; i++)
+        id = ask_rcpt(NULL);
+    role_test_pass(&t, 1000);
+    later.calls = calls_create(process->timers);
+    CHECK(call_rcpt(later, &(struct msg_rcpt_ask){0}, NULL, on_rcpt, NULL) > id);
+    calls_destroy(later.calls);
+    role_test_end(&t);
+}
+
 /* Of the same role and the right type, and asked something itself: the id is not its own. */
 static void one_instance_cannot_answer_for_another(void)
 {
@@ -536,6 +554,7 @@ int main(void)
     RUN(a_question_that_was_moved_is_its_new_place_alone);
     RUN(a_question_whose_descriptor_was_lost_is_refused_with_words);
     RUN(an_answer_carries_the_id_of_its_question);
+    RUN(a_later_process_asks_by_other_ids);
     RUN(a_peer_is_not_heard_while_too_many_of_its_questions_are_open);
     return test_end();
 }

@@ -87,11 +87,13 @@
     MSG(ACCOUNT_SLOW,   account_slow,   INTAKE, DIRECTORY, 0, F(u64, account)) \
     MSG(ACCOUNT_PROBE,  account_probe,  DIRECTORY, ACCOUNTS, 0, F(u64, account)) \
     /* The parent of accounts is renewed: its children go to the supervisor and on to its successor, a few at a time. \
+     * probe is 1 for one that is to be asked whether it lives, as it was and has not answered, or as it got a session; \
+     * busy_until is on CLOCK_BOOTTIME. \
      * A child that does not end when told to is killed by the supervisor; its log has a socket of its own. */ \
     CALL(HAND_OVER,     hand_over,      ACCOUNTS, SUPERVISOR, 1, 0, ONCE, 10000, "the supervisor does not answer", \
-         F(u64, account) F(u64, pid) F(u64, started), ) \
+         F(u64, account) F(u64, pid) F(u64, started) F(u64, probe) F(u64, busy_until), ) \
     CALL(ADOPT,         adopt,          SUPERVISOR, ACCOUNTS, 1, 0, ONCE, 10000, "the process does not answer", \
-         F(u64, account) F(u64, pid) F(u64, started), ) \
+         F(u64, account) F(u64, pid) F(u64, started) F(u64, probe) F(u64, busy_until), ) \
     MSG(ACCOUNTS_ORPHAN, accounts_orphan, SUPERVISOR, ACCOUNTS, 0, F(u64, pid) F(u64, signal)) \
     MSG(ACCOUNT_LOG,    account_log,    ACCOUNTS, SUPERVISOR, 1, F(u64, account) F(u64, pid)) \
     MSG(ACCOUNT_KILL,   account_kill,   ACCOUNTS, SUPERVISOR, 0, F(u64, account) F(u64, pid)) \

@@ -50,8 +50,13 @@ void accounts_take_child(struct supervisor *s, struct chan *c, struct msg *m)
         error_set(&err, ERROR_LIMIT, "this process is not taken over");
         tell.error = msg_error_of(&err);
     } else {
-        *(struct handed *)vec_add(&s->handed) = (struct handed){
-            m->hand_over_ask.account, m->hand_over_ask.pid, m->hand_over_ask.started, m->fd[0]};
+        *(struct handed *)vec_add(&s->handed) =
+            (struct handed){.account = m->hand_over_ask.account,
+                            .pid = m->hand_over_ask.pid,
+                            .started = m->hand_over_ask.started,
+                            .probe = m->hand_over_ask.probe,
+                            .busy_until = m->hand_over_ask.busy_until,
+                            .fd = m->fd[0]};
         m->fd[0] = -1;
     }
     tell_hand_over(&asked, &tell, -1);
@@ -86,7 +91,11 @@ static void adopt_one(struct child *c)
 {
     struct supervisor *s = c->s;
     struct handed h = *(struct handed *)vec_at(&s->handed, s->handed.n - 1);
-    struct msg_adopt_ask ask = {.account = h.account, .pid = h.pid, .started = h.started};
+    struct msg_adopt_ask ask = {.account = h.account,
+                                .pid = h.pid,
+                                .started = h.started,
+                                .probe = h.probe,
+                                .busy_until = h.busy_until};
 
     vec_remove(&s->handed, s->handed.n - 1);
     s->adopting++;

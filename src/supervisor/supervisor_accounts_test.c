@@ -20,6 +20,7 @@ static int kill_one(pid_t pid, int number);
 static struct supervisor s;
 static struct chan *theirs; /* the end of the parent of accounts */
 static uint64_t taken, refused, orphans, last_orphan, adopted;
+static struct msg_adopt_ask last_adopted;
 
 static unsigned wild; /* signals to a crowd, or to what is not a test's */
 
@@ -54,6 +55,7 @@ static void on_their_message(void *arg, struct chan *c, struct msg *m)
         last_orphan = m->accounts_orphan.pid;
     } else if (m && m->type == MSG_ADOPT_ASK) {
         adopted++;
+        last_adopted = m->adopt_ask;
         asked_take(&asked, c, m);
         tell_adopt(&asked, &(struct msg_adopt_tell){0}, -1);
     }
@@ -260,6 +262,26 @@ static void one_that_ends_between_two_parents_is_not_handed_on(void)
     end();
 }
 
+static void what_a_parent_knew_of_a_child_is_handed_on(void)
+{
+    int fd = memfd_create("x", MFD_CLOEXEC);
+
+    begin();
+    call_hand_over(
+        call_over(s.calls, theirs),
+        &(struct msg_hand_over_ask){
+            .account = 7, .pid = 1000001, .started = 9, .probe = 1, .busy_until = 12345678901},
+        CALL_FD(fd), on_handed, NULL);
+    spin();
+    accounts_adopt(&s.child[0]);
+    spin();
+    CHECK(adopted == 1 && last_adopted.account == 7 && last_adopted.pid == 1000001);
+    CHECK(last_adopted.started == 9 && last_adopted.probe == 1);
+    CHECK_U64(last_adopted.busy_until, 12345678901);
+    close(fd);
+    end();
+}
+
 static void logs_are_bounded_and_need_a_socket(void)
 {
     struct msg m = {.type = MSG_ACCOUNT_LOG, .nfds = 0};
@@ -303,6 +325,7 @@ int main(void)
     RUN(families_of_which_nobody_lives_are_forgotten);
     RUN(children_between_two_parents_are_bounded);
     RUN(one_that_ends_between_two_parents_is_not_handed_on);
+    RUN(what_a_parent_knew_of_a_child_is_handed_on);
     RUN(logs_are_bounded_and_need_a_socket);
     return test_end();
 }

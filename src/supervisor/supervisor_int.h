@@ -44,7 +44,7 @@ struct listening {
 };
 
 struct handed { /* a running account's process between two parents */
-    uint64_t account, pid, started;
+    uint64_t account, pid, started, probe, busy_until; /* as HAND_OVER has them */
     int fd;
 };
 
