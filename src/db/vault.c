@@ -206,6 +206,10 @@ static int page_read(sqlite3_file *file, void *out, int n, sqlite3_int64 at)
     case VAULT_READ_OK:
         return SQLITE_OK;
     case VAULT_READ_END:
+        if (page <= v->pages)
+            return vault_fail(v, ERROR_DAMAGED, SQLITE_IOERR_DATA,
+                              "the database file is cut short: page %u of %u is missing", page,
+                              v->pages);
         memset(out, 0, PAGE_BYTES);
         return SQLITE_IOERR_SHORT_READ;
     case VAULT_READ_BAD:
@@ -433,6 +437,25 @@ static void derive_seal(const struct db_source *source, const char *label, struc
     mem_wipe(key, sizeof key);
 }
 
+/* With no commit in the log the database's first page says how many there are (the SQLite file
+ * format, section 1.3.4). Where it does not verify SQLite gets no further than that page. */
+static bool count_pages(struct vault *v, struct error *err)
+{
+    unsigned char page[PAGE_BYTES];
+
+    if (v->pages)
+        return true;
+    switch (vault_page_read(v, 1, page)) {
+    case VAULT_READ_OK:
+        v->pages = vault_get_be32(page + 28);
+        return true;
+    case VAULT_READ_FAILED:
+        return vault_error(v, err);
+    default:
+        return true;
+    }
+}
+
 bool vault_open(struct vault **out, const struct db_source *source, struct error *err)
 {
     struct vault *v = mem_zalloc(sizeof *v);
@@ -449,7 +472,8 @@ bool vault_open(struct vault **out, const struct db_source *source, struct error
     snprintf(v->name, sizeof v->name, "vault-%u", ++names);
     v->next = vaults;
     vaults = v;
-    if (!vault_begin(v, source->must_exist, err) || !vault_wal_check(v, err)) {
+    if (!vault_begin(v, source->must_exist, err) || !vault_wal_check(v, err) ||
+        !count_pages(v, err)) {
         vault_close(v);
         return false;
     }

@@ -30,6 +30,9 @@ struct vault {
     uint64_t seals, seals_kept;
     unsigned char first_nonce[SEAL_NONCE_BYTES]; /* of the first page of a new database */
 
+    uint32_t
+        pages; /* of the database, by its last commit: the file, or the log, has each of them */
+
     /* The log (vault_wal.c). */
     bool holding; /* a frame's header came and its page has not yet */
     uint32_t held_frame;

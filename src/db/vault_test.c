@@ -568,6 +568,87 @@ static void every_failure_of_the_disk_is_told_and_loses_nothing(void)
     }
 }
 
+static uint64_t cut_bits = 88172645463325252;
+
+static uint64_t next_bits(void)
+{
+    cut_bits ^= cut_bits << 13;
+    cut_bits ^= cut_bits >> 7;
+    cut_bits ^= cut_bits << 17;
+    return cut_bits * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+/* A commit for which there is no room leaves some of its frames, a checkpoint that is tried meanwhile changes nothing, and the
+ * commit after it is cut: whatever that leaves, it is no damage. */
+static void a_full_disk_and_then_a_power_cut_are_no_damage(void)
+{
+    bool full = true;
+
+    for (unsigned nth = 1; full; nth++) {
+        struct disk *d = disk_create();
+        struct error err = {0};
+        struct db *db = open_disk(d, &err);
+        size_t before;
+
+        CHECK(sql(db, "INSERT INTO t (a) VALUES ('one')"));
+        db_idle(db);
+        CHECK(sql(db, "INSERT INTO t (a) VALUES ('two')"));
+        disk_fail(d, DISK_WRITE, nth, ENOSPC);
+        full = !sql(db, "INSERT INTO t (a) VALUES (hex(zeroblob(30000)))");
+        db_idle(db);
+        disk_fail(d, DISK_WRITE, 0, 0);
+        CHECK(!db_failed(db));
+        before = disk_calls(d);
+        CHECK(sql(db, "INSERT INTO t (a) VALUES (hex(zeroblob(9000)))"));
+        for (unsigned i = 0; i < 100; i++) {
+            size_t t = before + next_bits() % (disk_calls(d) - before + 1);
+            struct disk *cut = disk_cut(d, t, i % 2 ? 512 : 4096, next_bits);
+            enum error_kind kind;
+            int64_t rows = rows_after_open(cut, &kind);
+
+            CHECK_ROW(rows - !full == 2 || rows - !full == 3, "a cut");
+            disk_destroy(cut);
+            disk_use(d);
+        }
+        CHECK(nth < 40);
+        db_close(db);
+        disk_destroy(d);
+    }
+}
+
+/* The file ends too early, as in a copy that was cut short, and the log holds a commit, which says how long it is. */
+static void a_shortened_database_is_damage(void)
+{
+    static const unsigned missing[] = {1, 2, 3, 5, 8, 20, 50, 100};
+
+    for (size_t i = 0; i < ARRAY_LEN(missing); i++) {
+        struct disk *d = disk_create(), *copy;
+        struct error err = {0};
+        struct db *db = open_disk(d, &err);
+        size_t n;
+
+        for (unsigned k = 0; k < 20; k++)
+            CHECK(sql(db, "INSERT INTO t (a) VALUES (hex(zeroblob(20000)))"));
+        db_idle(db);
+        CHECK(sql(db, "UPDATE t SET a = 'short' WHERE id = 1"));
+        copy = disk_copy(d);
+        db_close(db);
+        disk_destroy(d);
+        disk_use(copy);
+        n = size_of(copy, DISK_DB) - (size_t)missing[i] * PAGE_BYTES;
+        CHECK(io_sim.truncate(disk_fd(DISK_DB), (int64_t)n) == 0);
+        db = open_disk(copy, &err);
+        if (CHECK_ROW(db != NULL, err.text)) {
+            AUTO_STMT sqlite3_stmt *s = db_stmt(db, "SELECT sum(a = hex(zeroblob(20000))) FROM t");
+
+            CHECK(db_next(db, s, &err) == DB_FAIL && err.kind == ERROR_DAMAGED);
+            CHECK(str_starts(str_c(err.text), STR("the database file is cut short: page ")));
+        }
+        db_close(db);
+        disk_destroy(copy);
+    }
+}
+
 int main(void)
 {
     db_process_init();
@@ -585,5 +666,7 @@ int main(void)
     RUN(point_7_an_older_copy_of_the_whole_opens);
     RUN(a_record_opens_only_at_its_own_place);
     RUN(every_failure_of_the_disk_is_told_and_loses_nothing);
+    RUN(a_full_disk_and_then_a_power_cut_are_no_damage);
+    RUN(a_shortened_database_is_damage);
     return test_end();
 }

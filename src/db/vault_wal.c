@@ -92,23 +92,28 @@ static int flush_held(struct vault *v)
 static int write_page(struct vault *v, uint32_t frame, const unsigned char *page)
 {
     unsigned char any = 0;
+    uint32_t pages;
+    int rc;
 
     for (size_t i = PAGE_USABLE; i < PAGE_BYTES; i++)
         any |= page[i];
     if (any)
         panic("frame %u uses its reserved bytes", frame);
     if (!v->holding || v->held_frame != frame) {
-        int rc = flush_held(v);
-
+        rc = flush_held(v);
         return rc ? rc : frame_patch(v, frame, page, PAGE_USABLE, FRAME_HEADER_BYTES);
     }
     v->holding = false;
     memcpy(v->plain, v->held, FRAME_HEADER_BYTES);
     memcpy(v->plain + FRAME_HEADER_BYTES, page, PAGE_USABLE);
     vault_put_be32(v->plain + FRAME_HEADER_BYTES + PAGE_USABLE, v->tx_first);
-    if (vault_get_be32(v->held + 4) != 0)
+    rc = frame_write(v, frame);
+    pages = vault_get_be32(v->held + 4);
+    if (rc == SQLITE_OK && pages) { /* one for which the disk had no room is no commit */
         v->commit_pending = frame;
-    return frame_write(v, frame);
+        v->pages = pages;
+    }
+    return rc;
 }
 
 static int wal_write(sqlite3_file *file, const void *in, int n, sqlite3_int64 at)
@@ -288,6 +293,8 @@ static bool cut_tail(struct vault *v, const struct scan *s, int64_t size, struct
 
     v->tx_first = s->committed + 1;
     v->seals += s->committed;
+    if (s->committed)
+        v->pages = s->pages;
     if (size == want)
         return true;
     if (vault_truncate_fd(v, v->wal_fd, want) != SQLITE_OK ||
