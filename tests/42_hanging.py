@@ -143,7 +143,7 @@ def test_a_process_that_hangs_is_found_by_a_login_too():
 
         def login():
             try:
-                m = imaplib.IMAP4("127.0.0.1", s.imap)
+                m = imaplib.IMAP4("127.0.0.1", s.imap, timeout=50)
                 m.login(ADA, PASSWORD)
                 m.logout()
                 return True

@@ -127,12 +127,13 @@ class Server:
                 self.__exit__(*sys.exc_info())      # nothing is left running
                 raise
 
-    def start(self):
+    def start(self, before=None):
+        """before: is called in the new process first, to set limits, say."""
         ours, theirs = os.pipe()
         os.set_inheritable(theirs, True)
         self.process = subprocess.Popen([POSTHUS, "serve", "--data", self.data, "--ready-fd", str(theirs)],
                                         pass_fds=[theirs], stdout=self.out, stderr=self.out,
-                                        stdin=subprocess.DEVNULL)
+                                        stdin=subprocess.DEVNULL, preexec_fn=before)
         os.close(theirs)
         with os.fdopen(ours, "rb") as f:
             if f.read(1) != b"1":

@@ -224,6 +224,7 @@ static bool accounts_start(void *arg, struct process *p, bool *ready, struct err
     a->p = p;
     if (a->folder < 0)
         return error_set(err, ERROR_NOT_FOUND, "the folder of accounts did not come");
+    calls_unlike_predecessor(p->calls);
     db_process_init();
     mime_process_init();
     watch_children(a);

@@ -432,6 +432,25 @@ static void a_child_that_hung_before_it_was_handed_over_is_killed(void)
     end();
 }
 
+/* It was asked by our predecessor, whose ids began as ours do; 7 is asked by us. */
+static void a_late_answer_to_our_predecessor_ends_nothing(void)
+{
+    struct msg late = {.type = MSG_ACCOUNT_PING_TELL};
+
+    begin_setup("");
+    adopt_as((struct msg_adopt_ask){.account = 7, .pid = FIRST_PID + 500, .probe = 1});
+    adopt_as((struct msg_adopt_ask){.account = 8, .pid = FIRST_PID + 501, .probe = 1});
+    go();
+    for (uint64_t id = 1; id < 10; id++) {
+        late.account_ping_tell.id = id;
+        role_end_send(child[8], &late);
+    }
+    CHECK(!role_end_is_closed(child[8]) && answer_ping(8) && answer_ping(7));
+    role_test_pass(&t, 20 * SECOND_US);
+    CHECK_U64(asked_to_kill(), 0);
+    end();
+}
+
 static void a_child_that_was_busy_when_it_was_handed_over_still_is(void)
 {
     begin_setup("");
@@ -588,6 +607,7 @@ int main(void)
     RUN(what_was_under_way_with_a_child_ends_when_it_is_handed_over);
     RUN(what_is_known_of_a_child_is_handed_over);
     RUN(a_child_that_hung_before_it_was_handed_over_is_killed);
+    RUN(a_late_answer_to_our_predecessor_ends_nothing);
     RUN(a_child_that_was_busy_when_it_was_handed_over_still_is);
     RUN(adopted_children_serve_on_and_their_crash_renews_nothing);
     RUN(children_that_end_before_the_start_are_known_to_have_ended);

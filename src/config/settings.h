@@ -82,7 +82,7 @@
     SETTING(NUMBER, account_idle, "account-idle", "10", 1, 3600, LIVE,                             \
             "Seconds after which the process of an idle account ends.")                            \
     SETTING(NUMBER, account_processes, "account-processes", "20000", 1, 1000000, START,            \
-            "The most processes of accounts at once.")                                             \
+            "The most processes of accounts at once; fewer where the hard limit of open files is too low for them.") \
     SETTING(NUMBER, quota, "quota", "0", 0, 1125899906842624, LIVE,                                \
             "Bytes that a new account may hold; 0 is no limit.")                                   \
     SETTING(NUMBER, retention_days, "retention-days", "30", 0, 3650, LIVE,                         \

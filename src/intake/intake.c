@@ -16,16 +16,18 @@
 #include "proc/memfd.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define LINK_WINDOW (1ULL << 20)
 #define LINK_MOST 64
 #define HEADER_MOST ((size_t)1 << 20) /* bytes of a header that are looked at */
 
-/* What all edges together may have under way: a message takes at most two descriptors of those in
- * proc/roles.h, a recipient less than a kilobyte of the memory there. */
-#define MESSAGES_MOST 24000
+/* What all edges together may have under way: a recipient takes less than a kilobyte of the memory in
+ * proc/roles.h, a message at most two descriptors of half of those that this process may have; the rest
+ * is for channels to accounts' processes. */
 #define RECIPIENTS_MOST 1000000
+#define FILES_A_MESSAGE 4
 
 /* Bytes of what a question names; together they fit what an account puts in front of a message. */
 #define TRANSACTION_MOST 64
@@ -253,6 +255,16 @@ static void intake_reload(void *arg)
         in->size_most = in->p->config.message_size;
 }
 
+static size_t messages_most(void)
+{
+    uint64_t files = role_row(ROLE_INTAKE)->descriptors.fixed;
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_max < files)
+        files = r.rlim_max;
+    return files / FILES_A_MESSAGE;
+}
+
 static bool intake_start(void *arg, struct process *p, bool *ready, struct error *err)
 {
     static const struct account_link_ops ops = {
@@ -262,7 +274,7 @@ static bool intake_start(void *arg, struct process *p, bool *ready, struct error
 
     (void)ready, (void)err;
     in->p = p;
-    in->share_messages = MESSAGES_MOST / edges;
+    in->share_messages = messages_most() / edges;
     in->share_recipients = RECIPIENTS_MOST / edges;
     in->links = account_links_create(p, &ops, in);
     intake_reload(in);

@@ -2,6 +2,9 @@
  * hang, or lie; channels that are full. After each test nothing is held any more. */
 #include "intake/test_intake.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+
 /* ---- edges that are lost, and their share ---- */
 
 static void what_an_edge_has_asked_ends_with_it(void)
@@ -85,6 +88,25 @@ static void an_edge_that_asks_very_much_fills_its_own_share_only(void)
     }
     CHECK_U64(in.delivered, 501);
     end_idle();
+}
+
+/* In a process of its own, as the limit cannot be raised again. */
+static void an_edge_fills_no_more_than_there_are_descriptors_for(void)
+{
+    struct rlimit few = {400, 400};
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (setrlimit(RLIMIT_NOFILE, &few) != 0)
+            _exit(2);
+        begin_with("edges = 1");
+        for (int i = 0; i < 300; i++)
+            arrive("ada@x", NULL, NULL);
+        _exit(in.arrivals.n == 100 ? 0 : 1);
+    }
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 static void a_full_share_is_freed_when_its_edge_ends(void)
@@ -514,6 +536,7 @@ int main(void)
     RUN(what_an_edge_has_asked_ends_with_it);
     RUN(an_edge_that_asks_again_is_answered_by_the_same_transaction);
     RUN(an_edge_that_asks_very_much_fills_its_own_share_only);
+    RUN(an_edge_fills_no_more_than_there_are_descriptors_for);
     RUN(a_full_share_is_freed_when_its_edge_ends);
     RUN(a_process_that_hangs_holds_one_window_and_the_queue_has_everything);
     RUN(small_messages_for_a_process_that_hangs_are_bounded_by_number);

@@ -49,10 +49,16 @@ struct calls *calls_create(struct timers *timers)
     struct calls *c = mem_zalloc(sizeof *c);
 
     c->timers = timers;
-    /* A channel that was handed on may still bring what our predecessor had asked: its ids are not ours. */
-    c->last_id = (uint64_t)clock_boot_us();
     map_init(&c->by_id);
     return c;
+}
+
+void calls_unlike_predecessor(struct calls *c)
+{
+    uint64_t now_us = (uint64_t)clock_boot_us();
+
+    if (c->last_id < now_us)
+        c->last_id = now_us;
 }
 
 static void drop_copy(struct call *k)

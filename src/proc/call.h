@@ -30,6 +30,9 @@ struct calls;
 /* All questions that a process has under way. */
 struct calls *calls_create(struct timers *timers);
 void calls_destroy(struct calls *c); /* forgets all, calls nobody */
+/* From now on ids are none that a process before this one has used, which asked less than one question
+ * in a microsecond: for whoever takes over channels, as late answers may still come over these. */
+void calls_unlike_predecessor(struct calls *c);
 /* The asker is gone: its callback will not be called. Unknown ids, and 0, are fine. */
 void calls_forget(struct calls *c, uint64_t id);
 /* A new channel to this role: what waits for it is asked, and what its predecessor did not answer

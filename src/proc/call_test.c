@@ -136,10 +136,12 @@ static void a_later_process_asks_by_other_ids(void)
 
     begin(&t, ROLE_EDGE_SMTP);
     role_test_go(&t);
+    calls_unlike_predecessor(process->calls);
     for (int i = 0; i < 100; i++)
         id = ask_rcpt(NULL);
     role_test_pass(&t, 1000);
     later.calls = calls_create(process->timers);
+    calls_unlike_predecessor(later.calls);
     CHECK(call_rcpt(later, &(struct msg_rcpt_ask){0}, NULL, on_rcpt, NULL) > id);
     calls_destroy(later.calls);
     role_test_end(&t);

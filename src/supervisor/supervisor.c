@@ -14,12 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
-
-#define DESCRIPTORS_LEAST                                                                          \
-    10000 /* besides two an account's process: its log, its channel between parents */
 
 /* How long each stage of stopping may take (roles.h), in seconds; then what is left is killed. The edges
  * finish messages under way; the parent of accounts has its children killed earlier. */
@@ -172,27 +168,6 @@ static bool supervisor_prepare(struct supervisor *s, const char *data, struct er
            write_pid(data, err);
 }
 
-/* Descriptors for logs of all processes, and for the channels of accounts between two parents. */
-static void raise_limits(const struct supervisor *s)
-{
-    rlim_t want = DESCRIPTORS_LEAST + 2 * s->config.account_processes;
-    struct rlimit now, r = {want, want};
-
-    if (getrlimit(RLIMIT_NOFILE, &now) != 0)
-        return;
-    if (now.rlim_max >= want)
-        r.rlim_max = now.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &r) == 0)
-        return;
-    r = (struct rlimit){now.rlim_max, now.rlim_max}; /* as many as may be */
-    if (setrlimit(RLIMIT_NOFILE, &r) != 0 || now.rlim_max < want)
-        log_text(LOG_ROLE_PROBLEM, STR_NULL,
-                 "at most %llu files may be open; for %llu processes of accounts raise the hard "
-                 "limit to %llu",
-                 (unsigned long long)r.rlim_cur, (unsigned long long)s->config.account_processes,
-                 (unsigned long long)want);
-}
-
 static void watch_signals(struct supervisor *s, struct event **ev)
 {
     sigset_t set;
@@ -233,7 +208,7 @@ static void supervisor_serve(struct supervisor *s)
     watch_signals(s, &signals);
     log_text(LOG_SERVER_START, STR_NULL, "Posthus %s, data in %s", POSTHUS_VERSION,
              datadir_path(s->data));
-    raise_limits(s);
+    supervisor_raise_limits(s);
     if (!walls_enter(s, &err)) {
         supervisor_give_up(s, "%s", err.text);
         return;

@@ -93,6 +93,8 @@ struct supervisor {
     unsigned stop_stage;
     struct timer stop_deadline;
     int64_t begun_us;
+    uint64_t
+        files; /* that a process may have open, where that is less than the settings need; else 0 */
     int status;
     bool root;
 };
@@ -119,6 +121,14 @@ void supervisor_set_up(struct supervisor *s, struct child *c);
 void supervisor_reload(struct supervisor *s);
 /* Reads posthus.conf into s->config and makes s->config_text of it. */
 MUST_CHECK bool supervisor_read_config(struct supervisor *s, struct error *err);
+/* s->config_text is made of s->config again. */
+void supervisor_print_config(struct supervisor *s);
+
+/* supervisor_limits.c: how many files may be open. */
+/* As many as the settings need, where the kernel lets us; else these are lowered to what fits, and that is logged. */
+void supervisor_raise_limits(struct supervisor *s);
+/* Lowers what does not fit so many open files in a process; 0: all fits. */
+void supervisor_fit(struct config *c, uint64_t files);
 
 /* supervisor_accounts.c: accounts' processes while their parent is renewed, and when they do not end. */
 void accounts_take_child(struct supervisor *s, struct chan *c, struct msg *m);

@@ -184,7 +184,7 @@ void supervisor_set_up(struct supervisor *s, struct child *c)
 
 /* The settings in force, for every process, also one that starts later: those that need a new start
  * are as they were at ours. */
-static void print_config(struct supervisor *s)
+void supervisor_print_config(struct supervisor *s)
 {
     buf_done(&s->config_text);
     buf_init(&s->config_text, LIMIT_CONFIG_TEXT);
@@ -200,7 +200,7 @@ bool supervisor_read_config(struct supervisor *s, struct error *err)
     ok = datadir_config(datadir_path(s->data), &s->config, &text, err);
     buf_done(&text);
     if (ok)
-        print_config(s);
+        supervisor_print_config(s);
     return ok &&
            (!s->config_text.overflow || error_set(err, ERROR_LIMIT, "posthus.conf is too large"));
 }
@@ -232,11 +232,12 @@ void supervisor_reload(struct supervisor *s)
         return;
     }
     buf_done(&text);
+    supervisor_fit(&fresh, s->files);
     log_changed(s, &fresh);
     config_keep_start(&fresh, &s->config);
     config_done(&s->config);
     s->config = fresh;
-    print_config(s);
+    supervisor_print_config(s);
     for (size_t i = 0; i < s->children; i++)
         if (s->child[i].chan)
             send_config(s, &s->child[i]);
