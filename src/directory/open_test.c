@@ -229,8 +229,12 @@ static void what_was_wrong_is_over_when_the_account_opens(void)
 
     begin();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        number_of("UPDATE account SET opened = 0 WHERE id = ?", ada);
         for (size_t k = 0; k < 2; k++) {
             uint64_t id = ask_delivery(ada);
+
+            number_of("UPDATE account SET problem = 'another' WHERE id = ? AND problem NOT NULL",
+                      ada);
 
             CHECK(open_one_with(rows[i].kinds[k]) && is_delivery_refused(id, rows[i].kinds[k]));
         }
