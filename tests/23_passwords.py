@@ -234,4 +234,41 @@ def test_logins_go_on_after_the_directory_or_a_hasher_was_killed():
             assert ok and took < 5, (role, took)
 
 
+TRIES = 20
+
+
+def median(values):
+    return sorted(values)[len(values) // 2]
+
+
+def answer_times(server, round_number):
+    """{name: seconds that an answer took, as a rule}. Each try is the first guess of its network, which does not wait, with a password
+    that nobody has tried; the names take turns, so that what else the machine does falls on all alike."""
+    took = {ADA: [], "nobody": [], "ada@elsewhere.test": []}
+    for i in range(TRIES):
+        for n, name in enumerate(took):
+            user = "nobody%d-%d@%s" % (round_number, i, DOMAIN) if name == "nobody" else name
+            ok, seconds = login(server, user, "wrong-%d-%d-%d" % (round_number, n, i), "127.%d.%d.%d" % (n + 1, round_number, i + 1))
+            assert not ok
+            took[name].append(seconds)
+    return {name: median(seconds) for name, seconds in took.items()}
+
+
+def test_the_time_of_an_answer_does_not_tell_whether_a_name_exists():
+    """A difference shows in each round; a machine that is busy with something else, in one or another."""
+    with Server(("ada", "ben"), settings=["hashers = 1"]) as s:
+        seen = []
+        for round_number in range(5):
+            took = answer_times(s, round_number)
+            known = took.pop(ADA)
+            assert known > 0.005, "no hash was computed"
+            seen.append({name: round(seconds / known, 2) for name, seconds in took.items()})
+            if all(0.7 < ratio < 1.4 for ratio in seen[-1].values()):
+                return
+        raise AssertionError("the time of an answer, as a part of that for a known name: %s" % seen)
+
+
+test_the_time_of_an_answer_does_not_tell_whether_a_name_exists.pytestmark = marks("plain")
+
+
 main()

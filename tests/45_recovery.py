@@ -93,6 +93,53 @@ def test_each_role_that_is_killed_is_back_in_two_seconds_and_alone():
         assert len(s.log("role-exit")) == sum(len(p) for p in all_pids(s).values())
 
 
+# ---- two at once ----
+
+STABLE_S = 11       # a process that lived so long is started again at once, not later each time
+
+
+def rounds(names):
+    """All pairs, in rounds in which each name comes once at most: a tournament, by the circle method."""
+    ring = list(names) + [None] * (len(names) % 2)
+    for _ in range(len(ring) - 1):
+        yield [pair for pair in zip(ring[:len(ring) // 2], reversed(ring[len(ring) // 2:])) if None not in pair]
+        ring.insert(1, ring.pop())
+
+
+def is_stable(s, roles):
+    processes = json.loads(s.admin("status"))["processes"]
+    return all(processes[role]["ready"] and processes[role].get("up_s", 0) >= STABLE_S for role in roles)
+
+
+def test_each_two_roles_that_are_killed_at_once_are_back_in_two_seconds():
+    with server_with_people() as s:
+        s.may_die = True
+        add_people(s)
+        every = Everything(s)
+        every.try_it()
+        tried = set()
+        for pairs in rounds(ROLES):
+            for pair in pairs:
+                until(lambda: is_stable(s, pair), 3 * STABLE_S)
+                before = all_pids(s)
+                began = time.monotonic()
+                for pid in sorted(before[pair[0]] | before[pair[1]]):
+                    os.kill(pid, signal.SIGKILL)
+                every.works_again("%s and %s killed" % pair, began)
+                until(lambda: all(len(s.pids(role)) == len(before[role]) for role in pair), BACK_S)     # those of several as well
+                after = all_pids(s)
+                for other in ROLES:
+                    assert other in pair or before[other] == after[other], "%s took %s with them" % (pair, other)
+                    assert other not in pair or not after[other] & before[other], other
+                tried.add(frozenset(pair))
+        assert len(tried) == len(ROLES) * (len(ROLES) - 1) // 2, tried
+
+
+test_each_two_roles_that_are_killed_at_once_are_back_in_two_seconds.pytestmark = marks("long", timeout=900)
+
+
+# ---- load ----
+
 def test_and_so_it_is_under_load():
     with server_with_people() as s:
         s.may_die = True

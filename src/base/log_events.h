@@ -10,7 +10,7 @@
     EVENT(SERVER_RELOAD, "server-reload", INFO, OURS,                                              \
           "SIGHUP: certificates and settings were read again")                                     \
     EVENT(ROLE_START, "role-start", INFO, OURS, "a process was started")                           \
-    EVENT(ROLE_EXIT, "role-exit", WARN, OURS, "a process ended by itself and is restarted")        \
+    EVENT(ROLE_EXIT, "role-exit", WARN, OURS, "a process ended, and is started again")             \
     EVENT(ROLE_PROBLEM, "role-problem", WARN, OURS, "something that an operator should look at")   \
     EVENT(CHANNEL_BROKEN, "channel-broken", WARN, OURS,                                            \
           "a peer broke the framing or sent what it may not")                                      \
@@ -19,11 +19,11 @@
     EVENT(DROPPED, "log-dropped", WARN, OURS,                                                      \
           "how many lines of a process were not written, because it wrote too many")               \
     EVENT(ROLE_KILLED, "role-killed", WARN, OURS,                                                  \
-          "a process did not do what it was told in time, and was killed")                         \
+          "a process broke the rules or did not answer in time, and was killed")                   \
     EVENT(CONFIG_PROBLEM, "config-problem", ERROR, OURS, "a setting could not be used")            \
     EVENT(CONNECT, "connect", INFO, THEIRS, "a client connected")                                  \
     EVENT(DISCONNECT, "disconnect", INFO, THEIRS, "a client's connection ended")                   \
-    EVENT(REFUSED, "refused", WARN, THEIRS, "a connection was refused because of a limit")         \
+    EVENT(REFUSED, "refused", WARN, THEIRS, "a connection was refused, and why")                   \
     EVENT(TLS, "tls", INFO, THEIRS, "a TLS handshake succeeded; version and cipher")               \
     EVENT(TLS_FAILED, "tls-failed", INFO, THEIRS, "a TLS handshake failed")                        \
     EVENT(LOGIN, "login", INFO, OURS, "a login succeeded")                                         \

@@ -49,9 +49,9 @@ static void a_mistake_is_named_with_its_line(void)
         {"\n\nhashers = 1\nhashers = 2", "line 4: hashers is set twice"},
         {"log-debug = maybe", "line 1: log-debug wants yes or no, not \"maybe\""},
         {"listen-smtp = localhost:25",
-         "line 1: \"localhost:25\" is not an address as 192.0.2.1:25 or [2001:db8::1]:25"},
+         "line 1: \"localhost:25\" is not an address such as 192.0.2.1:25 or [2001:db8::1]:25"},
         {"listen-smtp = 127.0.0.1:99999",
-         "line 1: \"127.0.0.1:99999\" is not an address as 192.0.2.1:25 or [2001:db8::1]:25"},
+         "line 1: \"127.0.0.1:99999\" is not an address such as 192.0.2.1:25 or [2001:db8::1]:25"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -92,7 +92,7 @@
     SETTING(NUMBER, disk_reserve, "disk-reserve", "256M", 0, 1099511627776, LIVE,                  \
             "Free bytes on the data folder's file system below which mail is refused with 452.")   \
     SETTING(NUMBER, uid_base, "uid-base", "620000", 1000, 4294000000, START,                       \
-            "When started as root: each role runs as this number plus its row in proc/roles.h.")   \
+            "When started as root: each role runs as the user whose number is this plus its own number in proc/roles.h.") \
     SETTING(BOOL, sandbox_required, "sandbox-required", "yes", 0, 1, START,                        \
             "Refuse to start where the kernel has no Landlock.")                                   \
     SETTING(NUMBER, landlock_abi, "landlock-abi", "0", 0, 100, START,                              \

@@ -215,21 +215,6 @@ void content_discard(struct content_new **c, struct db *db)
     db_source_of(db)->io->blob_remove(db_source_of(db)->blob_fd, name);
 }
 
-bool content_size(struct db *db, int64_t id, uint64_t *size, struct error *err)
-{
-    AUTO_STMT sqlite3_stmt *s = db_stmt(db, "SELECT size FROM content WHERE id = ?1");
-    bool found = false;
-    int64_t got = 0;
-
-    db_bind_int(s, 1, id);
-    if (!db_one_int(db, s, &got, &found, err))
-        return false;
-    if (!found)
-        return error_set(err, ERROR_NOT_FOUND, "there is no content %lld", (long long)id);
-    *size = (uint64_t)got;
-    return true;
-}
-
 /* n bytes from `from` of a row's data; the caller has checked the range. */
 static bool read_inline(struct str data, uint64_t size, uint64_t from, size_t n, char *out,
                         struct error *err)

@@ -39,8 +39,6 @@ MUST_CHECK bool content_add(struct content_new **c, struct db *db, int64_t *id, 
 /* For a prepared content that is not wanted after all, also after a rollback; NULL is fine. */
 void content_discard(struct content_new **c, struct db *db);
 
-/* Plain size in bytes. ERROR_NOT_FOUND. */
-MUST_CHECK bool content_size(struct db *db, int64_t id, uint64_t *size, struct error *err);
 /* Appends at most n plain bytes from `from` to out (less at the end). Reads only the chunks it
  * needs of a file. ERROR_DAMAGED, ERROR_LIMIT when out is too small. */
 MUST_CHECK bool content_read(struct db *db, int64_t id, uint64_t from, uint64_t n, struct buf *out,

@@ -168,7 +168,23 @@ static const struct setting settings[] = {
     {NULL, "PRAGMA page_size", "4096"},
 };
 
-static bool configure_db(struct db *db, struct error *err)
+static const struct setting erasing = {"PRAGMA secure_delete=ON", "PRAGMA secure_delete", "1"};
+
+static bool set_one(struct db *db, const struct setting *s, struct error *err)
+{
+    char got[64] = "";
+
+    if (s->set && !exec_sql(db, s->set, err))
+        return false;
+    if (!s->get)
+        return true;
+    if (!query_text(db, s->get, got, sizeof got, err))
+        return false;
+    return strcmp(got, s->want) == 0 ||
+           error_set(err, ERROR_INTERNAL, "%s is %s and not %s", s->get, got, s->want);
+}
+
+static bool configure_db(struct db *db, const struct db_schema *schema, struct error *err)
 {
     static const int off[] = {SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_DQS_DDL,
                               SQLITE_DBCONFIG_DQS_DML, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION,
@@ -188,19 +204,11 @@ static bool configure_db(struct db *db, struct error *err)
         sqlite3_db_config(db->sqlite, off[i], 0, NULL);
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     sqlite3_extended_result_codes(db->sqlite, 1);
-    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
-        const struct setting *s = &settings[i];
-        char got[64] = "";
-
-        if (s->set && !exec_sql(db, s->set, err))
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+        if (!set_one(db, &settings[i], err))
             return false;
-        if (!s->get)
-            continue;
-        if (!query_text(db, s->get, got, sizeof got, err))
-            return false;
-        if (strcmp(got, s->want) != 0)
-            return error_set(err, ERROR_INTERNAL, "%s is %s and not %s", s->get, got, s->want);
-    }
+    if (schema->erases && !set_one(db, &erasing, err))
+        return false;
     /* Only now: it would forbid some of the settings. */
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     return true;
@@ -258,7 +266,7 @@ bool db_open(struct db **out, const struct db_source *source, const struct db_sc
         goto fail;
     }
     db->sweep = true;
-    if (!configure_db(db, err) || !migrate_schema(db, schema, err))
+    if (!configure_db(db, schema, err) || !migrate_schema(db, schema, err))
         goto fail;
     *out = db;
     return true;
@@ -282,9 +290,11 @@ static void keep_seal_count(struct db *db)
         return; /* the next one to close it will */
 }
 
-static void checkpoint_wal(struct db *db)
+bool db_checkpoint(struct db *db, struct error *err)
 {
-    sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    int code = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+    return code == SQLITE_OK || db_error(db, code, err);
 }
 
 void db_close(struct db *db)
@@ -297,7 +307,7 @@ void db_close(struct db *db)
     if (db->sqlite) {
         if (!db_failed(db)) {
             keep_seal_count(db);
-            checkpoint_wal(db);
+            (void)!db_checkpoint(db, NULL); /* the next start reads the log */
         } else {
             sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         }
@@ -322,11 +332,6 @@ const struct db_source *db_source_of(const struct db *db)
 bool db_failed(const struct db *db)
 {
     return db->failure != ERROR_NONE || vault_failure(db->vault, NULL) != ERROR_NONE;
-}
-
-bool db_key_worn(const struct db *db)
-{
-    return vault_seals(db->vault) >= VAULT_SEALS_ROLL;
 }
 
 /* Gives free pages back to the file system when they are many, in small steps until the slice is
@@ -354,7 +359,7 @@ void db_idle(struct db *db)
         return;
     db_forget_statements(db);
     vacuum_pages(db, until_us);
-    checkpoint_wal(db);
+    (void)!db_checkpoint(db, NULL); /* or later */
     sqlite3_db_release_memory(db->sqlite);
     malloc_trim(0);
 }

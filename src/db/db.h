@@ -1,6 +1,6 @@
 /* db/db.h: one SQLite database on the vault VFS (db/vault.h), opened the one way that
  * docs/design.md, "The vault", gives the reasons for: WAL, synchronous=FULL,
- * locking_mode=EXCLUSIVE, temp_store=MEMORY, secure_delete=FAST, auto_vacuum=INCREMENTAL,
+ * locking_mode=EXCLUSIVE, temp_store=MEMORY, secure_delete=FAST (ON in one that `erases`), auto_vacuum=INCREMENTAL,
  * cache_spill beyond 32 MiB, defensive, foreign keys, untrusted schema, no extensions, cell size
  * check, soft limits.
  *
@@ -35,7 +35,7 @@ struct db_source {
     int blob_fd;       /* folder of large contents, or -1 */
     unsigned char
         key[DB_KEY_BYTES]; /* the account's (or service's) key; file keys are derived from it */
-    uint32_t generation;   /* of the key, 1 at first; rolled when 2^31 pages were sealed */
+    uint32_t generation;   /* of the key; 1, as keys are not rolled yet */
     const struct io *io;   /* NULL: io_kernel */
     bool must_exist;       /* it was in use before: empty files are damage, not a new database */
 };
@@ -46,6 +46,7 @@ struct db_schema {
     const char *name; /* "account", "directory" ...; for messages */
     const char *const *steps;
     unsigned version; /* number of steps */
+    bool erases;      /* what is deleted is overwritten, also on pages that it leaves free */
 };
 
 /* Opens, recovers, and migrates in one transaction. *out is the caller's, closed by db_close.
@@ -59,9 +60,9 @@ sqlite3 *db_sqlite(struct db *db);
 const struct db_source *db_source_of(const struct db *db);
 /* A write, fsync or verification failed since db_open: the process must end. */
 bool db_failed(const struct db *db);
-/* This generation's key has sealed 2^31 records: time to roll it (2^30 later writes are refused).
- */
-bool db_key_worn(const struct db *db);
+/* Moves the log's pages into the database and truncates the log: of what was deleted in a database that `erases` nothing is
+ * left then. Outside transactions, with no statement in hand. ERROR_DISK: it may be left. */
+MUST_CHECK bool db_checkpoint(struct db *db, struct error *err);
 /* Gives memory back when idle: forgets statements, releases page cache, checkpoints; at most one
  * slice of 20 ms of vacuum. Outside transactions, with no statement in hand. */
 void db_idle(struct db *db);

@@ -22,10 +22,7 @@
 
 #include "db/db.h"
 
-#define VAULT_SEALS_ROLL (UINT64_C(1) << 31) /* time for a new generation */
-#define VAULT_SEALS_MAX                                                                            \
-    (VAULT_SEALS_ROLL + (UINT64_C(1) << 30)) /* writes are refused from here   \
-                                                                  */
+#define VAULT_SEALS_MAX (UINT64_C(3) << 30) /* of one key; from here on writes are refused */
 
 struct vault;
 

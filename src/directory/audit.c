@@ -101,16 +101,3 @@ bool audit_walk(struct db *db, struct audit_walk *walk, uint64_t most, bool *don
     *done = n < most;
     return step != DB_FAIL;
 }
-
-bool audit_verify(struct db *db, uint64_t *rows, unsigned char last[AUDIT_HASH_BYTES],
-                  struct error *err)
-{
-    struct audit_walk walk = {0};
-    bool done;
-
-    if (!audit_walk(db, &walk, UINT64_MAX, &done, err))
-        return false;
-    *rows = walk.rows;
-    memcpy(last, walk.last, sizeof walk.last);
-    return true;
-}

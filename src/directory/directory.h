@@ -1,11 +1,12 @@
-/* directory/directory.h: the processes that know who is who: directory and hasher. */
+/* directory/directory.h: the process that knows who is who, and the one that computes hashes of passwords for it. */
 #ifndef DIRECTORY_DIRECTORY_H
 #define DIRECTORY_DIRECTORY_H
 
 #include "base/base.h"
 
+/* The role directory (proc/roles.h), from process_main to the end of the process. */
 NORETURN void directory_main(unsigned instance);
-/* Argon2id, nothing else: takes a password and a hash to verify, or makes a hash; one at a time. */
+/* The role hasher, likewise: Argon2id, nothing else. It verifies a password against a hash, or makes a hash, one at a time. */
 NORETURN void hasher_main(unsigned instance);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * A password costs a core some 30 ms, so what waits is bounded, and whose turn it is is not a matter
  * of who asks most: next is the owner who was served longest ago, by network prefix and by account,
- * whichever of the two was later. One address that tries many names waits behind itself, and so do
+ * whichever of the two was later. An address that tries many names only holds up itself, and so do
  * many addresses that try one name. When the queue is full, the owner with most in it loses his
  * newest: so a crowd of guesses never refuses anybody who asks once.
  *
@@ -221,7 +221,7 @@ static void on_hashed(void *arg, struct msg_hash_tell *tell, int *fd)
 
     (void)fd;
     if (!msg_error_take(&tell->error, &err) && !is_answer_to(j, tell->hash))
-        error_set(&err, ERROR_INTERNAL, "the hasher has answered something else");
+        error_set(&err, ERROR_INTERNAL, "the hasher's answer does not fit the question");
     if (tell->id == 0) {
         job_lost(j, &err);
         return;

@@ -10,7 +10,7 @@
  *        +----------- it was right, and is verified now -------+
  *
  * CHECKING lasts for one turn of the loop at most. WAITING and HASHING lead those that follow them;
- * REFUSED ends by its timer, HASHING by hashing.c, OPENING by open.c. Whether anybody still waits for
+ * REFUSED ends by its timer, HASHING by hashing.c, OPENING by account_open.c. Whether anybody still waits for
  * the answer changes nothing on the way: who hangs up has guessed all the same.
  *
  * A name that does not exist waits, follows and costs a hash like any other, so that time tells

@@ -25,7 +25,7 @@ static const char *const steps[] = {
     ") STRICT;",
 };
 
-static const struct db_schema schema = {"keys", steps, ARRAY_LEN(steps)};
+static const struct db_schema schema = {"keys", steps, ARRAY_LEN(steps), .erases = true};
 
 struct keys {
     struct process *p;
@@ -129,7 +129,8 @@ static bool create_keys(struct keys *k, struct msg_list accounts, struct error *
         uint64_t account = msg_u64_item(accounts.v[i]);
 
         if (account == 0 || account > INT64_MAX)
-            return error_set(err, ERROR_SYNTAX, "a key was asked for what is no account's number");
+            return error_set(err, ERROR_SYNTAX,
+                             "a key was asked for a number that no account can have");
         if (!insert_key(k, account, err))
             return false;
     }
@@ -233,7 +234,8 @@ static void take_erase_ask(struct keys *k, struct chan *c, const struct msg *m)
     struct asked asked;
 
     asked_take(&asked, c, m);
-    if (!erase_key(k, m->keys_erase_ask.account, &err))
+    /* Not erased before the log has forgotten it as well. */
+    if (!erase_key(k, m->keys_erase_ask.account, &err) || !db_checkpoint(k->db, &err))
         tell.error = msg_error_of(&err);
     tell_keys_erase(&asked, &tell, -1);
 }

@@ -245,6 +245,70 @@ static void an_erased_key_is_gone_for_good(void)
     end();
 }
 
+/* Whether a page of keys.db, or of its log, holds these bytes once it is unsealed: pages that are free included. */
+static bool page_holds(sqlite3_file *f, int64_t at, struct str bytes)
+{
+    char page[4096];
+
+    CHECK(f->pMethods->xRead(f, page, sizeof page, at) == SQLITE_OK);
+    return str_find(str_of(page, sizeof page), bytes) != SIZE_MAX;
+}
+
+/* In how many pages: of the database (first 0, apart 4096), or of the log (32 and 24 + 4096). */
+static unsigned pages_with(int which, int64_t first, int64_t apart, struct str bytes)
+{
+    sqlite3_file *f = NULL;
+    sqlite3_int64 size = 0;
+    unsigned n = 0;
+
+    CHECK(sqlite3_file_control(db_sqlite(b.k.db), "main", which, &f) == SQLITE_OK);
+    CHECK(f->pMethods->xFileSize(f, &size) == SQLITE_OK);
+    for (int64_t at = first; at + apart <= size; at += apart)
+        n += page_holds(f, at + apart - 4096, bytes);
+    return n;
+}
+
+static unsigned anywhere(struct str bytes)
+{
+    return pages_with(SQLITE_FCNTL_FILE_POINTER, 0, 4096, bytes) +
+           pages_with(SQLITE_FCNTL_JOURNAL_POINTER, 32, 24 + 4096, bytes);
+}
+
+static void wrapped_of(uint64_t account, unsigned char out[KEY_WRAPPED_BYTES])
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(b.k.db, "SELECT wrapped FROM key WHERE account = ?");
+    struct error err;
+
+    db_bind_int(s, 1, (int64_t)account);
+    CHECK(db_next(b.k.db, s, &err) == DB_ROW && db_col_str(s, 0).n == KEY_WRAPPED_BYTES);
+    memcpy(out, db_col_str(s, 0).p, KEY_WRAPPED_BYTES);
+}
+
+#define ERASED_MOST 600
+
+/* So many that pages split while they are made, and become empty and free while they are erased. */
+static void an_erased_key_is_nowhere_in_the_files(void)
+{
+    static unsigned char wrapped[ERASED_MOST + 1][KEY_WRAPPED_BYTES];
+    unsigned held = 0, left = 0;
+
+    begin();
+    for (uint64_t i = 0; i < ERASED_MOST; i++) /* in no order; 7 and 600 have no common divisor */
+        CHECK(create_one(1 + i * 7 % ERASED_MOST * 1000) == ERROR_NONE);
+    for (uint64_t i = 0; i < ERASED_MOST; i++) {
+        wrapped_of(1 + i * 1000, wrapped[i]);
+        held += anywhere(str_of(wrapped[i], KEY_WRAPPED_BYTES)) > 0;
+    }
+    CHECK_U64(held, ERASED_MOST); /* so it is looked for where it is */
+    for (uint64_t i = 0; i + 1 < ERASED_MOST; i++)
+        CHECK(erase(1 + i * 11 % (ERASED_MOST - 1) * 1000) == ERROR_NONE);
+    for (uint64_t i = 0; i + 1 < ERASED_MOST; i++)
+        left += anywhere(str_of(wrapped[i], KEY_WRAPPED_BYTES));
+    CHECK_U64(left, 0);
+    CHECK(start_with_ticket(1 + (ERASED_MOST - 1) * 1000).has_key);
+    end();
+}
+
 static void numbers_that_are_none_make_no_key_and_no_part_of_a_batch(void)
 {
     uint64_t good = 7, zero = 0, huge = UINT64_MAX;
@@ -503,6 +567,7 @@ int main(void)
     RUN(each_service_has_a_key_of_its_own_that_stays);
     RUN(a_key_is_made_once_and_survives_a_new_start);
     RUN(an_erased_key_is_gone_for_good);
+    RUN(an_erased_key_is_nowhere_in_the_files);
     RUN(numbers_that_are_none_make_no_key_and_no_part_of_a_batch);
     RUN(a_key_is_given_against_a_ticket_once_in_time_for_its_account);
     RUN(a_taken_ticket_stays_taken);

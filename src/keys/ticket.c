@@ -69,20 +69,21 @@ bool tickets_take(struct tickets *t, const unsigned char key[TICKET_KEY_BYTES], 
     uint64_t whose;
 
     if (ticket.n != TICKET_BYTES)
-        return error_set(err, ERROR_DENIED, "no ticket of the directory");
+        return error_set(err, ERROR_DENIED, "this is not a ticket of the directory");
     sign_ticket(key, (const unsigned char *)ticket.p, mac);
     memcpy(&whose, ticket.p + NONCE_BYTES, 8);
     memcpy(&end_us, ticket.p + NONCE_BYTES + 8, 8);
     if (!mem_equal_secret(mac, ticket.p + SIGNED_BYTES, MAC_BYTES) || whose != account)
-        return error_set(err, ERROR_DENIED, "no ticket of the directory for this account");
+        return error_set(err, ERROR_DENIED,
+                         "this is not a ticket of the directory for this account");
     made_us = end_us - TICKET_LIFE_US;
     if (end_us < now || made_us > now)
-        return error_set(err, ERROR_DENIED, "a ticket that is over");
+        return error_set(err, ERROR_DENIED, "the ticket has expired");
     if (made_us < t->since_us)
-        return error_set(err, ERROR_DENIED, "a ticket from before the last start");
+        return error_set(err, ERROR_DENIED, "the ticket was made before `keys` was started");
     tickets_turn(t, now);
     if (map_find(&t->now, nonce) || map_find(&t->before, nonce))
-        return error_set(err, ERROR_DENIED, "a ticket that was taken before");
+        return error_set(err, ERROR_DENIED, "the ticket was used before");
     map_put(&t->now, nonce, t);
     return true;
 }

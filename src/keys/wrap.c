@@ -42,7 +42,9 @@ bool key_unwrap(const unsigned char kek[KEY_BYTES], uint64_t account, struct str
     int n;
 
     if (wrapped.n != KEY_WRAPPED_BYTES)
-        return error_set(err, ERROR_DAMAGED, "a wrapped key of %zu bytes", wrapped.n);
+        return error_set(err, ERROR_DAMAGED,
+                         "the wrapped key of account %llu has %zu bytes, not %d",
+                         (unsigned long long)account, wrapped.n, KEY_WRAPPED_BYTES);
     memcpy(in, wrapped.p, sizeof in);
     ctx = begin_cipher(kek, in, account, 0);
     ok = EVP_CipherUpdate(ctx, plain, &n, in + 12, KEY_BYTES) == 1 &&

@@ -45,7 +45,7 @@ bool net_address_parse(struct str text, struct net_address *out, struct error *e
         }
     }
     return error_set(err, ERROR_SYNTAX,
-                     "\"%.*s\" is not an address as 192.0.2.1:25 or [2001:db8::1]:25",
+                     "\"%.*s\" is not an address such as 192.0.2.1:25 or [2001:db8::1]:25",
                      STR_ARG(str_sub(text, 0, 100)));
 }
 
@@ -121,7 +121,7 @@ bool net_networks_check(struct str list, struct error *err)
     while (next_network(list, &at, &n, &wrong))
         ;
     return !wrong.n || error_set(err, ERROR_SYNTAX,
-                                 "\"%.*s\" is not a network as 192.0.2.0/24 or 2001:db8::/32",
+                                 "\"%.*s\" is not a network such as 192.0.2.0/24 or 2001:db8::/32",
                                  STR_ARG(str_sub(wrong, 0, 100)));
 }
 

@@ -85,7 +85,7 @@ static void take_source(const unsigned char *p, bool six, struct net_address *ou
     }
 }
 
-/* What stands behind the head of a whole header, of n bytes. */
+/* What follows the head of a complete header of n bytes. */
 static bool take_addresses(const unsigned char *p, size_t n, struct net_address *source)
 {
     bool six = p[13] == 0x21, four = p[13] == 0x11; /* TCP over IPv6, IPv4 */
@@ -107,7 +107,7 @@ enum net_proxy net_proxy_parse(struct str in, size_t *used, struct net_address *
     size_t n;
 
     if (in.n && memcmp(p, signature, size_min(in.n, sizeof signature)) != 0)
-        return header_bad(err, "no PROXY header of version 2");
+        return header_bad(err, "this is not a PROXY header of version 2");
     if (in.n < HEAD)
         return NET_PROXY_MORE;
     n = HEAD + read_u16(p + 14);

@@ -1,5 +1,5 @@
 /* net/proxy_fuzz.c: any bytes: a header is whole at its size and at no smaller one, and what is
- * behind it changes nothing. */
+ * after it changes nothing. */
 #include "net/proxy.h"
 
 #include "base/limits.h"

@@ -13,11 +13,13 @@ struct test_shared {
     unsigned n;
 };
 
-/* Makes the areas, and gives each its own; then what is counted is reserved in each. */
+/* Makes n processes' areas (at most TEST_SHARED_MOST), and gives each its own. The test then reserves what it counts in each
+ * of t->of. */
 void test_shared_begin(struct test_shared *t, unsigned n);
-/* Opens all, and shows them to one another. */
+/* Shows the areas to one another, and opens them. */
 void test_shared_open(struct test_shared *t);
-/* As when a process has ended and was started anew: t->of[i] is a new one, for what is counted to be reserved in. */
+/* As when a process has ended and was started again: t->of[i] is a fresh one, in which the test reserves again before it
+ * calls test_shared_open_again. */
 void test_shared_again(struct test_shared *t, unsigned i);
 void test_shared_open_again(struct test_shared *t, unsigned i);
 void test_shared_end(struct test_shared *t);

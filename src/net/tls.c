@@ -135,13 +135,13 @@ bool tls_context_create(SSL_CTX **out, struct str cert, struct str key,
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     if (!load_chain(ctx, cert)) {
         SSL_CTX_free(ctx);
-        return error_set(err, ERROR_SYNTAX, "the certificate is no PEM certificate chain");
+        return error_set(err, ERROR_SYNTAX, "the certificate is not a PEM certificate chain");
     }
     if (!load_key(ctx, key) || SSL_CTX_check_private_key(ctx) != 1) {
         ERR_clear_error();
         SSL_CTX_free(ctx);
         return error_set(err, ERROR_SYNTAX,
-                         "the key is no PEM key, or not that of the certificate");
+                         "the key is not a PEM key, or does not belong to the certificate");
     }
     copy = mem_alloc(sizeof *copy);
     *copy =

@@ -358,19 +358,6 @@ struct chan *account_link_chan(const struct account_link *link)
     return link->chan;
 }
 
-uint64_t account_link_account(const struct account_link *link)
-{
-    return link->account;
-}
-
-void account_link_drop(struct account_links *l, uint64_t account, const struct error *err)
-{
-    struct account_link *k = map_find_u64(&l->by_account, account);
-
-    if (k)
-        link_end(k, err);
-}
-
 size_t account_links_open(const struct account_links *l)
 {
     return l->all.n;

@@ -77,9 +77,6 @@ void account_link_hold(struct account_link *link);
 void account_link_release(struct account_link *link);
 /* Its channel, NULL while it is being opened. */
 struct chan *account_link_chan(const struct account_link *link);
-uint64_t account_link_account(const struct account_link *link);
-/* Ends it: those who wait are told err, what is under way fails by its calls. */
-void account_link_drop(struct account_links *l, uint64_t account, const struct error *err);
 /* Links there are; the weight that is under way over all; and of that what is stuck. */
 size_t account_links_open(const struct account_links *l);
 uint64_t account_links_weight(const struct account_links *l);

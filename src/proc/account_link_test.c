@@ -426,7 +426,7 @@ static void a_channel_that_nobody_wants_any_more_is_closed(void)
     hold_open = true;
     want(&a, 'a', 1, 1);
     error_set(&err, ERROR_TEMPORARY, "the account is closed");
-    account_link_drop(links, 1, &err);
+    link_end(map_find_u64(&links->by_account, 1), &err);
     CHECK(failures == 1 && losses == 1 && account_links_open(links) == 0);
     hold_open = false;
     on_open(NULL, 1);
@@ -456,7 +456,7 @@ static void beyond_a_thousand_idle_links_close_at_once(void)
         want(&w[i], 'a', 100 + i, 1);
         order_n = 0;
     }
-    account_link_drop(links, 100, &(struct error){.kind = ERROR_TEMPORARY});
+    link_end(map_find_u64(&links->by_account, 100), &(struct error){.kind = ERROR_TEMPORARY});
     order_n = 0;
     CHECK_U64(account_links_open(links), LINKS_MOST);
     hold_open = false;

@@ -107,13 +107,6 @@ size_t calls_waiting(const struct calls *c)
     return c->all.n;
 }
 
-bool calls_is_asked(const struct calls *c, uint64_t id, const struct chan *chan)
-{
-    const struct call *k = map_find_u64(&c->by_id, id);
-
-    return k && k->state == CALL_SENT && k->chan == chan;
-}
-
 /* Told from the loop that nobody answers, whatever else comes. */
 static void call_fail(struct call *k)
 {

@@ -40,8 +40,6 @@ void calls_forget(struct calls *c, uint64_t id);
 void calls_peer_new(struct calls *c, enum role role, struct chan *chan);
 /* How many wait for their answer. */
 size_t calls_waiting(const struct calls *c);
-/* Whether this id waits for an answer over this channel: for what comes in parts ahead of it. */
-bool calls_is_asked(const struct calls *c, uint64_t id, const struct chan *chan);
 
 /* Whom to ask. */
 struct call_to {

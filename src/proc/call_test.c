@@ -385,25 +385,6 @@ static void a_question_that_waits_keeps_a_copy_of_its_descriptor(void)
     role_test_end(&t);
 }
 
-static void what_was_asked_is_known_by_its_channel(void)
-{
-    struct role_test t;
-    struct chan *directory, *intake;
-    uint64_t id;
-
-    begin(&t, ROLE_EDGE_SMTP);
-    role_test_peer(&t, ROLE_DIRECTORY, 0);
-    role_test_peer(&t, ROLE_INTAKE, 0);
-    role_test_go(&t);
-    directory = process_peer(process, ROLE_DIRECTORY);
-    intake = process_peer(process, ROLE_INTAKE);
-    id = ask_rcpt(NULL);
-    CHECK(calls_is_asked(process->calls, id, directory));
-    CHECK(!calls_is_asked(process->calls, id, intake));
-    CHECK(!calls_is_asked(process->calls, id + 1, directory));
-    role_test_end(&t);
-}
-
 static void a_forgotten_question_calls_nobody(void)
 {
     struct role_test t;
@@ -550,7 +531,6 @@ int main(void)
     RUN(a_question_waits_for_its_own_role);
     RUN(who_asks_over_a_channel_that_is_not_there_is_told_at_once);
     RUN(a_question_that_waits_keeps_a_copy_of_its_descriptor);
-    RUN(what_was_asked_is_known_by_its_channel);
     RUN(a_forgotten_question_calls_nobody);
     RUN(who_asked_and_went_away_is_nobody);
     RUN(a_question_that_was_moved_is_its_new_place_alone);

@@ -33,7 +33,7 @@
          .files = {{"db", "keys/db"}, {"wal", "keys/wal"}, {"used", "keys.used"}, \
                    {"server-key", "keys/server.key", .given = true}}) \
     ROLE(6, ACCOUNTS, accounts, "accounts", "the warmed parent: forks an account's process, ends idle ones", \
-         .peers = DIRECTORY | KEYS, .stop = 2, .descriptors = {1000, ROLE_ACCOUNT_PROCESSES, 2}, .memory = 4ULL << 30, \
+         .peers = DIRECTORY | KEYS, .stop = 2, .descriptors = {5000, ROLE_ACCOUNT_PROCESSES, 2}, .memory = 4ULL << 30, \
          .files = {{"accounts", "accounts", .folder = true}}, .beneath = ROLE_FILES_AND_FOLDERS) \
     ROLE(8, INTAKE, intake, "intake", "takes messages from outside to accounts, or to the queue", \
          .peers = EDGE_SMTP | DIRECTORY | RELAY, .stop = 1, .descriptors = {65536}, .memory = 4ULL << 30) \
@@ -111,8 +111,10 @@ struct role_row {
     unsigned peers; /* roles that it has a channel to */
     unsigned stop;  /* when it stops: first those who take in, last those whom others need */
     enum role_instances instances;
+    /* RLIMIT_NOFILE is fixed + grows with * times. An account's process inherits its parent's limit,
+     * which therefore must not be lower than its own. */
     struct {
-        uint64_t fixed; /* RLIMIT_NOFILE is fixed + grows with * times */
+        uint64_t fixed;
         enum role_grows with;
         uint64_t times;
     } descriptors;

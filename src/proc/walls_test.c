@@ -119,7 +119,9 @@ static void answer(struct seat *from, enum msg_type tell, uint64_t id)
 
 static bool is_pending(const struct question *q)
 {
-    return q->told == 0 && q->failed == 0 && calls_is_asked(bench.p->calls, q->id, q->to->chan);
+    const struct call *k = map_find_u64(&bench.p->calls->by_id, q->id);
+
+    return q->told == 0 && q->failed == 0 && k && k->state == CALL_SENT && k->chan == q->to->chan;
 }
 
 /* Every question that this role may ask anybody, to the first of two. */

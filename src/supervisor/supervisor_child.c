@@ -24,11 +24,6 @@ bool child_is_edge(const struct child *c)
     return role_row(c->role)->edge;
 }
 
-void child_name(const struct child *c, char out[40])
-{
-    snprintf(out, 40, c->instance ? "%s-%u" : "%s", role_name(c->role), c->instance);
-}
-
 /* What the program is called with. */
 static NORETURN void execute_role(const struct child *c)
 {
