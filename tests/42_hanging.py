@@ -262,7 +262,7 @@ def test_the_end_comes_while_the_server_is_starting():
             assert code in (0, -signal.SIGTERM), (i, code, s.printed()[-2000:])
             left = of_session(p.pid)
             assert not left, (i, left)
-        assert not s.log("role-exit") and not s.log("role-killed"), s.log("role-exit") + s.log("role-killed")
+            assert not s.log("role-exit") and not s.log("role-killed"), s.log("role-exit") + s.log("role-killed")
         s.start()
         s.send(ADA, "Subject: x\r\n\r\nx\r\n")
         assert len(s.messages()) == 1
