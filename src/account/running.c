@@ -550,7 +550,7 @@ void running_open(struct accounts *a, struct asked *asked, const struct msg_sess
     }
     if (may_open(a, r, ask->account, &err) && !r)
         r = start_account(a, ask->account, ask->ticket, &err);
-    if (err.kind == ERROR_NONE)
+    if (r && err.kind == ERROR_NONE)
         send_session(r, ask, *fd);
     tell_session(asked, &(struct msg_session_tell){.error = msg_error_of(&err)}, -1);
 }
