@@ -159,6 +159,25 @@ def test_a_process_that_hangs_is_found_by_a_login_too():
 test_a_process_that_hangs_is_found_by_a_login_too.pytestmark = marks("long")
 
 
+def test_a_process_that_hangs_is_killed_though_its_parent_is_renewed_meanwhile():
+    with Server(settings=["queue-retry = 3600", "account-idle = 60"]) as s:
+        s.may_die = True
+        s.send(BEN, "Subject: x\r\n\r\nx\r\n")
+        ben, = s.account_pids()
+        pid = hang(s)
+        s.send(ADA, "Subject: waits\r\n\r\nx\r\n")       # ten seconds, and it was asked just now
+        os.kill(ben, signal.SIGKILL)
+        until(lambda: s.log("account-crash"))
+        assert os.path.exists("/proc/%d" % pid)
+        until(lambda: not os.path.exists("/proc/%d" % pid), 15)
+        assert [line for line in s.log("role-killed") if "of-pid=%d " % pid in line + " "]
+        s.send(ADA, "Subject: later\r\n\r\nx\r\n")
+        assert subjects(s) == ["first", "later"]
+
+
+test_a_process_that_hangs_is_killed_though_its_parent_is_renewed_meanwhile.pytestmark = marks("long")
+
+
 def test_a_process_that_ignores_its_end_is_killed_and_costs_its_parent_little():
     with Server(settings=["plain-login-on-loopback = yes", "account-idle = 60"]) as s:
         s.may_die = True
@@ -262,7 +281,7 @@ def test_the_end_comes_while_the_server_is_starting():
             assert code in (0, -signal.SIGTERM), (i, code, s.printed()[-2000:])
             left = of_session(p.pid)
             assert not left, (i, left)
-        assert not s.log("role-exit") and not s.log("role-killed"), s.log("role-exit") + s.log("role-killed")
+            assert not s.log("role-exit") and not s.log("role-killed"), s.log("role-exit") + s.log("role-killed")
         s.start()
         s.send(ADA, "Subject: x\r\n\r\nx\r\n")
         assert len(s.messages()) == 1

@@ -92,6 +92,9 @@ def test_three_thousand_accounts_each_get_one():
         password = start(s, len(users))
         most = said(s)["account-processes"]
         assert said(s)["files"] == FILES and 1000 < most < FILES / 2, said(s)
+        s.admin("reload")       # what was lowered is no setting that was changed
+        until(lambda: s.log("server-reload"))
+        assert not s.log("config-problem"), s.log("config-problem")
         sending = concurrent.futures.ThreadPoolExecutor(1).submit(send_all, s, users, "x")
         high = 0
         while not sending.done():
