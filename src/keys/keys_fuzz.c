@@ -75,7 +75,7 @@ static void keys_begin(void)
 {
     struct msg *m;
 
-    keys = (struct keys){.db_fd = -1, .wal_fd = -1, .key_fd = -1};
+    keys = (struct keys){.db_fd = -1, .wal_fd = -1, .used_fd = -1, .key_fd = -1};
     role_test_begin(&t, ROLE_KEYS, &keys_ops, &keys);
     t.p->gave_up = on_gave_up;
     role_test_file(&t, "db", db_fd);
@@ -92,9 +92,13 @@ static void keys_begin(void)
     memcpy(ticket_key, m->service_key_tell.ticket_key.p, TICKET_KEY_BYTES);
 }
 
+/* Whatever was asked of it, it tells what it has counted, and ends when it is told to. */
 static void keys_end(void)
 {
-    db_close(keys.db);
+    role_end_send(t.supervisor, &(struct msg){.type = MSG_STATUS_ASK, .status_ask = {++ids}});
+    MUST(role_end_take(t.supervisor, MSG_STATUS_TELL));
+    role_end_send(t.supervisor, &(struct msg){.type = MSG_DRAIN});
+    MUST(t.p->ended && keys.db == NULL);
     tickets_done(&keys.tickets);
     base_close_fd(&keys.db_fd);
     base_close_fd(&keys.wal_fd);
@@ -181,8 +185,11 @@ static void start_one(unsigned how)
     int fd[2];
 
     memcpy(ticket, made->bytes, sizeof ticket);
-    if (how & 2)
-        ticket[take_byte() % TICKET_BYTES] ^= take_byte();
+    if (how & 2) {
+        size_t at = take_byte() % TICKET_BYTES;
+
+        ticket[at] ^= take_byte();
+    }
     if (how & 4)
         n = take_byte() % (TICKET_BYTES + 1);
     m.keys_start = (struct msg_keys_start){account, str_of(ticket, n)};
@@ -214,8 +221,9 @@ static void start_odd(unsigned how)
 
 static void say_raw(void)
 {
-    size_t n = size_min(take_byte(), in.n);
+    size_t n = take_byte();
 
+    n = size_min(n, in.n);
     if (n)
         role_end_send_raw(accounts, str_of(in.p, n));
     in.p += n;
@@ -239,7 +247,7 @@ static void restart(void)
 
 static void do_one(unsigned op)
 {
-    static const int64_t steps[] = {1, 1000000, TICKET_LIFE_US / 2, TICKET_LIFE_US,
+    static const int64_t waits[] = {1, 1000000, TICKET_LIFE_US / 2, TICKET_LIFE_US,
                                     TICKET_LIFE_US + 1};
     uint64_t account = op / 16 % ACCOUNTS_MOST;
 
@@ -255,7 +263,7 @@ static void do_one(unsigned op)
         directory_erases(account);
         break;
     case 4:
-        role_test_pass(&t, steps[take_byte() % ARRAY_LEN(steps)]);
+        role_test_pass(&t, waits[take_byte() % ARRAY_LEN(waits)]);
         break;
     case 5:
         restart();

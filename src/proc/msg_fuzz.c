@@ -31,6 +31,23 @@ static void check_more(const struct msg *m, struct str bytes)
     buf_done(&little);
 }
 
+/* An error that a peer sends is one of ours, in words that a terminal can be shown, and travels on as it came. */
+static void check_error(const struct msg *m)
+{
+    const struct msg_call *call = msg_call_of(m->type);
+    struct error err = {0};
+    struct msg_error on;
+
+    if (!call || m->type != call->tell || !msg_error_take(&m->any_tell.error, &err))
+        return;
+    on = msg_error_of(&err);
+    if (on.kind != m->any_tell.error.kind || on.kind >= ERROR_KINDS)
+        panic("an error that changes on its way, or is none");
+    for (size_t i = 0; i < on.text.n; i++)
+        if ((unsigned char)on.text.p[i] < ' ' || on.text.p[i] == 127)
+            panic("an error with a control character");
+}
+
 /* What is beyond the limits is not written, whoever asks. */
 static void check_limits(void)
 {
@@ -69,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (msg_print(&b, &m, &err) && !str_equal(buf_view(&b), str_of(data, size)))
             panic("a message that prints as another");
         check_more(&m, str_of(data, size));
+        check_error(&m);
         buf_done(&b);
     }
     arena_done(&arena);
