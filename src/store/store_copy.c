@@ -131,7 +131,7 @@ bool store_copy_sweep(struct store *store, bool *more, struct error *err)
     *more = false;
     if (store->copies > 0 || undo_one(store, 0, STR("undo"), more, err))
         return true;
+    /* A disk that is full keeps nobody from reading: it is tried the next time. */
     *more = false;
-    return !db_failed(
-        store->db); /* a disk that is full keeps nobody from reading: the next time, then */
+    return !db_failed(store->db);
 }
