@@ -51,9 +51,10 @@ static const char *const steps[] = {
     /* 1: mail to name+folder goes to that folder of the account, where there is one */
     "ALTER TABLE account ADD COLUMN subaddress INTEGER NOT NULL DEFAULT 0;",
 
-    /* 2: opened: its files were there once, so that none are damage, and no new account. problem_stays: the problem is not over when
-     * the account opens, but when a check finds nothing. */
-    "ALTER TABLE account ADD COLUMN opened INTEGER NOT NULL DEFAULT 0;"
+    /* 2: its files were there once, so that none are damage, and no new account */
+    "ALTER TABLE account ADD COLUMN opened INTEGER NOT NULL DEFAULT 0;",
+
+    /* 3: the problem is not over when the account opens, but when a check finds nothing */
     "ALTER TABLE account ADD COLUMN problem_stays INTEGER NOT NULL DEFAULT 0;",
 };
 

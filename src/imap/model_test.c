@@ -503,6 +503,23 @@ static void a_copy_that_is_not_finished_leaves_nothing(void)
     end_many();
 }
 
+/* What cannot be taken back as the disk is full keeps nobody from reading, and goes when there is room. */
+static void a_copy_is_taken_back_when_there_is_room(void)
+{
+    bool more = true;
+    copy_half();
+    test_session_close(&one);
+    run_sql("PRAGMA max_page_count = 1"); /* as many as there are */
+    while (more)
+        CHECK(store_idle(store.store, &more, NULL));
+    CHECK(messages_in("Archive") > 0 && !store_failed(store.store));
+    run_sql("PRAGMA max_page_count = 1000000");
+    for (more = true; more;)
+        CHECK(store_idle(store.store, &more, NULL));
+    CHECK_U64(messages_in("Archive"), 0);
+    end_many();
+}
+
 /* While one copies, upkeep for another leaves it alone. */
 static void a_copy_under_way_is_not_taken_back(void)
 {
@@ -604,6 +621,7 @@ int main(void)
     RUN(a_deadline_pauses_a_command);
     RUN(copy_and_move_pause);
     RUN(a_copy_that_is_not_finished_leaves_nothing);
+    RUN(a_copy_is_taken_back_when_there_is_room);
     RUN(a_copy_under_way_is_not_taken_back);
     RUN(a_move_that_fails_says_what_was_moved);
     RUN(a_silent_store_stays_silent_whatever_others_do);

@@ -129,5 +129,9 @@ bool store_copy_undo(struct store *store, struct store_copying *c, struct str ac
 bool store_copy_sweep(struct store *store, bool *more, struct error *err)
 {
     *more = false;
-    return store->copies > 0 || undo_one(store, 0, STR("undo"), more, err);
+    if (store->copies > 0 || undo_one(store, 0, STR("undo"), more, err))
+        return true;
+    /* A disk that is full keeps nobody from reading: it is tried the next time. */
+    *more = false;
+    return !db_failed(store->db);
 }

@@ -121,7 +121,8 @@ MUST_CHECK bool store_expunge_all(struct store_tx *t, int64_t mailbox, struct er
 /* Expunges messages of these UIDs inside t; those that are not there are passed over. */
 MUST_CHECK bool store_expunge_in(struct store_tx *t, int64_t mailbox, const uint32_t *uids,
                                  size_t n, struct error *err);
-/* Takes back a slice of a copy that was not finished and that nobody is at any more; *more: there may be others. */
+/* Takes back a slice of a copy that was not finished and that nobody is at any more; *more: there may be others.
+ * Where the disk is full it is left as it is. */
 MUST_CHECK bool store_copy_sweep(struct store *store, bool *more, struct error *err);
 /* Moves or copies inside t (store_copy without its own transaction). */
 MUST_CHECK bool store_copy_in(struct store_tx *t, int64_t mailbox, const uint32_t *uids, size_t n,
