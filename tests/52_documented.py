@@ -81,7 +81,7 @@ def test_the_commands_of_the_readme():
                 said[command] = c.run(command.replace("PASSWORD", password))
         said["./run --help"] = c.run("./run --help")
     for begin, want in (("swaks ", "250 2.0.0"), ("curl ", "ENVELOPE"), ("man man/posthus.8", "POSTHUS(8)"),
-                        ("man man/posthus.conf.5", "listen-smtp"), ("build/posthus help", "account"), ("./run --help", "--base-port")):
+                        ("man man/posthus.conf.5", "listen-smtp"), ("build/posthus help", "account"), ("build/posthus status", "edge-smtp"), ("./run --help", "--base-port")):
         rows = [command for command in said if command.startswith(begin)]
         assert len(rows) == 1 and want in said[rows[0]], (begin, said)
         del said[rows[0]]
