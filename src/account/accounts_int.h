@@ -96,7 +96,7 @@ void running_adopt(struct accounts *a, const struct handed *h);
 struct running *running_find(const struct accounts *a, uint64_t account);
 /* The next of them, in no order, without those LEAVING; *at starts at 0. NULL at the end. None may come or go meanwhile. */
 struct running *running_each(const struct accounts *a, size_t *at);
-/* From now on, for so long, openings of this account fail with `why`. */
+/* Openings of this account fail with `why` for the next for_us microseconds. */
 void running_note_failure(struct accounts *a, uint64_t account, const struct error *why,
                           int64_t for_us);
 /* In a build with sanitizers: panics unless what must hold between two events does. */
@@ -106,7 +106,7 @@ void running_done(struct accounts *a);
 
 /* ---- removal.c ---- */
 
-/* Removes an account's files, once its process has ended, which is told to; answers asked then. */
+/* Removes an account's files; if its process runs, it is told to end first. Answers asked when they are gone. */
 void removal_ask(struct accounts *a, uint64_t account, struct asked *asked);
 /* The same when no process runs: forks a child that removes them. */
 void removal_begin(struct accounts *a, uint64_t account, struct asked *asked);

@@ -18,7 +18,7 @@ static bool find_postmaster(struct directory *d, uint64_t *account, bool *found,
     return true;
 }
 
-/* The domain that an address is looked for at; *id is 0 where it is none, and only postmaster is found. */
+/* The domain in which an address is looked up; *id is 0 where there is none, and then only postmaster is found. */
 static bool find_own_domain(struct directory *d, struct str local, struct str domain, int64_t *id,
                             struct error *err)
 {

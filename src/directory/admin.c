@@ -1,6 +1,6 @@
-/* directory/admin.c: the operator's commands: a call is checked by the table (admin/commands.h), carried out by the leaf of its
- * noun (admin_domain.c, admin_account.c ...), and answered with JSON. Every change and its line in the audit log are one
- * transaction. */
+/* directory/admin.c: the operator's commands: a call is checked by the table (admin/commands.h), carried out by
+ * the file of its noun (admin_domain.c, admin_account.c ...), and answered with JSON. Every change and its
+ * line in the audit log are one transaction. */
 #include "directory/admin_int.h"
 
 #include "base/clock.h"

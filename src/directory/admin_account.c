@@ -165,7 +165,7 @@ static void on_told(void *arg, int fd, const struct error *err)
         close(fd);
 }
 
-/* A process that runs goes by them from now on. */
+/* Tells the account's process, which uses them from now on. */
 static void tell_account(struct job *j, const struct account_settings *settings)
 {
     struct open_request r = {

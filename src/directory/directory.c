@@ -105,8 +105,8 @@ static void directory_peer_lost(void *arg, enum role role, struct chan *c)
         reserve_edge_lost(d, c);
 }
 
-/* Room on the disk for a message of this size, twice, above the reserve: it may have to go to the
- * queue first. */
+/* Whether the disk has room above the reserve for a message of this size, twice: it may have to go to the queue
+ * first. */
 static bool disk_has_room(struct directory *d, uint64_t size, struct error *err)
 {
     uint64_t reserve = d->p->config.disk_reserve, room;

@@ -1,14 +1,13 @@
 /* directory/guesses.c: what wrong passwords cost.
  *
- * They are counted for a network prefix and an account, whatever name led to it, and make the next
- * guesses of that prefix at that account wait before they are hashed: three are free, then each waits
- * for 250 ms, 500 ms ... 4 s after the one before it, those that come side by side as well. Nothing
- * that one network does makes another wait, so that nobody can be locked out; and a network from
- * which the account's owner has logged in does not wait for his mistakes, unless there are very many
- * of them.
+ * They are counted for a network prefix and an account, whatever name led to it, and make the next guesses
+ * of that prefix at that account wait before they are hashed: three are free, then each waits for 250 ms, 500
+ * ms ... 4 s after the one before it, those that come side by side as well. Nothing that one network does
+ * makes another wait, so that nobody can be locked out; and a network from which the account's owner has
+ * logged in does not wait for his mistakes, unless there are very many of them.
  *
- * Both memories are bounded. When one is full, what was not touched for longest is forgotten with all
- * its generation: who fills it on purpose has three free guesses more for 20,000 that he made. */
+ * Both memories are bounded. When one is full, what was not touched for longest is forgotten with all its
+ * generation: an attacker who fills it on purpose gets three more free guesses for 20,000 that he made. */
 #include "base/clock.h"
 #include "directory/directory_int.h"
 
@@ -106,7 +105,7 @@ void guesses_destroy(struct guesses *g)
     mem_free(g);
 }
 
-/* What the guess after so many wrong ones waits. */
+/* How long the guess after so many wrong ones waits. */
 static int64_t wait_step_us(unsigned n, unsigned free)
 {
     unsigned beyond = n > free ? n - free : 0;
@@ -163,7 +162,7 @@ bool guesses_is_known(struct guesses *g, const struct hash_owner *owner)
     return generations_find(&g->known, owner) != NULL;
 }
 
-/* What is still under way goes on counting. */
+/* Guesses that are still under way go on counting. */
 void guesses_right(struct guesses *g, const struct hash_owner *owner)
 {
     struct guess *one;

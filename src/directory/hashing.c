@@ -152,7 +152,7 @@ static struct hash_job *next_job(struct hash_queue *q)
     return best;
 }
 
-/* How much of the queue is this owner's: the more of its prefix's and its account's. */
+/* How much of the queue is this owner's: its prefix's share or its account's, whichever is larger. */
 static size_t share_of(const struct hash_queue *q, const struct hash_owner *o)
 {
     size_t prefix = 0, account = 0;
@@ -205,7 +205,7 @@ static void job_lost(struct hash_job *j, const struct error *err)
     send_jobs(q);
 }
 
-/* A hash comes where one was to be made, and only there. */
+/* A hash must come when one was to be made, and only then. */
 static bool is_answer_to(const struct hash_job *j, struct str hash)
 {
     return j->hash.n ? hash.n == 0

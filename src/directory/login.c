@@ -26,7 +26,7 @@
 
 #include <unistd.h>
 
-#define REFUSAL_US 1000000 /* before who was one too many hears so, and comes again */
+#define REFUSAL_US 1000000 /* until a client that is refused hears so, and can try again */
 #define SESSION_MOST 100   /* bytes of an edge's names for a session, a service, a command */
 #define WRONG "the name or the password is wrong"
 
@@ -132,8 +132,8 @@ size_t login_under_way(const struct directory *d)
 
 void login_forget(struct directory *d, uint64_t account)
 {
-    /* Rare, and few entries: all go, rather than one list an account being kept. Nor does anybody
-     * follow what was begun before. */
+    /* This is rare, and there are few entries: all go, so that no list for each account need be kept. Nor does any
+     * login follow one that began before. */
     (void)account;
     verified_forget(d->logins->verified);
     map_done(&d->logins->leaders);
@@ -191,7 +191,7 @@ static void login_tell(struct login *l, const struct error *err, int fd)
     login_free(l);
 }
 
-/* Who is one too many hears it after some time, so that asking again at once gains nothing. */
+/* A client that is refused hears it only after some time, so that asking again at once gains nothing. */
 static void login_fail(struct login *l, const struct error *err, const char *why)
 {
     log_failed(l, why);
@@ -498,7 +498,7 @@ static void copy_into(struct buf *to, struct str from)
     buf_str(to, from);
 }
 
-/* Of what is longer than an edge ever sends nothing is kept. */
+/* Nothing is kept of a question with parts longer than an edge ever sends. */
 static struct login *login_new(struct directory *d, struct chan *edge, const struct msg *m)
 {
     const struct msg_login_ask *ask = &m->login_ask;
@@ -527,8 +527,8 @@ static bool is_too_long(const struct msg_login_ask *ask)
            ask->password.n > LIMIT_PASSWORD;
 }
 
-/* A number that stands for a name which leads to no account; as with one that does, neither case nor
- * +detail makes another of it. */
+/* A number that stands for a name which leads to no account; as for a name that does, neither case nor +detail
+ * changes the number. */
 static uint64_t number_of_nobody(const struct directory *d, struct str name)
 {
     struct str local, domain, base, detail;
@@ -557,7 +557,8 @@ static void find_owner(struct login *l, struct str prefix)
     l->owner.account = l->known ? l->account : number_of_nobody(d, buf_view(&l->user));
 }
 
-/* Whether there is an account of this name, and it may be opened by it. False: it cannot be said. */
+/* Whether there is an account of this name, and it may be opened by it. False: that cannot be said, and err says
+ * why. */
 static bool find_account(struct login *l, const struct msg_login_ask *ask, struct error *err)
 {
     struct error why = {0};
@@ -577,7 +578,7 @@ static bool find_account(struct login *l, const struct msg_login_ask *ask, struc
     return false;
 }
 
-/* Whether it is a question at all, of one who may ask it. */
+/* Whether the asker may ask this, and the question is within its limits. */
 static bool may_ask(struct login *l, const struct msg_login_ask *ask, struct error *err)
 {
     enum role role = chan_peer(l->asked.chan);

@@ -155,7 +155,7 @@ static struct reservation *find_same(const struct session_held *h, const struct 
     return NULL;
 }
 
-/* One that holds nothing goes at once, or a client could heap them up. */
+/* A session that holds nothing is freed at once, or a client could pile them up. */
 static void reservation_answer(struct reservation *r, const struct error *err)
 {
     bool keeps = r->held && !r->fleeting;
@@ -208,7 +208,7 @@ static void on_reserve_turn(struct account_link_want *want, struct chan *chan,
         r->call = call_reserve(call_over(r->d->p->calls, chan), &ask, NULL, on_reserved, r);
 }
 
-/* What needs no question to the account. True: it was answered. */
+/* Answers where the account need not be asked. True: it was answered. */
 static bool answer_at_once(struct directory *d, struct chan *edge, const struct msg *m,
                            uint64_t account)
 {

@@ -320,7 +320,7 @@ static void client_closed(void *arg, const char *why)
         conn_end(c, false, why);
 }
 
-/* Before login a client has so much time in all, whatever it says meanwhile. */
+/* Before login a client has this long in all, whatever it says meanwhile. */
 static void on_login_deadline(void *arg)
 {
     struct mail_conn *c = arg;
@@ -334,7 +334,7 @@ static void on_login_deadline(void *arg)
 
 /* ---- the beginning of a connection ---- */
 
-/* Over TLS the greeting comes after the handshake; who is over a limit is told nothing there. */
+/* Over TLS the greeting comes after the handshake; a client over a limit is closed without a word. */
 static void conn_greet(struct mail_conn *c)
 {
     struct error err;

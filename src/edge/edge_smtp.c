@@ -108,8 +108,8 @@ static void refuse_proxy(struct smtp_conn *c, const char *why)
     conn_end(c, false, "no PROXY header");
 }
 
-/* The header of a load balancer; true when the dialogue has begun (and is not over). What is not whole stays where it is, so
- * that what comes next is put behind it. */
+/* Reads the header of a load balancer; true when the dialogue has begun (and is not over). An incomplete header
+ * stays in the input, where the rest of it arrives. */
 static bool take_proxy_header(struct smtp_conn *c)
 {
     struct edge_conn *conn = &c->conn;
@@ -263,7 +263,7 @@ static bool is_welcome(struct smtp_conn *c, struct error *err)
     return true;
 }
 
-/* The dialogue begins, or is refused with words. False: it is over. */
+/* Begins the dialogue, or refuses the client with words. False: the connection is gone. */
 static bool conn_begin_dialogue(struct smtp_conn *c)
 {
     const struct config *config = &c->e->edge.p->config;
@@ -333,7 +333,7 @@ static void on_connected(struct edge_port *port, int fd, const struct net_addres
 
 /* ---- the role ---- */
 
-/* One in the middle of a message finishes it; then it is told 421. */
+/* A client in the middle of a message may finish it; then it is told 421. */
 static void conn_drain(struct edge_conn *conn, bool now)
 {
     struct smtp_conn *c = (struct smtp_conn *)conn;

@@ -19,7 +19,7 @@ void smtp_memory_init(struct smtp_memory *m, struct net_shared *shared, uint64_t
     m->word = net_shared_reserve(shared, sizeof(struct smtp_memory_word));
 }
 
-/* One that changes while it is read says nothing. */
+/* A word that changes while it is read is ignored. */
 static struct smtp_memory_word read_word(const struct smtp_memory *m, const char *area)
 {
     const struct smtp_memory_word *in = (const void *)(area + m->word);
@@ -78,7 +78,8 @@ void smtp_memory_unhand(struct smtp_memory *m, uint64_t n)
     tally_total_subtract(&m->handed, n);
 }
 
-/* It counts what it was handed and has not answered; so do we. */
+/* What intake was handed and has not answered is in its figure, and counted by us already: that part is
+ * subtracted. */
 void smtp_memory_intake(struct smtp_memory *m, uint64_t held, int64_t now_us)
 {
     uint64_t handed = tally_total_sum(&m->handed);

@@ -1,8 +1,8 @@
-/* edge/smtp_message.c: one transaction of SMTP or LMTP: recipients asked of the directory, the message in a sealed memfd, the
- * trace line, the answer of intake.
+/* edge/smtp_message.c: one transaction of SMTP or LMTP: recipients asked of the directory, the message in a
+ * sealed memfd, the trace line, the answer of intake.
  *
- * Asked twice (intake was started again meanwhile) the edge tells the same message under the same transaction; so it does when a
- * client whose connection broke before it heard our answer sends it again (smtp_unheard.h). */
+ * An intake that was started again meanwhile is given the same message under the same transaction; so is
+ * one that a client sends again because its connection broke before it heard our answer (smtp_unheard.h). */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -134,7 +134,7 @@ static void on_late(void *arg)
     edge_smtp_answered(c, &err, NULL, 0, STR_NULL);
 }
 
-/* A no that nobody else is asked about comes from the loop, as all answers do: the dialogue is not called from within. */
+/* A refusal of our own comes from the loop, as all answers do: the dialogue is never called from within itself. */
 static void answer_late(struct smtp_conn *c, const char *what, const struct error *err)
 {
     if (!c->late) {
@@ -285,7 +285,7 @@ static void log_accepted(const struct smtp_conn *c)
     log_end(&l);
 }
 
-/* A kind that is none, of a peer that does not keep to the table, is a no for now. */
+/* An unknown kind, from a peer that does not keep to the table, counts as a temporary refusal. */
 static enum error_kind kind_of(struct str item)
 {
     uint64_t kind = msg_u64_item(item);

@@ -1,5 +1,6 @@
-/* edge/smtp_unheard.c: see smtp_unheard.h. An area has the time of its newest entry, then the ring. One that was taken is not
- * removed, as it may be a sibling's: an entry without a transaction follows it, and the newest of a message is what holds. */
+/* edge/smtp_unheard.c: see smtp_unheard.h. An area has the time of its newest entry, then the ring. An entry
+ * that was taken is not removed, as it may be a sibling's: one without a transaction follows it, and of a
+ * message's entries the newest counts. */
 #include "edge/smtp_unheard.h"
 
 #include <string.h>
@@ -75,7 +76,7 @@ void smtp_unheard_add(struct smtp_unheard *u, const struct smtp_unheard_key *key
     entry_write(u, &e);
 }
 
-/* The area of each process in turn, the own one first; NULL: there are no more with anything of the last hour. */
+/* The area of each process in turn, the own one first; NULL: no other has anything of the last hour. */
 static const char *next_area(const struct smtp_unheard *u, size_t *i, int64_t now_us)
 {
     while (*i <= u->shared->siblings) {
@@ -105,7 +106,8 @@ static bool is_taken(const struct entry *e)
     return e->transaction[0] == 0 && e->transaction[1] == 0;
 }
 
-/* The newest of this message; that it was taken comes after what came at the very same moment. False: there is none. */
+/* The newest entry of this message; of two of the same moment, the one that says it was taken. False: there is
+ * none. */
 static bool find_newest(const struct smtp_unheard *u, const struct smtp_unheard_key *key,
                         struct entry *out, int64_t now_us)
 {
