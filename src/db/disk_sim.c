@@ -146,6 +146,15 @@ size_t disk_calls(const struct disk *d)
     return d->ops.n;
 }
 
+size_t disk_writes(const struct disk *d)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < d->ops.n; i++)
+        n += ((const struct op *)vec_at(&d->ops, i))->kind == OP_WRITE;
+    return n;
+}
+
 void disk_break_sync(struct disk *d)
 {
     d->sync_broken = true;

@@ -29,6 +29,8 @@ void disk_source(struct db_source *source);
 
 /* Calls recorded so far. */
 size_t disk_calls(const struct disk *d);
+/* Of these, the writes. */
+size_t disk_writes(const struct disk *d);
 /* From now on syncs do nothing, and say that they did. */
 void disk_break_sync(struct disk *d);
 /* From now on the nth call (from 1) and all later ones of this kind fail with -error; 0 ends that.
