@@ -170,6 +170,55 @@ def test_an_account_whose_folder_is_gone_is_not_made_anew():
             s.stop()
 
 
+def add(server, name):
+    server.admin("account", "add", "%s@%s" % (name, DOMAIN), "--password-stdin", input=PASSWORD)
+
+
+def with_older(server, *folders):
+    """The server, once cyd was added and has mail, with these folders as they were before."""
+    used(server)
+    older = server.folder.name + "/older"
+    run(["cp", "-a", server.data, older])
+    server.start()
+    add(server, "cyd")
+    assert offered(server, "cyd", "of-cyd") == 250 and subjects(server, "cyd") == {"of-cyd"}
+    server.stop()
+    for folder in folders:
+        newest = "%s/%s" % (server.data, folder)
+        os.rename(newest, "%s/newest-%s" % (server.folder.name, folder))
+        run(["cp", "-a", "%s/%s" % (older, folder), newest])
+    server.start()
+
+
+def put_back(server, folder):
+    server.stop()
+    shutil.rmtree("%s/%s" % (server.data, folder))
+    os.rename("%s/newest-%s" % (server.folder.name, folder), "%s/%s" % (server.data, folder))
+    server.start()
+
+
+def test_an_older_copy_of_the_directory_gives_nobody_the_mail_of_another():
+    with Server(PEOPLE) as s:
+        with_older(s, "directory")
+        assert offered(s, "cyd", "nobody") == 550
+        add(s, "dan")
+        assert subjects(s, "dan") == set()
+        assert offered(s, "dan", "of-dan") == 250 and subjects(s, "dan") == {"of-dan"}
+        put_back(s, "directory")
+        assert subjects(s, "cyd") == {"of-cyd"}
+
+
+def test_an_account_whose_key_is_not_in_an_older_copy_of_keys_is_said_to_have_a_problem():
+    with Server(PEOPLE, settings=["queue-retry = 1"]) as s:
+        with_older(s, "keys")
+        assert offered(s, "cyd", "later") == 250 and subjects(s, "cyd") is None          # into the queue
+        assert subjects(s, "ada") == {"old-ada"}
+        until(lambda: re.search("cyd@.*older copy", s.admin("account", "list", "--problems")))
+        put_back(s, "keys")
+        until(lambda: subjects(s, "cyd") == {"of-cyd", "later"}, 30)
+        until(lambda: "cyd@" not in s.admin("account", "list", "--problems"))
+
+
 def test_a_disk_that_gets_full_takes_no_mail_and_loses_none():
     """The data folder on a file system of 24 MB, without a reserve: deliveries, APPEND and commands until nothing fits, then room again."""
     with Server(PEOPLE, settings=["disk-reserve = 0", "queue-retry = 1"], start=False) as s:

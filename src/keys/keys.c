@@ -85,16 +85,32 @@ static bool keys_start(void *arg, struct process *p, bool *ready, struct error *
     return true;
 }
 
+/* The highest number that has a key. */
+static bool last_account(struct keys *k, uint64_t *out, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(k->db, "SELECT coalesce(max(account), 0) FROM key");
+    int64_t n = 0;
+
+    if (!db_one_int(k->db, s, &n, NULL, err))
+        return false;
+    *out = (uint64_t)n;
+    return true;
+}
+
 static void take_service_key_ask(struct keys *k, struct chan *c, const struct msg *m)
 {
     bool directory = chan_peer(c) == ROLE_DIRECTORY;
     struct str label = directory ? STR("service directory") : STR("service relay");
     unsigned char key[KEY_BYTES];
     struct msg_service_key_tell tell = {.key = str_of(key, sizeof key)};
+    struct error err = {0};
     struct asked asked;
 
-    if (directory)
+    if (directory) {
         tell.ticket_key = str_of(k->ticket_key, sizeof k->ticket_key);
+        if (!last_account(k, &tell.last_account, &err))
+            tell.error = msg_error_of(&err);
+    }
     db_derive_key(k->server_key, label, key, sizeof key);
     asked_take(&asked, c, m);
     tell_service_key(&asked, &tell, -1);
@@ -158,7 +174,9 @@ static bool unwrap_key(struct keys *k, uint64_t account, unsigned char key[KEY_B
     db_bind_int(s, 1, (int64_t)account);
     step = db_next(k->db, s, err);
     if (step == DB_DONE)
-        error_set(err, ERROR_GONE, "this account has no key: it was erased");
+        error_set(err, ERROR_DAMAGED,
+                  "keys.db has no key of this account: it was erased, or keys.db is an older copy; "
+                  "put the newest back");
     if (step == DB_FAIL) /* ours, and not the account's: its files may well be sound */
         return error_set(err, ERROR_TEMPORARY, "the account's key cannot be read from keys.db");
     if (step != DB_ROW)

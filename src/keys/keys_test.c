@@ -210,6 +210,27 @@ static void each_service_has_a_key_of_its_own_that_stays(void)
     end();
 }
 
+static uint64_t last_account_told(struct role_end *to)
+{
+    const struct msg *m;
+
+    role_end_send(to, &(struct msg){.type = MSG_SERVICE_KEY_ASK, .service_key_ask = {++b.asked}});
+    m = role_end_take(to, MSG_SERVICE_KEY_TELL);
+    return m ? m->service_key_tell.last_account : UINT64_MAX;
+}
+
+static void the_directory_hears_the_highest_number_that_has_a_key(void)
+{
+    begin();
+    CHECK_U64(last_account_told(b.directory), 0);
+    CHECK(create_one(7) == ERROR_NONE && create_one(5) == ERROR_NONE);
+    CHECK_U64(last_account_told(b.directory), 7);
+    CHECK_U64(last_account_told(b.relay), 0);
+    CHECK(erase(7) == ERROR_NONE);
+    CHECK_U64(last_account_told(b.directory), 5);
+    end();
+}
+
 static void a_key_is_made_once_and_survives_a_new_start(void)
 {
     struct given first, again;
@@ -238,7 +259,7 @@ static void an_erased_key_is_gone_for_good(void)
     first = start_with_ticket(7);
     CHECK(erase(7) == ERROR_NONE && erase(7) == ERROR_NONE && erase(999) == ERROR_NONE);
     g = start_with_ticket(7);
-    CHECK(g.came && !g.has_key && g.error == ERROR_GONE);
+    CHECK(g.came && !g.has_key && g.error == ERROR_DAMAGED);
     CHECK(create_one(7) == ERROR_NONE);
     g = start_with_ticket(7);
     CHECK(g.has_key && memcmp(g.key, first.key, KEY_BYTES) != 0);
@@ -320,7 +341,7 @@ static void numbers_that_are_none_make_no_key_and_no_part_of_a_batch(void)
     begin();
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         CHECK(create(cases[i], 2) == ERROR_SYNTAX);
-    CHECK(start_with_ticket(7).error == ERROR_GONE);
+    CHECK(start_with_ticket(7).error == ERROR_DAMAGED);
     CHECK(create(NULL, 0) == ERROR_NONE);
     end();
 }
@@ -565,6 +586,7 @@ static void it_ends_when_told(void)
 int main(void)
 {
     RUN(each_service_has_a_key_of_its_own_that_stays);
+    RUN(the_directory_hears_the_highest_number_that_has_a_key);
     RUN(a_key_is_made_once_and_survives_a_new_start);
     RUN(an_erased_key_is_gone_for_good);
     RUN(an_erased_key_is_nowhere_in_the_files);
