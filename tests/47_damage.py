@@ -5,6 +5,7 @@ import imaplib
 import os
 import re
 import shutil
+import signal
 import smtplib
 
 from harness import DOMAIN, PASSWORD, Server, main, marks, run, until
@@ -134,6 +135,46 @@ def test_an_account_whose_files_are_damaged_stops_alone_and_comes_back_with_ever
             assert "ada@" not in s.admin("account", "list", "--problems")
             s.stop()
             good = open(path, "rb").read()
+
+
+def test_a_log_that_is_gone_is_not_taken_for_an_empty_one():
+    """After a crash it holds all that was accepted last. Who has none says so with an empty file."""
+    with Server(PEOPLE, settings=["queue-retry = 1"]) as s:
+        s.may_die = True
+        used(s)
+        s.start()
+        assert offered(s, "ada", "in-the-log") == 250
+        pids = s.account_pids()
+        for pid in [s.process.pid] + pids:
+            os.kill(pid, signal.SIGKILL)
+        s.process.wait(20)
+        s.process = None
+        until(lambda: not any(os.path.exists("/proc/%d" % pid) for pid in pids))
+        log = s.data + "/accounts/01/0000000000000001/wal"
+        assert os.path.getsize(log) > 0
+        os.rename(log, s.folder.name + "/log")
+        until(lambda: try_start(s) is None)         # the others end when the supervisor has
+        assert offered(s, "ada", "in-the-queue") == 250 and subjects(s, "ada") is None
+        assert offered(s, "ben", "of-ben") == 250 and "of-ben" in subjects(s, "ben")
+        until(lambda: re.search("ada@.*0000000000000001/wal is gone", s.admin("account", "list", "--problems")))
+        s.stop()
+        os.rename(s.folder.name + "/log", log)
+        s.start()
+        until(lambda: subjects(s, "ada") == {"old-ada", "in-the-log", "in-the-queue"}, 30)
+        until(lambda: "ada@" not in s.admin("account", "list", "--problems"))
+        s.stop()
+        for path in ("directory/wal", "keys/wal", "queue/wal", "accounts/01/0000000000000001/wal"):
+            log = os.path.join(s.data, path)
+            owner = os.stat(log)
+            assert owner.st_size == 0, path
+            os.unlink(log)
+            if not path.startswith("accounts"):
+                assert path + " is gone" in (try_start(s) or "it starts"), path
+            open(log, "x").close()
+            os.chown(log, owner.st_uid, owner.st_gid)
+            s.start()
+            assert subjects(s, "ada") == {"old-ada", "in-the-log", "in-the-queue"}
+            s.stop()
 
 
 def empty_folder(path):
