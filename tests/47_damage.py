@@ -177,6 +177,38 @@ def test_a_log_that_is_gone_is_not_taken_for_an_empty_one():
             s.stop()
 
 
+def test_a_message_whose_file_is_damaged_is_named_and_keeps_nobody_from_the_others():
+    with Server(PEOPLE) as s:
+        s.may_die = True
+        assert offered(s, "ada", "small") == 250
+        s.send("ada@" + DOMAIN, "Subject: large\r\n\r\n%s\r\n" % os.urandom(300000).hex())
+        folder = s.data + "/accounts/01/0000000000000001/large"
+        path = os.path.join(folder, *os.listdir(folder))
+        good = s.folder.name + "/good"
+        run(["cp", "-a", path, good])
+        for how in ("missing", "empty", "half", "first bit", "a bit", "last bit"):
+            s.stop()
+            DAMAGES[how](path)
+            s.start()
+            for _ in range(2):
+                box = s.login("ada")
+                box.select("INBOX", readonly=True)
+                assert box.fetch("1", "(BODY.PEEK[])")[0] == "OK"
+                try:
+                    code, words = box.fetch("2", "(BODY.PEEK[])")
+                    assert code == "NO" and b"[CORRUPTION]" in words[0], (how, code, words)
+                except imaplib.IMAP4.abort:
+                    pass            # it was found after the first bytes were on their way
+            found = until(lambda: re.search("ada@.*email . cannot be read", s.admin("account", "list", "--problems")))
+            assert found and s.log("account-damaged"), how
+            s.stop()
+            run(["cp", "-a", good, path])
+            s.start()
+            assert subjects(s, "ada") == {"small", "large"}
+            assert '"ok": true' in s.admin("account", "check", "ada@" + DOMAIN), how
+            assert "ada@" not in s.admin("account", "list", "--problems"), how
+
+
 def empty_folder(path):
     for name in os.listdir(path):
         whole = os.path.join(path, name)
