@@ -39,7 +39,8 @@ MUST_CHECK bool datadir_prepare(struct datadir *d, uint64_t uid_base, struct err
  * descriptor is the caller's; -1 with ERROR_DENIED or ERROR_DISK. */
 int datadir_file(struct datadir *d, const char *name, bool create, struct error *err);
 int datadir_folder(struct datadir *d, const char *name, struct error *err);
-/* Appends a file to `out`; name is below path, or absolute. ERROR_NOT_FOUND, ERROR_DENIED; ERROR_LIMIT: it does not fit out. */
+/* Appends a file to `out`; name is below path, or absolute. ERROR_NOT_FOUND, ERROR_DENIED, ERROR_DISK; ERROR_LIMIT: it
+ * does not fit out. */
 MUST_CHECK bool datadir_read(const char *path, const char *name, struct buf *out,
                              struct error *err);
 /* The folder itself; the descriptor is d's. */
