@@ -170,6 +170,26 @@ def test_an_account_whose_folder_is_gone_is_not_made_anew():
             s.stop()
 
 
+def test_a_directory_restored_from_an_old_copy_gives_nobody_the_number_of_another():
+    with Server(PEOPLE) as s:
+        s.may_die = True
+        used(s)
+        copy = s.folder.name + "/directory-then"
+        run(["cp", "-a", s.data + "/directory", copy])
+        s.start()
+        s.admin("account", "add", "carl@" + DOMAIN, "--password-stdin", input=PASSWORD)
+        assert offered(s, "carl", "for-carl") == 250 and subjects(s, "carl") == {"for-carl"}
+        s.stop()
+        run(["rm", "-rf", s.data + "/directory"])
+        run(["cp", "-a", copy, s.data + "/directory"])
+        s.start()
+        assert subjects(s, "ada") == {"old-ada"} and subjects(s, "carl") is None
+        s.admin("account", "add", "dora@" + DOMAIN, "--password-stdin", input=PASSWORD)
+        assert subjects(s, "dora") == set()
+        assert offered(s, "dora", "for-dora") == 250 and subjects(s, "dora") == {"for-dora"}
+        assert os.path.getsize(s.data + "/accounts/03/0000000000000003/db") > 0     # Carl's, whose directory may be found yet
+
+
 def test_a_disk_that_gets_full_takes_no_mail_and_loses_none():
     """The data folder on a file system of 24 MB, without a reserve: deliveries, APPEND and commands until nothing fits, then room again."""
     with Server(PEOPLE, settings=["disk-reserve = 0", "queue-retry = 1"], start=False) as s:

@@ -48,7 +48,10 @@
      * tickets. An account's key goes to its process, on a socket of its own, against a ticket for this one start. */ \
     CALL(SERVICE_KEY,   service_key,    DIRECTORY | RELAY, KEYS, 0, 0, AGAIN, 10000, "the key of the database did not come", \
          , F(str, key) F(str, ticket_key)) \
-    CALL(KEYS_CREATE,   keys_create,    DIRECTORY, KEYS, 0, 0, AGAIN, 30000, "no key could be made; try again", F(list, accounts), ) \
+    /* maker is a number that nobody else chooses. One of the numbers belongs to another: ERROR_EXISTS, and all from `next` on \
+     * are free. */ \
+    CALL(KEYS_CREATE,   keys_create,    DIRECTORY, KEYS, 0, 0, AGAIN, 30000, "no key could be made; try again", \
+         F(u64, maker) F(list, accounts), F(u64, next)) \
     CALL(KEYS_ERASE,    keys_erase,     DIRECTORY, KEYS, 0, 0, AGAIN, 30000, "the account's key could not be destroyed; try again", \
          F(u64, account), ) \
     MSG(KEYS_START,     keys_start,     ACCOUNTS, KEYS, 1, F(u64, account) F(str, ticket)) \
