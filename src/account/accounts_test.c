@@ -107,6 +107,19 @@ static void a_process_that_leaves_its_channel_and_lives_on_is_killed(void)
     end();
 }
 
+static void why_a_process_has_given_up_can_be_found(void)
+{
+    begin();
+    open_account(7);
+    role_end_close(child[7]);
+    test_expect_log("role-problem");
+    collect(pid_of[7], 1 << 8);
+    CHECK(acc.leaving.n == 0 && acc.crashes == 0 && !acc.renewing);
+    open_account(8);
+    exit_child(8); /* as all do */
+    end();
+}
+
 /* ---- does it live? ---- */
 
 static void a_process_that_does_not_answer_is_killed(void)
@@ -594,6 +607,7 @@ int main(void)
     RUN(opens_wait_for_the_end_of_the_process_and_get_the_next_one);
     RUN(a_process_that_ignores_its_end_is_killed_and_costs_little);
     RUN(a_process_that_leaves_its_channel_and_lives_on_is_killed);
+    RUN(why_a_process_has_given_up_can_be_found);
     RUN(a_process_that_does_not_answer_is_killed);
     RUN(a_process_that_said_that_it_is_busy_is_not_killed_before);
     RUN(a_session_asks_now_and_then_whether_the_process_lives);

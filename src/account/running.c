@@ -218,6 +218,20 @@ static void log_crash(const struct running *r, int status)
     log_end(&l);
 }
 
+/* It gave up: it had no memory left, say. Whatever else ends it is told by itself, or by a signal. */
+static void log_exit(const struct running *r, int status)
+{
+    struct log_line l;
+
+    log_begin(&l, LOG_ROLE_PROBLEM, STR_NULL);
+    log_u64(&l, "account", r->account);
+    log_c(&l, "what",
+          "its process gave up, and its sessions ended; standard error of the server says why");
+    log_u64(&l, "of-pid", (uint64_t)r->pid);
+    log_u64(&l, "status", (uint64_t)WEXITSTATUS(status));
+    log_end(&l);
+}
+
 bool running_reaped(struct accounts *a, pid_t pid, int status)
 {
     struct running *r = running_of_pid(a, pid);
@@ -225,6 +239,8 @@ bool running_reaped(struct accounts *a, pid_t pid, int status)
 
     if (!r)
         return false;
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        log_exit(r, status);
     if (crashed) {
         a->crashes++;
         log_crash(r, status);

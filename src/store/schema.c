@@ -166,7 +166,7 @@ static const char step_4[] = "CREATE TABLE copying ("
                              " mailbox INTEGER NOT NULL,"
                              " first INTEGER NOT NULL,"
                              " last INTEGER NOT NULL,"
-                             " copy INTEGER NOT NULL," /* which, among those of one process */
+                             " copy INTEGER NOT NULL," /* which, among those there are */
                              " PRIMARY KEY (mailbox, first)"
                              ") STRICT, WITHOUT ROWID;";
 
