@@ -518,6 +518,14 @@ void running_note_failure(struct accounts *a, uint64_t account, const struct err
         drop_old_failures(a);
 }
 
+void running_retry(struct accounts *a, uint64_t account)
+{
+    const struct failure *f = map_find_u64(&a->failures, account);
+
+    if (f && f->err.kind != ERROR_GONE)
+        mem_free(map_remove_u64(&a->failures, account));
+}
+
 static bool failed_lately(struct accounts *a, uint64_t account, struct error *err)
 {
     struct failure *f = map_find_u64(&a->failures, account);
