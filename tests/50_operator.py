@@ -135,6 +135,14 @@ def test_what_cannot_be_done_gets_words():
         s.start()
 
 
+def test_a_pattern_makes_as_many_accounts_as_are_named_one_too():
+    with Server() as s:
+        made = json.loads(s.admin("account", "add", "one%02d@" + DOMAIN, "--many", "1"))
+        assert made["account"] == "one01@" + DOMAIN and made["accounts"] == 1, made
+        p = posthus(s, "account", "add", "two@" + DOMAIN, "--many", "1")
+        assert p.returncode == 1 and "wants a pattern" in p.stderr, p
+
+
 def test_a_removed_account_is_gone_with_its_files_and_its_key():
     with Server() as s:
         s.send("ada@" + DOMAIN, "Subject: x\r\n\r\nhello\r\n")
