@@ -128,6 +128,11 @@ def test_what_cannot_be_done_gets_words():
         assert p.returncode == 1 and "standard input has no password" in p.stderr, p.stderr
         p = posthus(s, "account", "password", "ada@" + DOMAIN, "--password-stdin", input="short\n")
         assert p.returncode == 1 and "a password has 8 to" in p.stderr, p.stderr
+        p = posthus(s, "account", "password", "ada@" + DOMAIN, "--password-stdin", input="\xe6\xf8\xe5\xe6\n")      # 8 bytes
+        assert p.returncode == 1 and "a password has 8 to" in p.stderr, p.stderr
+        for password in (" correct-horse\n", "correct-horse \r\n", "          \n"):
+            p = posthus(s, "account", "password", "ada@" + DOMAIN, "--password-stdin", input=password)
+            assert p.returncode == 1 and "neither begins nor ends with a space" in p.stderr, (password, p)
         assert s.login().select("INBOX")[0] == "OK", "the password was changed"
         s.stop()
         p = posthus(s, "domain", "list")

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/random.h"
+#include "base/utf8.h"
 #include "directory/audit.h"
 #include "directory/credential.h"
 
@@ -16,13 +17,28 @@
 
 /* ---- a new secret ---- */
 
+/* Code points, or bytes of what is no UTF-8. */
+static size_t password_length(struct str s)
+{
+    size_t n = 0, at = 0;
+
+    for (; at < s.n; n++)
+        (void)utf8_next(s, &at);
+    return n;
+}
+
+static bool has_outer_space(struct str s)
+{
+    return str_trim(s).n != s.n;
+}
+
 bool admin_secret_choose(struct job *j, bool app, struct error *err)
 {
     struct admin_secret *s = &j->secret;
     char made[APP_PASSWORD_TEXT];
 
     *s = (struct admin_secret){.app = app, .scope = STR("all"), .expires_us = INT64_MAX};
-    s->password = str_trim(j->input);
+    s->password = app ? str_trim(j->input) : j->input;
     s->made = s->password.n == 0;
     if (s->made) {
         app_password_make(made);
@@ -31,7 +47,9 @@ bool admin_secret_choose(struct job *j, bool app, struct error *err)
         mem_wipe(made, sizeof made);
         return true;
     }
-    if (s->password.n > LIMIT_PASSWORD || (!app && s->password.n < PASSWORD_LEAST))
+    if (!app && has_outer_space(s->password))
+        return error_set(err, ERROR_SYNTAX, "a password neither begins nor ends with a space");
+    if (s->password.n > LIMIT_PASSWORD || (!app && password_length(s->password) < PASSWORD_LEAST))
         return error_set(err, ERROR_SYNTAX, "a password has %d to %d characters", PASSWORD_LEAST,
                          LIMIT_PASSWORD);
     return true;
