@@ -39,7 +39,11 @@ static bool choose_names(struct job *j, struct error *err)
     if (!address_split(a->names[0], &local, &domain))
         return error_set(err, ERROR_SYNTAX, "\"%.*s\" is not an address; expected name@domain",
                          STR_ARG(a->names[0]));
-    return address_check(local, domain, err) && domain_find(j->d, domain, &id, err);
+    if (!address_check(local, domain, err) || !domain_find(j->d, domain, &id, err))
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        a->names[i] = admin_folded(j, a->names[i]);
+    return !j->arena.full || error_set(err, ERROR_LIMIT, "too many accounts at once");
 }
 
 static bool insert_accounts(struct job *j, struct error *err)
