@@ -209,6 +209,26 @@ def test_the_manual_page_is_that_of_the_table():
         assert f.read() == run([POSTHUS, "config", "show", "--man"])
 
 
+def test_a_reload_says_what_it_could_not_do():
+    with Server() as s:
+        good = open(s.data + "/posthus.conf").read()
+
+        def reload(more):
+            with open(s.data + "/posthus.conf", "w") as f:
+                f.write(good + more)
+            return posthus(s, "reload", "--json")
+
+        assert json.loads(reload("log-debug = yes\n").stdout) == {"reloaded": True}
+        assert json.loads(reload("retention-days = 3\nuid-base = 700000\nmessage-memory = 1G\n").stdout) == {
+            "reloaded": True, "next_start": "message-memory uid-base"}
+        os.rename(s.data + "/log/posthus.log", s.data + "/log/posthus.log.1")      # a log is rotated also then
+        for more, want in (("quotta = 5\n", "the old settings stay"), ("tls-cert = /nonexistent\n", "the old certificate stays")):
+            p = reload(more)
+            assert p.returncode == 1 and want in json.loads(p.stdout)["error"], (more, p)
+            assert any(want in line for line in s.log("config-problem")), more
+        assert json.loads(reload("").stdout) == {"reloaded": True}
+
+
 def test_a_port_that_is_taken_is_named():
     with Server() as one, Server(start=False) as two:
         text = open(two.data + "/posthus.conf").read().replace(":%d" % two.smtp, ":%d" % one.smtp)

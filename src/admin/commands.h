@@ -121,7 +121,8 @@
 
 #define ADMIN_TAKES_reload(A)
 #define ADMIN_GIVES_reload(F) \
-    F(YESNO, "reloaded", ALWAYS, none, "true")
+    F(YESNO, "reloaded", ALWAYS, none, "true") \
+    F(TEXT, "next_start", MAYBE, none, "settings that were changed and wait for the next start, with spaces between")
 
 #define ADMIN_TAKES_domain_add(A) \
     A(WORD, domain, DOMAIN, "NAME", "NAME", 1, 255, "", "a domain such as example.org")
