@@ -545,7 +545,7 @@ static bool may_open(struct accounts *a, const struct running *r, uint64_t accou
                      struct error *err)
 {
     if (process_is_draining(a->p))
-        return error_set(err, ERROR_TEMPORARY, "the server is stopping; come again in a moment");
+        return error_set(err, ERROR_TEMPORARY, "the server is stopping; try again in a moment");
     if (r && r->state != RUNNING)
         return error_set(err, ERROR_TEMPORARY,
                          "the account's process is ending; try again in a moment");

@@ -157,7 +157,7 @@
     A(WORD, address, ADDRESS, "ADDRESS", "ADDRESS", 3, 600, "", "an address of the account")
 #define ADMIN_GIVES_account_show(F) \
     F(TEXT, "account", ALWAYS, none, "the account's own address") \
-    F(NUMBER, "number", ALWAYS, none, "its number, which names its files and its key") \
+    F(NUMBER, "number", ALWAYS, none, "its number, which names its files (in hexadecimal) and its key") \
     F(SIZE, "quota", ALWAYS, none, "bytes it may hold; 0: no limit") \
     F(YESNO, "subaddress_folders", ALWAYS, none, "whether mail to name+folder goes to that folder") \
     F(TEXT, "problem", MAYBE, none, "why it could not be opened the last time, or what the last check found") \

@@ -209,7 +209,7 @@ static void note_later(const struct supervisor *s, const struct config *fresh, s
 {
     config_print_changed(&s->config, fresh, later);
     if (later->n)
-        log_text(LOG_CONFIG_PROBLEM, STR_NULL, "these settings need a new start: %.*s",
+        log_text(LOG_CONFIG_PROBLEM, STR_NULL, "these settings take effect at the next start: %.*s",
                  STR_ARG(buf_view(later)));
 }
 
