@@ -210,6 +210,25 @@ static void why_an_account_failed_is_told_for_ten_seconds(void)
     end();
 }
 
+/* The operator has mended it, and looks at once. */
+static void an_account_that_failed_is_tried_again_when_it_is_wished(void)
+{
+    struct msg m = {.type = MSG_ACCOUNT_RETRY, .account_retry = {8}};
+
+    begin();
+    open_account(7);
+    test_expect_log("account-damaged");
+    say_failed(7, ERROR_DAMAGED);
+    exit_child(7);
+    role_end_send(directory, &m); /* another one */
+    CHECK_U64(hears_of_session(ask_session(7, 1)), ERROR_DAMAGED);
+    m.account_retry.account = 7;
+    role_end_send(directory, &m);
+    open_account(7);
+    CHECK(births == 2 && acc.failures.n == 0);
+    end();
+}
+
 static void without_keys_or_processes_an_account_is_not_opened(void)
 {
     begin_setup("account-processes = 2");
@@ -292,6 +311,8 @@ static void files_are_removed_by_a_child_when_the_process_has_ended(void)
     collect(FIRST_PID * 2 + 1, 0);
     CHECK_U64(hears_of_removal(id), ERROR_NONE);
     /* Its rows are still there, and its files must not come back. */
+    CHECK(hears_of_session(ask_session(7, 1)) == ERROR_GONE && births == 1);
+    role_end_send(directory, &(struct msg){.type = MSG_ACCOUNT_RETRY, .account_retry = {7}});
     CHECK(hears_of_session(ask_session(7, 1)) == ERROR_GONE && births == 1);
     id = ask_removal(8); /* one without a process */
     CHECK(removers == 2 && removed == 8);
@@ -612,6 +633,7 @@ int main(void)
     RUN(a_process_that_said_that_it_is_busy_is_not_killed_before);
     RUN(a_session_asks_now_and_then_whether_the_process_lives);
     RUN(why_an_account_failed_is_told_for_ten_seconds);
+    RUN(an_account_that_failed_is_tried_again_when_it_is_wished);
     RUN(without_keys_or_processes_an_account_is_not_opened);
     RUN(failures_of_very_many_accounts_are_forgotten);
     RUN(sessions_of_a_credential_end_also_those_that_wait);

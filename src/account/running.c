@@ -534,6 +534,14 @@ void running_note_failure(struct accounts *a, uint64_t account, const struct err
         drop_old_failures(a);
 }
 
+void running_retry(struct accounts *a, uint64_t account)
+{
+    const struct failure *f = map_find_u64(&a->failures, account);
+
+    if (f && f->err.kind != ERROR_GONE)
+        mem_free(map_remove_u64(&a->failures, account));
+}
+
 static bool failed_lately(struct accounts *a, uint64_t account, struct error *err)
 {
     struct failure *f = map_find_u64(&a->failures, account);
@@ -553,7 +561,7 @@ static bool may_open(struct accounts *a, const struct running *r, uint64_t accou
                      struct error *err)
 {
     if (process_is_draining(a->p))
-        return error_set(err, ERROR_TEMPORARY, "the server is stopping; come again in a moment");
+        return error_set(err, ERROR_TEMPORARY, "the server is stopping; try again in a moment");
     if (r && r->state != RUNNING)
         return error_set(err, ERROR_TEMPORARY,
                          "the account's process is ending; try again in a moment");

@@ -37,12 +37,16 @@ static bool choose_names(struct job *j, struct error *err)
 
     a->names = &j->call.account_add.address.text;
     a->n = 1;
-    if (in->many.number != 1 && !expand_pattern(j, in->address.text, in->many.number, err))
+    if (in->many.given && !expand_pattern(j, in->address.text, in->many.number, err))
         return false;
     if (!address_split(a->names[0], &local, &domain))
         return error_set(err, ERROR_SYNTAX, "\"%.*s\" is not an address; expected name@domain",
                          STR_ARG(a->names[0]));
-    return address_check(local, domain, err) && domain_find(j->d, domain, &id, err);
+    if (!address_check(local, domain, err) || !domain_find(j->d, domain, &id, err))
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        a->names[i] = admin_folded(j, a->names[i]);
+    return !j->arena.full || error_set(err, ERROR_LIMIT, "too many accounts at once");
 }
 
 static bool insert_accounts(struct job *j, struct error *err)
@@ -71,7 +75,7 @@ static void answer_added(struct job *j)
     admin_log(j, a->names[0]);
     admin_json_open(&j->json, NULL, '{');
     admin_json_text(&j->json, "account", a->names[0]);
-    if (a->n > 1)
+    if (j->call.account_add.many.given)
         admin_json_number(&j->json, "accounts", a->n);
     admin_secret_show(j);
     admin_json_close(&j->json);

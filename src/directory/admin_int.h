@@ -37,6 +37,7 @@ struct job { /* one command, until it is answered */
     struct str next;  /* where the next page begins, empty: this is the last */
     int64_t began_us; /* CLOCK_BOOTTIME */
     uint64_t account;
+    struct str name; /* the account's own address, whichever of its addresses was typed */
     struct admin_secret secret;
     struct admin_adding adding;
     struct account_link_want check; /* with `checking`, of admin_peer.c */
@@ -51,6 +52,10 @@ void admin_done(struct job *j);
 void admin_done_as(struct job *j, enum error_kind kind);
 /* The command failed; the job is over. */
 void admin_fail(struct job *j, const struct error *err);
+/* Sets j->account and j->name to whose the address is. Errors of account_of_name. */
+MUST_CHECK bool admin_find_account(struct job *j, struct str address, struct error *err);
+/* The address as lists show it: folded, its domain as an A-label. In the job's arena. */
+struct str admin_folded(struct job *j, struct str address);
 /* Logs the command: who called it, and for what object. */
 void admin_log(struct job *j, struct str object);
 /* Whether no more rows go on this page: it is long enough, or has taken long enough. */

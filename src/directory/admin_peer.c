@@ -161,8 +161,19 @@ static void on_check_turn(struct account_link_want *want, struct chan *chan,
     copy.fn(j, ERROR_NONE, STR_NULL, err);
 }
 
+/* What it was damaged by may just have been mended: it is not answered with what failed seconds ago. */
+static void retry_opening(struct job *j)
+{
+    struct chan *accounts = process_peer(j->d->p, ROLE_ACCOUNTS);
+    struct msg m = {.type = MSG_ACCOUNT_RETRY, .account_retry = {j->account}};
+
+    if (accounts)
+        chan_send(accounts, &m);
+}
+
 void admin_check(struct job *j, bool repair, admin_check_fn fn)
 {
+    retry_opening(j);
     j->checking = mem_alloc(sizeof *j->checking);
     *j->checking = (struct check_call){j, fn, repair};
     j->check.fn = on_check_turn;

@@ -184,7 +184,7 @@ static bool check_allowed(struct imap_session *s)
         return false;
     }
     if ((c->flags & (IMAP_WRITES | IMAP_WRITES_HERE)) && s->may_only_read) {
-        imap_no(s, "NOPERM", "This password may only read");
+        imap_no(s, "NOPERM", "This password is read-only");
         return false;
     }
     if ((c->flags & IMAP_WRITES_HERE) && s->selected.read_only) {

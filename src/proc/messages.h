@@ -135,7 +135,9 @@
          F(u64, account) F(list, addresses), F(u64, purged)) \
     /* `posthus account check`, on a socket made as for a delivery. */ \
     CALL(CHECK,         check,          DIRECTORY, ACCOUNT, 0, 0, ONCE, 3600000, "the account's process does not answer", \
-         F(u64, repair), F(u64, differences) F(str, report))
+         F(u64, repair), F(u64, differences) F(str, report)) \
+    /* The operator may have mended it: the next opening is tried, however lately one failed, unless it was removed. */ \
+    MSG(ACCOUNT_RETRY,  account_retry,  DIRECTORY, ACCOUNTS, 0, F(u64, account))
 /* clang-format on */
 
 #endif

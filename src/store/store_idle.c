@@ -6,7 +6,8 @@
 #include "base/clock.h"
 
 #define DAY_US (INT64_C(24) * 3600 * 1000000)
-#define DELIVERY_KEPT_US (30 * DAY_US) /* a queue gives up long before */
+#define DELIVERY_KEPT_US                                                                           \
+    (30 * DAY_US) /* senders give up long before; what is in our queue is tried each hour */
 #define HISTORY_KEPT_US                                                                            \
     (400 * DAY_US) /* tombstones and change records: a client may come back after a year */
 #define SWEEP_EVERY_US (INT64_C(3600) * 1000000)

@@ -5,7 +5,7 @@
  *     directory/db wal     domains, addresses, accounts, credentials, audit log
  *     keys/db wal          wrapped account keys; server.key beside them is the key that wraps (root's alone)
  *     queue/db wal large/  what an account could not take at once
- *     accounts/XX/ID/      a folder for each account: db wal large/ used
+ *     accounts/XX/ID/      a folder for each account: db wal large/ used. ID is its number, XX the last byte of that, in hexadecimal
  *     directory.used ...   says that a database is in use, and must not be made again (db/used.h)
  *     log/posthus.log      one line an event
  *     control.sock posthus.pid lock empty/   lmtp.sock (where lmtp-socket says so)
