@@ -31,12 +31,13 @@ def test_mail_to_a_folder_goes_there_where_the_account_wishes_it():
         send("below", "+lists/foo")
         send("nowhere", "+nothing")
         send("not there", "+Trash")
+        send("put away", "+archive")
         send("two", "+Lists", "+lists/foo")
         send("both", "+Lists", "")
         assert subjects(s, "Lists") == ["case", "exact", "two"]
         assert subjects(s, "Lists/Foo") == ["below"]
         assert subjects(s) == ["before", "both", "not there", "nowhere"], subjects(s)
-        assert subjects(s, "Trash") == []
+        assert subjects(s, "Trash") == [] and subjects(s, "Archive") == ["put away"]
         delivered = email.message_from_bytes(s.messages("ada", "Lists/Foo")[0])["Delivered-To"]
         assert delivered == "ada+lists/foo@" + DOMAIN, delivered
         s.admin("account", "set", ADA, "--subaddress-folders", "no")

@@ -5,6 +5,7 @@ import imaplib
 import os
 import re
 import shutil
+import signal
 import smtplib
 
 from harness import DOMAIN, PASSWORD, Server, main, marks, run, until
@@ -155,6 +156,78 @@ def test_an_account_that_was_mended_is_checked_at_once():
         assert subjects(s, "ada") == {"old-ada"}
 
 
+def test_a_log_that_is_gone_is_not_taken_for_an_empty_one():
+    """After a crash it holds all that was accepted last. Who has none says so with an empty file."""
+    with Server(PEOPLE, settings=["queue-retry = 1"]) as s:
+        s.may_die = True
+        used(s)
+        s.start()
+        assert offered(s, "ada", "in-the-log") == 250
+        pids = s.account_pids()
+        for pid in [s.process.pid] + pids:
+            os.kill(pid, signal.SIGKILL)
+        s.process.wait(20)
+        s.process = None
+        until(lambda: not any(os.path.exists("/proc/%d" % pid) for pid in pids))
+        log = s.data + "/accounts/01/0000000000000001/wal"
+        assert os.path.getsize(log) > 0
+        os.rename(log, s.folder.name + "/log")
+        until(lambda: try_start(s) is None)         # the others end when the supervisor has
+        assert offered(s, "ada", "in-the-queue") == 250 and subjects(s, "ada") is None
+        assert offered(s, "ben", "of-ben") == 250 and "of-ben" in subjects(s, "ben")
+        until(lambda: re.search("ada@.*0000000000000001/wal is gone", s.admin("account", "list", "--problems")))
+        s.stop()
+        os.rename(s.folder.name + "/log", log)
+        s.start()
+        until(lambda: subjects(s, "ada") == {"old-ada", "in-the-log", "in-the-queue"}, 30)
+        until(lambda: "ada@" not in s.admin("account", "list", "--problems"))
+        s.stop()
+        for path in ("directory/wal", "keys/wal", "queue/wal", "accounts/01/0000000000000001/wal"):
+            log = os.path.join(s.data, path)
+            owner = os.stat(log)
+            assert owner.st_size == 0, path
+            os.unlink(log)
+            if not path.startswith("accounts"):
+                assert path + " is gone" in (try_start(s) or "it starts"), path
+            open(log, "x").close()
+            os.chown(log, owner.st_uid, owner.st_gid)
+            s.start()
+            assert subjects(s, "ada") == {"old-ada", "in-the-log", "in-the-queue"}
+            s.stop()
+
+
+def test_a_message_whose_file_is_damaged_is_named_and_keeps_nobody_from_the_others():
+    with Server(PEOPLE) as s:
+        s.may_die = True
+        assert offered(s, "ada", "small") == 250
+        s.send("ada@" + DOMAIN, "Subject: large\r\n\r\n%s\r\n" % os.urandom(300000).hex())
+        folder = s.data + "/accounts/01/0000000000000001/large"
+        path = os.path.join(folder, *os.listdir(folder))
+        good = s.folder.name + "/good"
+        run(["cp", "-a", path, good])
+        for how in ("missing", "empty", "half", "first bit", "a bit", "last bit"):
+            s.stop()
+            DAMAGES[how](path)
+            s.start()
+            for _ in range(2):
+                box = s.login("ada")
+                box.select("INBOX", readonly=True)
+                assert box.fetch("1", "(BODY.PEEK[])")[0] == "OK"
+                try:
+                    code, words = box.fetch("2", "(BODY.PEEK[])")
+                    assert code == "NO" and b"[CORRUPTION]" in words[0], (how, code, words)
+                except imaplib.IMAP4.abort:
+                    pass            # it was found after the first bytes were on their way
+            found = until(lambda: re.search("ada@.*email . cannot be read", s.admin("account", "list", "--problems")))
+            assert found and s.log("account-damaged"), how
+            s.stop()
+            run(["cp", "-a", good, path])
+            s.start()
+            assert subjects(s, "ada") == {"small", "large"}
+            assert '"ok": true' in s.admin("account", "check", "ada@" + DOMAIN), how
+            assert "ada@" not in s.admin("account", "list", "--problems"), how
+
+
 def empty_folder(path):
     for name in os.listdir(path):
         whole = os.path.join(path, name)
@@ -189,24 +262,53 @@ def test_an_account_whose_folder_is_gone_is_not_made_anew():
             s.stop()
 
 
-def test_a_directory_restored_from_an_old_copy_gives_nobody_the_number_of_another():
+def add(server, name):
+    server.admin("account", "add", "%s@%s" % (name, DOMAIN), "--password-stdin", input=PASSWORD)
+
+
+def with_older(server, *folders):
+    """The server, once cyd was added and has mail, with these folders as they were before."""
+    used(server)
+    older = server.folder.name + "/older"
+    run(["cp", "-a", server.data, older])
+    server.start()
+    add(server, "cyd")
+    assert offered(server, "cyd", "of-cyd") == 250 and subjects(server, "cyd") == {"of-cyd"}
+    server.stop()
+    for folder in folders:
+        newest = "%s/%s" % (server.data, folder)
+        os.rename(newest, "%s/newest-%s" % (server.folder.name, folder))
+        run(["cp", "-a", "%s/%s" % (older, folder), newest])
+    server.start()
+
+
+def put_back(server, folder):
+    server.stop()
+    shutil.rmtree("%s/%s" % (server.data, folder))
+    os.rename("%s/newest-%s" % (server.folder.name, folder), "%s/%s" % (server.data, folder))
+    server.start()
+
+
+def test_an_older_copy_of_the_directory_gives_nobody_the_mail_of_another():
     with Server(PEOPLE) as s:
-        s.may_die = True
-        used(s)
-        copy = s.folder.name + "/directory-then"
-        run(["cp", "-a", s.data + "/directory", copy])
-        s.start()
-        s.admin("account", "add", "carl@" + DOMAIN, "--password-stdin", input=PASSWORD)
-        assert offered(s, "carl", "for-carl") == 250 and subjects(s, "carl") == {"for-carl"}
-        s.stop()
-        run(["rm", "-rf", s.data + "/directory"])
-        run(["cp", "-a", copy, s.data + "/directory"])
-        s.start()
-        assert subjects(s, "ada") == {"old-ada"} and subjects(s, "carl") is None
-        s.admin("account", "add", "dora@" + DOMAIN, "--password-stdin", input=PASSWORD)
-        assert subjects(s, "dora") == set()
-        assert offered(s, "dora", "for-dora") == 250 and subjects(s, "dora") == {"for-dora"}
-        assert os.path.getsize(s.data + "/accounts/03/0000000000000003/db") > 0     # Carl's, whose directory may be found yet
+        with_older(s, "directory")
+        assert offered(s, "cyd", "nobody") == 550
+        add(s, "dan")
+        assert subjects(s, "dan") == set()
+        assert offered(s, "dan", "of-dan") == 250 and subjects(s, "dan") == {"of-dan"}
+        put_back(s, "directory")
+        assert subjects(s, "cyd") == {"of-cyd"}
+
+
+def test_an_account_whose_key_is_not_in_an_older_copy_of_keys_is_said_to_have_a_problem():
+    with Server(PEOPLE, settings=["queue-retry = 1"]) as s:
+        with_older(s, "keys")
+        assert offered(s, "cyd", "later") == 250 and subjects(s, "cyd") is None          # into the queue
+        assert subjects(s, "ada") == {"old-ada"}
+        until(lambda: re.search("cyd@.*older copy", s.admin("account", "list", "--problems")))
+        put_back(s, "keys")
+        until(lambda: subjects(s, "cyd") == {"of-cyd", "later"}, 30)
+        until(lambda: "cyd@" not in s.admin("account", "list", "--problems"))
 
 
 def test_a_disk_that_gets_full_takes_no_mail_and_loses_none():

@@ -46,11 +46,26 @@ void account_fail(struct account *a, const struct error *err)
     _exit(0);
 }
 
+/* A message that cannot be read ends nothing, but the operator hears of it. */
+static void tell_damage(struct account *a)
+{
+    const struct error *damage = store_damage(a->store);
+    struct msg m = {.type = MSG_ACCOUNT_DAMAGED, .account_damaged = {str_c(damage->text)}};
+
+    if (damage->kind == ERROR_NONE || a->told_damage)
+        return;
+    a->told_damage = true;
+    chan_send(a->parent, &m);
+}
+
 void account_check_store(struct account *a)
 {
     struct error err;
 
-    if (!a->store || !store_failed(a->store))
+    if (!a->store)
+        return;
+    tell_damage(a);
+    if (!store_failed(a->store))
         return;
     error_set(&err, ERROR_DISK,
               "a write or a check of the account's files failed; look at the disk, "

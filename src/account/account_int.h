@@ -40,6 +40,7 @@ struct account {
     int quota_level; /* notice.c: how many levels were passed when it last looked; -1: it has not */
     struct buf name; /* the address of the first SESSION_START that has one, perhaps an alias */
     bool resting;    /* nothing is due soon: the idle timer is set far ahead */
+    bool told_damage; /* the parent knows that a message cannot be read */
 };
 
 /* Opens the store, unless it is open. When it cannot be opened, the parent is told why, and the process ends. */

@@ -598,6 +598,29 @@ static void a_crash_at_the_end_renews_nothing(void)
     end();
 }
 
+/* It goes on: the session that met it is told, and the directory is. */
+static void what_is_damaged_in_an_account_is_told_to_the_directory(void)
+{
+    const struct msg damaged = {.type = MSG_ACCOUNT_DAMAGED,
+                                .account_damaged = {STR("email 3 cannot be read")}};
+    struct msg *m;
+
+    begin();
+    open_account(7);
+    test_expect_log("account-damaged");
+    role_end_send(child[7], &damaged);
+    m = role_end_take(directory, MSG_ACCOUNT_IS_DAMAGED);
+    if (CHECK(m && m->account_is_damaged.account == 7))
+        CHECK_STR(m->account_is_damaged.what, STR("email 3 cannot be read"));
+    CHECK_U64(hears_of_session(ask_session(7, 1)), ERROR_NONE);
+    role_end_close(directory);
+    test_expect_log("account-damaged");
+    role_end_send(child[7], &damaged); /* nobody hears it */
+    directory = role_test_peer(&t, ROLE_DIRECTORY, 0);
+    CHECK(role_end_take(directory, MSG_NONE) == NULL);
+    end();
+}
+
 /* The directory says of each account whether it was open before, and hears when it is. */
 static void what_was_open_once_is_known(void)
 {
@@ -623,6 +646,7 @@ static void what_was_open_once_is_known(void)
 int main(void)
 {
     RUN(what_was_open_once_is_known);
+    RUN(what_is_damaged_in_an_account_is_told_to_the_directory);
     RUN(the_first_session_forks_and_the_second_does_not);
     RUN(an_idle_process_ends_only_when_nothing_was_sent_meanwhile);
     RUN(opens_wait_for_the_end_of_the_process_and_get_the_next_one);

@@ -51,6 +51,18 @@ static int own_open(int folder, uint64_t account, bool create)
     return fd;
 }
 
+/* Once an account was in use its log has a file, be it an empty one. A lost one must not be taken for that: it holds what was
+ * committed since it was last emptied. Where its database is lost as well, that is said (db/vault_new.c). */
+static bool log_is_lost(int own, bool was_open)
+{
+    struct stat db, used;
+
+    if (fstatat(own, "db", &db, AT_SYMLINK_NOFOLLOW) != 0 || db.st_size == 0 ||
+        faccessat(own, "wal", F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+        return false;
+    return was_open || (fstatat(own, "used", &used, AT_SYMLINK_NOFOLLOW) == 0 && used.st_size > 0);
+}
+
 static bool files_open(int own, struct account_files *out)
 {
     bool fresh = faccessat(own, "db", F_OK, 0) != 0 || faccessat(own, "used", F_OK, 0) != 0;
@@ -70,6 +82,11 @@ bool account_files_open(int folder, uint64_t account, bool was_open, struct acco
     int saved;
 
     *out = (struct account_files){-1, -1, -1, -1};
+    if (own >= 0 && log_is_lost(own, was_open))
+        return error_set(err, ERROR_DAMAGED,
+                         "the account's log accounts/%02llx/%016llx/wal is gone, and the newest "
+                         "mail with it; put it back, or make an empty file to go on without",
+                         (unsigned long long)account & 0xff, (unsigned long long)account);
     if (own >= 0 && files_open(own, out))
         return true;
     saved = errno;

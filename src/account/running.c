@@ -35,6 +35,7 @@
 #define BUSY_MOST_US (3600 * SECOND_US)
 #define WAITING_MOST 64    /* opens for one account that wait for the end of its process */
 #define UNHEARD_MOST 200   /* that it has not read */
+#define WHAT_MOST 200      /* bytes of a child's words */
 #define FAILURES_KEPT 1000 /* then those that are over go */
 
 struct waiting { /* an open while the process is ending */
@@ -331,6 +332,21 @@ static void tell_open(const struct running *r)
         chan_send(directory, &m);
 }
 
+static void take_damaged(const struct running *r, const struct msg_account_damaged *m)
+{
+    struct str what = str_sub(m->what, 0, WHAT_MOST);
+    struct msg tell = {.type = MSG_ACCOUNT_IS_DAMAGED, .account_is_damaged = {r->account, what}};
+    struct chan *directory = process_peer(r->a->p, ROLE_DIRECTORY);
+    struct log_line l;
+
+    log_begin(&l, LOG_ACCOUNT_DAMAGED, STR_NULL);
+    log_u64(&l, "account", r->account);
+    log_str(&l, "what", what);
+    log_end(&l);
+    if (directory)
+        chan_send(directory, &tell);
+}
+
 static void on_child_message(void *arg, struct chan *c, struct msg *m)
 {
     struct running *r = arg;
@@ -351,6 +367,9 @@ static void on_child_message(void *arg, struct chan *c, struct msg *m)
         break;
     case MSG_ACCOUNT_OPENED:
         tell_open(r);
+        break;
+    case MSG_ACCOUNT_DAMAGED:
+        take_damaged(r, &m->account_damaged);
         break;
     case MSG_ACCOUNT_BUSY:
         take_busy(r, &m->account_busy);

@@ -297,6 +297,19 @@ static void point_4_seals_are_counted_kept_and_limited(void)
     disk_destroy(d);
 }
 
+static void point_4_seals_in_the_log_are_counted_after_a_crash(void)
+{
+    struct disk *d = crashed_after(20);
+    unsigned n = frames_of(d);
+    struct error err = {0};
+    struct db *db = open_disk(d, &err);
+
+    if (CHECK_ROW(db != NULL, err.text))
+        CHECK(n > 20 && vault_seals(db->vault) >= n);
+    db_close(db);
+    disk_destroy(d);
+}
+
 static struct vault *odd_vault;
 
 static void odd_read(void)
@@ -401,6 +414,95 @@ static void point_6_a_bad_frame_before_the_last_commit_is_damage(void)
     CHECK(dropped >= 1 && dropped <= 3);
     CHECK_U64(damaged + dropped, n);
     disk_destroy(whole);
+}
+
+/* The shortest commits there are: the frame behind the bad one is already the next one's first. */
+static void point_6_a_bad_commit_of_one_frame_is_damage(void)
+{
+    struct disk *whole = disk_create(), *d;
+    struct error err = {0};
+    enum error_kind kind;
+    struct db *db = open_disk(whole, &err);
+    unsigned n, before;
+
+    CHECK(sql(db, "INSERT INTO t (a) VALUES ('0')"));
+    CHECK(sql(db, "UPDATE t SET a = '1'"));
+    before = frames_of(whole);
+    CHECK(sql(db, "UPDATE t SET a = '2'"));
+    CHECK(sql(db, "UPDATE t SET a = '3'"));
+    d = disk_copy(whole);
+    db_close(db);
+    disk_destroy(whole);
+    n = frames_of(d);
+    if (CHECK_U64(n, before + 2)) {
+        flip(d, DISK_WAL, (size_t)frame_at(n - 1) + 2000);
+        CHECK(rows_after_open(d, &kind) == -1 && kind == ERROR_DAMAGED);
+    }
+    disk_destroy(d);
+}
+
+/* A first sector that is lost has the log's header and the beginning of its first frame. */
+static void point_6_a_bad_header_and_a_bad_first_frame_are_damage(void)
+{
+    struct disk *d = crashed_after(3);
+    enum error_kind kind;
+
+    flip(d, DISK_WAL, 0);
+    flip(d, DISK_WAL, (size_t)frame_at(1) + 100);
+    CHECK(rows_after_open(d, &kind) == -1 && kind == ERROR_DAMAGED);
+    disk_destroy(d);
+}
+
+/* Each commit is in the log; of the database not a byte is left. */
+static void a_log_beside_an_empty_database_is_damage(void)
+{
+    struct disk *d = crashed_after(3);
+    enum error_kind kind;
+
+    disk_use(d);
+    CHECK(io_sim.truncate(disk_fd(DISK_DB), 0) == 0);
+    CHECK(rows_after_open(d, &kind) == -1 && kind == ERROR_DAMAGED);
+    CHECK(size_of(d, DISK_DB) == 0 && size_of(d, DISK_WAL) > 0);
+    disk_destroy(d);
+}
+
+/* A page of zeros is what a creation that was cut may leave; where there was a database, it is none. */
+static void zeros_are_a_new_database_only_where_none_was_in_use(void)
+{
+    for (int was_in_use = 0; was_in_use < 2; was_in_use++) {
+        static const unsigned char zeros[PAGE_BYTES];
+        struct disk *d = disk_create();
+        struct db_source source = source_of(d);
+        struct error err = {0};
+        struct db *db = NULL;
+
+        CHECK(io_sim.pwrite(disk_fd(DISK_DB), zeros, sizeof zeros, 0) == PAGE_BYTES);
+        source.must_exist = was_in_use;
+        CHECK(db_open(&db, &source, &schema, &err) == !was_in_use);
+        CHECK(!was_in_use || err.kind == ERROR_DAMAGED);
+        db_close(db);
+        disk_destroy(d);
+    }
+}
+
+/* A quota, or a limit of files' sizes, is a disk that is full: no failure. */
+static void a_disk_is_full_by_whatever_name(void)
+{
+    static const int errors[] = {ENOSPC, EDQUOT, EFBIG};
+
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        struct disk *d = disk_create();
+        struct error err = {0};
+        struct db *db = open_disk(d, &err);
+
+        disk_fail(d, DISK_WRITE, 1, errors[i]);
+        CHECK(!sql(db, "INSERT INTO t (a) VALUES ('one')"));
+        disk_fail(d, DISK_WRITE, 0, 0);
+        CHECK(!db_failed(db) && sql(db, "INSERT INTO t (a) VALUES ('two')"));
+        CHECK_U64(number(db, "SELECT count(*) FROM t"), 1);
+        db_close(db);
+        disk_destroy(d);
+    }
 }
 
 static void point_6_what_a_crash_left_is_cut_off(void)
@@ -656,8 +758,11 @@ int main(void)
     RUN(point_3_a_part_of_a_frame_is_replaced);
     RUN(point_4_no_two_seals_share_a_nonce_not_even_over_fork);
     RUN(point_4_seals_are_counted_kept_and_limited);
+    RUN(point_4_seals_in_the_log_are_counted_after_a_crash);
     RUN(point_5_odd_sizes_abort_and_nameless_files_are_refused);
     RUN(point_6_a_bad_frame_before_the_last_commit_is_damage);
+    RUN(point_6_a_bad_commit_of_one_frame_is_damage);
+    RUN(point_6_a_bad_header_and_a_bad_first_frame_are_damage);
     RUN(point_6_what_a_crash_left_is_cut_off);
     RUN(point_6_a_bad_log_header_is_damage_only_when_commits_would_be_lost);
     RUN(point_6_frames_of_an_older_log_are_no_damage);
@@ -666,5 +771,8 @@ int main(void)
     RUN(every_failure_of_the_disk_is_told_and_loses_nothing);
     RUN(a_full_disk_and_then_a_power_cut_are_no_damage);
     RUN(a_shortened_database_is_damage);
+    RUN(a_log_beside_an_empty_database_is_damage);
+    RUN(zeros_are_a_new_database_only_where_none_was_in_use);
+    RUN(a_disk_is_full_by_whatever_name);
     return test_end();
 }

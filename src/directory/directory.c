@@ -203,6 +203,9 @@ static void directory_message(void *arg, struct chan *c, struct msg *m)
     case MSG_ACCOUNT_IS_OPEN:
         account_set_opened(d, m->account_is_open.account);
         break;
+    case MSG_ACCOUNT_IS_DAMAGED:
+        account_set_problem(d, m->account_is_damaged.account, m->account_is_damaged.what, true);
+        break;
     case MSG_ADMIN_ASK:
         admin_call(d, c, m);
         break;

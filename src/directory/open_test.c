@@ -216,6 +216,22 @@ static void say_is_open(uint64_t account)
 
 #define PROBLEMS "SELECT count(*) FROM account WHERE problem IS NOT NULL AND id = ?"
 
+/* A message that cannot be read keeps it from nothing: a check says when that is over. */
+static void what_is_damaged_in_an_account_stays(void)
+{
+    const struct msg damaged = {.type = MSG_ACCOUNT_IS_DAMAGED,
+                                .account_is_damaged = {ada, STR("email 3 cannot be read")}};
+
+    begin();
+    role_end_send(b.accounts, &damaged);
+    CHECK_U64(number_of(PROBLEMS, ada), 1);
+    say_is_open(ada);
+    CHECK_U64(number_of(PROBLEMS, ada), 1);
+    account_set_problem(&b.d, ada, STR(""), true); /* a check finds nothing */
+    CHECK_U64(number_of(PROBLEMS, ada), 0);
+    end();
+}
+
 /* What kept it from opening is over when it opens; not so what its disk did, or what a check has found. */
 static void what_was_wrong_is_over_when_the_account_opens(void)
 {
@@ -320,6 +336,7 @@ int main(void)
     RUN(nobody_waits_for_accounts_longer_than_its_time);
     RUN(intake_that_is_lost_leaves_no_socket);
     RUN(what_is_wrong_with_an_account_is_remembered);
+    RUN(what_is_damaged_in_an_account_stays);
     RUN(what_was_wrong_is_over_when_the_account_opens);
     RUN(what_was_open_once_must_be_there);
     RUN(without_descriptors_an_opening_fails_with_words);

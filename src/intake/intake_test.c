@@ -214,6 +214,11 @@ static void what_the_queue_gives_back_goes_to_the_account_that_it_is_of(void)
     CHECK(deliver_as(4, ERROR_DAMAGED));
     m = role_end_take(relay, MSG_QUEUE_TRY_TELL);
     CHECK(m && m->queue_try_tell.id == id && m->queue_try_tell.error.kind == ERROR_DAMAGED);
+    id = try_queued("ada@x", NULL,
+                    4); /* what its process does not find is not the account: it would be dropped */
+    CHECK(deliver_as(4, ERROR_NOT_FOUND));
+    m = role_end_take(relay, MSG_QUEUE_TRY_TELL);
+    CHECK(m && m->queue_try_tell.id == id && m->queue_try_tell.error.kind == ERROR_INTERNAL);
     CHECK_U64(role_end_waiting(relay, MSG_QUEUE_ADD_ASK), 0);
     end_idle();
 }

@@ -186,8 +186,11 @@ static bool unwrap_key(struct keys *k, uint64_t account, unsigned char key[KEY_B
 
     db_bind_int(s, 1, (int64_t)account);
     step = db_next(k->db, s, err);
-    if (step == DB_DONE || (step == DB_ROW && db_col_str(s, 0).n == 0))
-        error_set(err, ERROR_GONE, "this account has no key: it was erased");
+    if (step == DB_DONE)
+        error_set(err, ERROR_DAMAGED,
+                  "keys.db has no key of this account: it is an older copy; put the newest back");
+    if (step == DB_ROW && db_col_str(s, 0).n == 0)
+        error_set(err, ERROR_GONE, "this account's key was erased");
     if (step == DB_FAIL) /* ours, and not the account's: its files may well be sound */
         return error_set(err, ERROR_TEMPORARY, "the account's key cannot be read from keys.db");
     if (step != DB_ROW || db_col_str(s, 0).n == 0)

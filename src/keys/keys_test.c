@@ -345,7 +345,7 @@ static void numbers_that_are_none_make_no_key_and_no_part_of_a_batch(void)
     begin();
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         CHECK(create(cases[i], 2) == ERROR_SYNTAX);
-    CHECK(start_with_ticket(7).error == ERROR_GONE);
+    CHECK(start_with_ticket(7).error == ERROR_DAMAGED);
     CHECK(create(NULL, 0) == ERROR_NONE);
     end();
 }

@@ -79,6 +79,9 @@
     /* Its files were opened, at each start of its process; the directory keeps that it was. */ \
     MSG(ACCOUNT_OPENED, account_opened, ACCOUNT, ACCOUNTS, 0, ) \
     MSG(ACCOUNT_IS_OPEN, account_is_open, ACCOUNTS, DIRECTORY, 0, F(u64, account)) \
+    /* It goes on, but a message in it cannot be read: said once a process. */ \
+    MSG(ACCOUNT_DAMAGED, account_damaged, ACCOUNT, ACCOUNTS, 0, F(str, what)) \
+    MSG(ACCOUNT_IS_DAMAGED, account_is_damaged, ACCOUNTS, DIRECTORY, 0, F(u64, account) F(str, what)) \
     /* It will not answer for so long, as it does one long piece of work that was asked for; 0: that is over. */ \
     MSG(ACCOUNT_BUSY,   account_busy,   ACCOUNT, ACCOUNTS, 0, F(u64, seconds)) \
     CALL(ACCOUNT_PING,  account_ping,   ACCOUNTS, ACCOUNT, 0, 0, ONCE, 10000, "it does not answer", , ) \

@@ -304,7 +304,9 @@ static void what_comes_just_after_the_removal_is_refused_where_nobody_knows_whos
     CHECK_U64(add_bytes("t2", STR("m"), &STR("ada@x"), known, 1), ERROR_NONE);
     CHECK_U64(add_bytes("t3", STR("m"), &STR("ben@x"), nobody, 1), ERROR_NONE);
     CHECK_U64(counter("queue"), 2);
-    role_test_pass(&t, 61 * SECOND_US);
+    role_test_pass(&t, 50 * SECOND_US);
+    CHECK_U64(add_bytes("t5", STR("m"), &STR("ada@x"), nobody, 1), ERROR_TEMPORARY);
+    role_test_pass(&t, 11 * SECOND_US);
     CHECK_U64(add_bytes("t4", STR("m"), &STR("ada@x"), nobody, 1), ERROR_NONE);
     CHECK(r.purges.n == 0);
     end();

@@ -121,6 +121,11 @@ bool store_failed(const struct store *store)
     return db_failed(store->db);
 }
 
+const struct error *store_damage(const struct store *store)
+{
+    return &store->damage;
+}
+
 struct db *store_db(struct store *store)
 {
     return store->db;

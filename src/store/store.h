@@ -60,6 +60,9 @@ MUST_CHECK bool store_open(struct store **out, const struct db_source *source,
 void store_close(struct store *store); /* NULL is fine */
 /* A write, an fsync or a verification failed: end the process. */
 bool store_failed(const struct store *store);
+/* Why a message of this account could not be read, the last time, by store_email_read: ERROR_DAMAGED, or no error. The store goes
+ * on: it is that message alone. */
+const struct error *store_damage(const struct store *store);
 struct db *store_db(struct store *store);
 
 /* Rises with each change, from 0 at open; also with one inside a batch, and when a batch is given

@@ -30,6 +30,7 @@ struct store {
     unsigned stale_read;        /* since that was written down */
     size_t copies;              /* store_copying objects there are */
     int64_t last_copy;          /* the number of the last one */
+    struct error damage;        /* why a message could not be read, the last time */
 };
 
 /* change.kind: what happened. Numbers are in the database: never reused. */

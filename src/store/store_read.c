@@ -157,7 +157,12 @@ bool store_email_read(struct store *store, int64_t email, uint64_t from, uint64_
             n -= piece.n;
         }
     }
-    return n == 0 || content_read(store->db, content, from - prefix_n, n, out, err);
+    if (n == 0 || content_read(store->db, content, from - prefix_n, n, out, err))
+        return true;
+    if (err->kind == ERROR_DAMAGED)
+        error_set(&store->damage, err->kind, "email %lld cannot be read: %s", (long long)email,
+                  err->text);
+    return false;
 }
 
 /* ---- the view ---- */

@@ -183,12 +183,44 @@ static bool prepare_file(struct datadir *d, const struct role_file *file, uint64
     return give_to_role(d, file->path, uid_base, role, err);
 }
 
+static const char *path_of(const struct role_row *row, const char *name)
+{
+    for (size_t i = 0; i < ROLE_FILES_MOST && row->files[i].name; i++)
+        if (strcmp(row->files[i].name, name) == 0)
+            return row->files[i].path;
+    return NULL;
+}
+
+static bool has_bytes(struct datadir *d, const char *path)
+{
+    struct stat st;
+
+    return path && fstatat(d->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0;
+}
+
+/* Of a database in use, the log has a file, be it an empty one. A new one is not made for one that is lost, and with it what was
+ * committed last. */
+static bool log_is_there(struct datadir *d, const struct role_row *row, struct error *err)
+{
+    const char *wal = path_of(row, "wal");
+
+    if (!wal || !has_bytes(d, path_of(row, "db")) || !has_bytes(d, path_of(row, "used")) ||
+        faccessat(d->fd, wal, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+        return true;
+    return error_set(err, ERROR_DAMAGED,
+                     "%s/%s is gone, and the newest changes with it; put it back, or make an empty "
+                     "file to go on without",
+                     d->path, wal);
+}
+
 bool datadir_prepare(struct datadir *d, uint64_t uid_base, struct error *err)
 {
     for (unsigned number = 0; number < ROLE_COUNT; number++) {
         enum role role = (enum role)(1U << number);
         const struct role_row *row = role_row(role);
 
+        if (!log_is_there(d, row, err))
+            return false;
         for (size_t i = 0; i < ROLE_FILES_MOST && row->files[i].name; i++)
             if (!prepare_file(d, &row->files[i], uid_base, role, err))
                 return false;

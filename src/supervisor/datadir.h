@@ -33,7 +33,8 @@ void datadir_close(struct datadir *d); /* NULL is fine */
 MUST_CHECK bool datadir_config(const char *path, struct config *c, struct buf *text,
                                struct error *err);
 /* Once the settings are known: makes what is missing of the roles' folders and files (proc/roles.h), and gives them to their
- * roles' users; uid_base 0: they stay ours. ERROR_DENIED, ERROR_DISK. */
+ * roles' users; uid_base 0: they stay ours. ERROR_DENIED, ERROR_DISK; ERROR_DAMAGED: the log
+ * of a database that was in use is gone. */
 MUST_CHECK bool datadir_prepare(struct datadir *d, uint64_t uid_base, struct error *err);
 /* Opens a file below for reading and writing (for reading alone, where it exists and no more is allowed), or a folder. The
  * descriptor is the caller's; -1 with ERROR_DENIED or ERROR_DISK. */

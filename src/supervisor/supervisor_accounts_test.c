@@ -262,6 +262,54 @@ static void one_that_ends_between_two_parents_is_not_handed_on(void)
     end();
 }
 
+/* One that is handed over has a next parent; one that is not ends by itself, or is ended. */
+static void who_is_between_two_parents_is_no_orphan(void)
+{
+    struct msg m = {.type = MSG_ACCOUNT_LOG, .nfds = 1};
+    int fd = memfd_create("x", MFD_CLOEXEC), pair[2][2];
+
+    begin();
+    vec_init(&s.orphans, sizeof(struct orphan));
+    timer_init(&s.orphans_end, s.timers, accounts_end_orphans, &s);
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK(chan_pair(pair[i]));
+        m.fd[0] = pair[i][0];
+        m.account_log = (struct msg_account_log){i + 1, 1000001 + i};
+        CHECK(chan_send(theirs, &m));
+        spin();
+        close(pair[i][0]);
+    }
+    hand_over(2, 1000002, CALL_FD(fd));
+    accounts_parent_ended(&s);
+    CHECK_U64(s.orphans.n, 1);
+    CHECK(((struct orphan *)vec_at(&s.orphans, 0))->pid == 1000001);
+    CHECK(timer_is_set(&s.orphans_end));
+    timer_stop(&s.orphans_end);
+    for (unsigned i = 0; i < 2; i++)
+        close(pair[i][1]);
+    vec_done(&s.orphans);
+    close(fd);
+    end();
+}
+
+/* So many at a time: the others follow with the answers. */
+static void children_go_to_their_new_parent_a_few_at_a_time(void)
+{
+    int fd = memfd_create("x", MFD_CLOEXEC);
+
+    begin();
+    s.config.account_processes = 100;
+    for (uint64_t i = 1; i <= 80; i++)
+        hand_over(i, 1000000 + i, CALL_FD(fd));
+    accounts_adopt(&s.child[0]);
+    CHECK(s.adopting == ADOPT_AT_ONCE && s.handed.n == 80 - ADOPT_AT_ONCE);
+    for (int i = 0; i < 10; i++)
+        spin();
+    CHECK(adopted == 80 && s.handed.n == 0 && s.adopting == 0);
+    close(fd);
+    end();
+}
+
 static void what_a_parent_knew_of_a_child_is_handed_on(void)
 {
     int fd = memfd_create("x", MFD_CLOEXEC);
@@ -325,6 +373,8 @@ int main(void)
     RUN(families_of_which_nobody_lives_are_forgotten);
     RUN(children_between_two_parents_are_bounded);
     RUN(one_that_ends_between_two_parents_is_not_handed_on);
+    RUN(who_is_between_two_parents_is_no_orphan);
+    RUN(children_go_to_their_new_parent_a_few_at_a_time);
     RUN(what_a_parent_knew_of_a_child_is_handed_on);
     RUN(logs_are_bounded_and_need_a_socket);
     return test_end();

@@ -102,6 +102,25 @@ static void fewer_than_fit_stay_as_they_are(void)
     c.account_processes = 4000;
     supervisor_fit(&c, 0);
     CHECK_U64(c.account_processes, 4000);
+    supervisor_fit(&c, 4); /* none would be no server */
+    CHECK_U64(c.account_processes, 1);
+    config_done(&c);
+}
+
+/* An edge may need more than we do. */
+static void what_is_needed_is_what_the_hungriest_needs(void)
+{
+    struct config c;
+    uint64_t few;
+
+    config_init(&c);
+    c.account_processes = 10;
+    c.connections = 10;
+    few = files_wanted(&c);
+    CHECK_U64(few, OURS_AMPLE + 20);
+    c.connections = 100000;
+    CHECK(files_wanted(&c) > few);
+    CHECK(connections_fit(ROLE_EDGE_SMTP, files_wanted(&c)) >= 100000);
     config_done(&c);
 }
 
@@ -110,5 +129,6 @@ int main(void)
     RUN(what_the_settings_need_is_raised_where_that_may_be);
     RUN(else_as_many_processes_run_as_fit);
     RUN(fewer_than_fit_stay_as_they_are);
+    RUN(what_is_needed_is_what_the_hungriest_needs);
     return test_end();
 }
