@@ -181,6 +181,8 @@ static void directory_message(void *arg, struct chan *c, struct msg *m)
 {
     struct directory *d = arg;
 
+    if (!d->db) /* it ends */
+        return;
     switch (m->type) {
     case MSG_LOGIN_ASK:
         login_ask(d, c, m);
