@@ -4,11 +4,12 @@ when nothing runs (docs/failures.md, "bulk work in one transaction")."""
 import os
 import re
 import smtplib
+import socket
 import statistics
 import threading
 import time
 
-from harness import DOMAIN, Server, main, marks
+from harness import DOMAIN, PASSWORD, Server, main, marks
 
 pytestmark = marks("alone")
 
@@ -89,6 +90,35 @@ def test_deliveries_and_other_sessions_are_not_held_up_by_bulk_commands():
         assert "0" == re.search(r"MESSAGES (\d+)", box.status("Drafts", "(MESSAGES)")[1][0].decode()).group(1)
         assert int(re.search(r"MESSAGES (\d+)", box.status("Copies", "(MESSAGES)")[1][0].decode()).group(1)) == MESSAGES
         assert '"ok": true' in s.admin("account", "check", "ada@" + DOMAIN)
+
+
+def test_a_large_append_that_comes_faster_than_it_is_taken_holds_nobody_up():
+    with Server(["ada"], settings=["plain-login-on-loopback = yes"]) as s:
+        sender = Sender(s)
+        with socket.create_connection(("127.0.0.1", s.imap), timeout=60) as c:
+            answers = c.makefile("rb")
+
+            def answer(tag):
+                return next(line for line in answers if line.startswith((tag, b"+")))
+
+            c.sendall(b"a LOGIN ada@%s %s\r\n" % (DOMAIN.encode(), PASSWORD.encode()))
+            assert answer(b"a").startswith(b"a OK")
+            message = b"Subject: large\r\n\r\n" + (b"x" * 98 + b"\r\n") * 400000
+            took = []
+            for i in range(2):
+                append = threading.Thread(target=c.sendall, args=(b"b APPEND INBOX {%d+}\r\n%s\r\n" % (len(message), message),))
+                append.start()
+                while append.is_alive():
+                    took.append(sender.send())
+                append.join()
+                assert answer(b"b").startswith(b"b OK")
+            assert max(took) < 5, took
+        box = s.login("ada")
+        assert box.select("INBOX", readonly=True)[1] == [b"%d" % (len(took) + 2)]
+        sizes = re.findall(rb"RFC822.SIZE (\d+)", b" ".join(box.fetch("1:*", "(RFC822.SIZE)")[1]))
+        assert sizes.count(b"%d" % len(message)) == 2, sizes
+        box.logout()
+        sender.smtp.quit()
 
 
 main()

@@ -137,6 +137,25 @@ def test_an_account_whose_files_are_damaged_stops_alone_and_comes_back_with_ever
             good = open(path, "rb").read()
 
 
+def test_an_account_that_was_mended_is_checked_at_once():
+    with Server(PEOPLE) as s:
+        used(s)
+        path = s.data + "/accounts/01/0000000000000001/db"
+        with open(path, "r+b") as f:
+            good = f.read()
+            f.seek(0)
+            f.write(os.urandom(4096))
+            f.flush()
+            s.start()
+            assert subjects(s, "ada") is None
+            assert "does not verify" in s.admin("account", "check", "ada@" + DOMAIN, check=False)
+            f.seek(0)
+            f.write(good)
+        s.admin("account", "check", "ada@" + DOMAIN)
+        assert "ada@" not in s.admin("account", "list", "--problems")
+        assert subjects(s, "ada") == {"old-ada"}
+
+
 def test_a_log_that_is_gone_is_not_taken_for_an_empty_one():
     """After a crash it holds all that was accepted last. Who has none says so with an empty file."""
     with Server(PEOPLE, settings=["queue-retry = 1"]) as s:

@@ -128,11 +128,24 @@ def test_what_cannot_be_done_gets_words():
         assert p.returncode == 1 and "standard input has no password" in p.stderr, p.stderr
         p = posthus(s, "account", "password", "ada@" + DOMAIN, "--password-stdin", input="short\n")
         assert p.returncode == 1 and "a password has 8 to" in p.stderr, p.stderr
+        p = posthus(s, "account", "password", "ada@" + DOMAIN, "--password-stdin", input="\xe6\xf8\xe5\xe6\n")      # 8 bytes
+        assert p.returncode == 1 and "a password has 8 to" in p.stderr, p.stderr
+        for password in (" correct-horse\n", "correct-horse \r\n", "          \n"):
+            p = posthus(s, "account", "password", "ada@" + DOMAIN, "--password-stdin", input=password)
+            assert p.returncode == 1 and "neither begins nor ends with a space" in p.stderr, (password, p)
         assert s.login().select("INBOX")[0] == "OK", "the password was changed"
         s.stop()
         p = posthus(s, "domain", "list")
         assert p.returncode == 1 and "no server runs on" in p.stderr, p.stderr
         s.start()
+
+
+def test_a_pattern_makes_as_many_accounts_as_are_named_one_too():
+    with Server() as s:
+        made = json.loads(s.admin("account", "add", "one%02d@" + DOMAIN, "--many", "1"))
+        assert made["account"] == "one01@" + DOMAIN and made["accounts"] == 1, made
+        p = posthus(s, "account", "add", "two@" + DOMAIN, "--many", "1")
+        assert p.returncode == 1 and "wants a pattern" in p.stderr, p
 
 
 def test_a_removed_account_is_gone_with_its_files_and_its_key():
@@ -194,6 +207,26 @@ def test_settings_are_checked_with_their_line():
 def test_the_manual_page_is_that_of_the_table():
     with open(TOP + "/man/posthus.conf.5") as f:
         assert f.read() == run([POSTHUS, "config", "show", "--man"])
+
+
+def test_a_reload_says_what_it_could_not_do():
+    with Server() as s:
+        good = open(s.data + "/posthus.conf").read()
+
+        def reload(more):
+            with open(s.data + "/posthus.conf", "w") as f:
+                f.write(good + more)
+            return posthus(s, "reload", "--json")
+
+        assert json.loads(reload("log-debug = yes\n").stdout) == {"reloaded": True}
+        assert json.loads(reload("retention-days = 3\nuid-base = 700000\nmessage-memory = 1G\n").stdout) == {
+            "reloaded": True, "next_start": "message-memory uid-base"}
+        os.rename(s.data + "/log/posthus.log", s.data + "/log/posthus.log.1")      # a log is rotated also then
+        for more, want in (("quotta = 5\n", "the old settings stay"), ("tls-cert = /nonexistent\n", "the old certificate stays")):
+            p = reload(more)
+            assert p.returncode == 1 and want in json.loads(p.stdout)["error"], (more, p)
+            assert any(want in line for line in s.log("config-problem")), more
+        assert json.loads(reload("").stdout) == {"reloaded": True}
 
 
 def test_a_port_that_is_taken_is_named():

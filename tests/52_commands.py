@@ -152,9 +152,9 @@ def test_the_audit_log_tells_of_every_change():
         (["domain", "add", "second.test"], "domain add", "second.test", ""),
         (["account", "add", EVA], "account add", EVA, ""),
         (["account", "set", EVA, "--quota", "1M"], "account set", EVA, "quota 1048576, subaddress-folders no"),
-        (["account", "password", EVA], "password set", EVA, ""),
-        (["app-password", "add", EVA, "--name", "phone"], "app password add", EVA, "phone"),
-        (["app-password", "end", EVA, "{last}"], "app password end", EVA, "phone"),
+        (["account", "password", EVA], "account password", EVA, ""),
+        (["app-password", "add", EVA, "--name", "phone"], "app-password add", EVA, "phone"),
+        (["app-password", "end", EVA, "{last}"], "app-password end", EVA, "phone"),
         (["alias", "add", "x@second.test", EVA], "alias add", "x@second.test", EVA),
         (["alias", "remove", "x@second.test"], "alias remove", "x@second.test", ""),
         (["account", "remove", EVA], "account remove", EVA, ""),
@@ -171,6 +171,26 @@ def test_the_audit_log_tells_of_every_change():
             assert (row["who"], row["what"], row["object"], row["detail"]) == ("operator", what, object, detail), row
             until(lambda: any('command="%s"' % " ".join(words[:2]) in line for line in s.log("admin")))
         assert json.loads(s.admin("audit", "verify"))["rows"] == len(after)
+
+
+def test_answers_and_the_audit_log_name_what_the_lists_name():
+    """Whichever of its addresses an account was called by, and however that was written."""
+    zoe, all = "zo\u00eb@xn--mller-kva.test", "all@xn--mller-kva.test"
+    calls = [
+        (["domain", "add", "M\u00fcller.test"], "domain", "xn--mller-kva.test"),
+        (["account", "add", "Zo\u00eb@m\u00fcller.test"], "account", zoe),
+        (["alias", "add", "All@m\u00fcller.test", zoe], "alias", all),
+        (["account", "set", "ALL@m\u00fcller.test", "--quota", "1M"], "account", zoe),
+        (["account", "password", all], "account", zoe),
+        (["app-password", "add", "all+x@m\u00fcller.test", "--name", "x"], "account", zoe),
+        (["alias", "remove", "ALL@m\u00fcller.test"], "removed", all),
+        (["account", "remove", "ZO\u00cb@M\u00dcLLER.test"], "removed", zoe),
+    ]
+    with Server() as s:
+        for words, field, name in calls:
+            assert json.loads(s.admin(*words))[field] == name, words
+            row = json.loads(s.admin("audit", "list"))[-1]
+            assert (row["what"], row["object"]) == (" ".join(words[:2]), name), row
 
 
 def test_an_app_password_that_was_ended_opens_nothing():

@@ -112,7 +112,7 @@ static bool receive_key(int fd, struct db_source *source, struct error *err)
         return false;
     arena_init(&arena, LIMIT_MSG_BYTES);
     if (!msg_parse(str_of(bytes, (size_t)n), &arena, &m, err) || m.type != MSG_ACCOUNT_KEY) {
-        error_set(err, ERROR_INTERNAL, "something else than a key came");
+        error_set(err, ERROR_INTERNAL, "something other than a key came");
     } else if (msg_error_take(&m.account_key.error, err)) {
         ok = false;
     } else if (m.account_key.key.n == DB_KEY_BYTES) {

@@ -107,6 +107,9 @@ static void accounts_message(void *arg, struct chan *c, struct msg *m)
     case MSG_ACCOUNT_PROBE:
         take_probe(a, &m->account_probe);
         break;
+    case MSG_ACCOUNT_RETRY:
+        running_retry(a, m->account_retry.account);
+        break;
     case MSG_ADOPT_ASK:
         take_adopt_ask(a, c, m);
         break;

@@ -99,6 +99,8 @@ struct running *running_each(const struct accounts *a, size_t *at);
 /* Openings of this account fail with `why` for the next for_us microseconds. */
 void running_note_failure(struct accounts *a, uint64_t account, const struct error *why,
                           int64_t for_us);
+/* The next opening is tried, whatever was noted; but not that of an account whose files were removed (ERROR_GONE). */
+void running_retry(struct accounts *a, uint64_t account);
 /* In a build with sanitizers: panics unless what must hold between two events does. */
 void running_check(const struct running *r);
 /* For tests: frees all of them, and all that is noted of accounts that failed. */

@@ -107,6 +107,19 @@ static void a_process_that_leaves_its_channel_and_lives_on_is_killed(void)
     end();
 }
 
+static void why_a_process_has_given_up_can_be_found(void)
+{
+    begin();
+    open_account(7);
+    role_end_close(child[7]);
+    test_expect_log("role-problem");
+    collect(pid_of[7], 1 << 8);
+    CHECK(acc.leaving.n == 0 && acc.crashes == 0 && !acc.renewing);
+    open_account(8);
+    exit_child(8); /* as all do */
+    end();
+}
+
 /* ---- does it live? ---- */
 
 static void a_process_that_does_not_answer_is_killed(void)
@@ -197,6 +210,25 @@ static void why_an_account_failed_is_told_for_ten_seconds(void)
     end();
 }
 
+/* The operator has mended it, and looks at once. */
+static void an_account_that_failed_is_tried_again_when_it_is_wished(void)
+{
+    struct msg m = {.type = MSG_ACCOUNT_RETRY, .account_retry = {8}};
+
+    begin();
+    open_account(7);
+    test_expect_log("account-damaged");
+    say_failed(7, ERROR_DAMAGED);
+    exit_child(7);
+    role_end_send(directory, &m); /* another one */
+    CHECK_U64(hears_of_session(ask_session(7, 1)), ERROR_DAMAGED);
+    m.account_retry.account = 7;
+    role_end_send(directory, &m);
+    open_account(7);
+    CHECK(births == 2 && acc.failures.n == 0);
+    end();
+}
+
 static void without_keys_or_processes_an_account_is_not_opened(void)
 {
     begin_setup("account-processes = 2");
@@ -279,6 +311,8 @@ static void files_are_removed_by_a_child_when_the_process_has_ended(void)
     collect(FIRST_PID * 2 + 1, 0);
     CHECK_U64(hears_of_removal(id), ERROR_NONE);
     /* Its rows are still there, and its files must not come back. */
+    CHECK(hears_of_session(ask_session(7, 1)) == ERROR_GONE && births == 1);
+    role_end_send(directory, &(struct msg){.type = MSG_ACCOUNT_RETRY, .account_retry = {7}});
     CHECK(hears_of_session(ask_session(7, 1)) == ERROR_GONE && births == 1);
     id = ask_removal(8); /* one without a process */
     CHECK(removers == 2 && removed == 8);
@@ -618,10 +652,12 @@ int main(void)
     RUN(opens_wait_for_the_end_of_the_process_and_get_the_next_one);
     RUN(a_process_that_ignores_its_end_is_killed_and_costs_little);
     RUN(a_process_that_leaves_its_channel_and_lives_on_is_killed);
+    RUN(why_a_process_has_given_up_can_be_found);
     RUN(a_process_that_does_not_answer_is_killed);
     RUN(a_process_that_said_that_it_is_busy_is_not_killed_before);
     RUN(a_session_asks_now_and_then_whether_the_process_lives);
     RUN(why_an_account_failed_is_told_for_ten_seconds);
+    RUN(an_account_that_failed_is_tried_again_when_it_is_wished);
     RUN(without_keys_or_processes_an_account_is_not_opened);
     RUN(failures_of_very_many_accounts_are_forgotten);
     RUN(sessions_of_a_credential_end_also_those_that_wait);

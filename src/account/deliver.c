@@ -189,8 +189,6 @@ void deliver_now(struct account *a)
         notice_quota(a);
         if (!store_batch_commit(a->store, &err))
             account_check_store(a);
-        else
-            err.kind = ERROR_NONE;
     }
     while ((p = LIST_FIRST(&a->pending, struct pending, node)))
         pending_answer(a, p, &err);

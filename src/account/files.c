@@ -41,8 +41,13 @@ static int own_open(int folder, uint64_t account, bool create)
     snprintf(name, sizeof name, "%016llx", (unsigned long long)account);
     fd = folder_open(shard, name, create);
     if (fd >= 0 && create && faccessat(fd, "db", F_OK, 0) != 0 &&
-        (fsync(shard) != 0 || fsync(folder) != 0))
-        base_close_fd(&fd);
+        (fsync(shard) != 0 || fsync(folder) != 0)) {
+        int saved = errno;
+
+        close(fd);
+        errno = saved;
+        return -1;
+    }
     return fd;
 }
 

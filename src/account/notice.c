@@ -44,7 +44,7 @@ static void print_size(struct buf *out, uint64_t bytes)
 
 static void print_notice_body(struct buf *out, const struct store_usage *u, int percent)
 {
-    buf_printf(out, "Your mailbox has reached %d%% of its size: ", percent);
+    buf_printf(out, "Your mailbox has reached %d%% of its quota: ", percent);
     print_size(out, u->live_bytes);
     buf_c(out, " of ");
     print_size(out, u->quota);

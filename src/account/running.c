@@ -219,6 +219,20 @@ static void log_crash(const struct running *r, int status)
     log_end(&l);
 }
 
+/* It gave up: it had no memory left, say. Whatever else ends it is told by itself, or by a signal. */
+static void log_exit(const struct running *r, int status)
+{
+    struct log_line l;
+
+    log_begin(&l, LOG_ROLE_PROBLEM, STR_NULL);
+    log_u64(&l, "account", r->account);
+    log_c(&l, "what",
+          "its process gave up, and its sessions ended; standard error of the server says why");
+    log_u64(&l, "of-pid", (uint64_t)r->pid);
+    log_u64(&l, "status", (uint64_t)WEXITSTATUS(status));
+    log_end(&l);
+}
+
 bool running_reaped(struct accounts *a, pid_t pid, int status)
 {
     struct running *r = running_of_pid(a, pid);
@@ -226,6 +240,8 @@ bool running_reaped(struct accounts *a, pid_t pid, int status)
 
     if (!r)
         return false;
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        log_exit(r, status);
     if (crashed) {
         a->crashes++;
         log_crash(r, status);
@@ -537,6 +553,14 @@ void running_note_failure(struct accounts *a, uint64_t account, const struct err
         drop_old_failures(a);
 }
 
+void running_retry(struct accounts *a, uint64_t account)
+{
+    const struct failure *f = map_find_u64(&a->failures, account);
+
+    if (f && f->err.kind != ERROR_GONE)
+        mem_free(map_remove_u64(&a->failures, account));
+}
+
 static bool failed_lately(struct accounts *a, uint64_t account, struct error *err)
 {
     struct failure *f = map_find_u64(&a->failures, account);
@@ -556,7 +580,7 @@ static bool may_open(struct accounts *a, const struct running *r, uint64_t accou
                      struct error *err)
 {
     if (process_is_draining(a->p))
-        return error_set(err, ERROR_TEMPORARY, "the server is stopping; come again in a moment");
+        return error_set(err, ERROR_TEMPORARY, "the server is stopping; try again in a moment");
     if (r && r->state != RUNNING)
         return error_set(err, ERROR_TEMPORARY,
                          "the account's process is ending; try again in a moment");

@@ -161,9 +161,11 @@ bool address_check(struct str local, struct str domain, struct error *err)
         bool dot = code == '.' && (i == 0 || i + 1 == local.n || local.p[i - 1] == '.');
 
         if ((code < 128 ? !is_local(local.p[i]) : !is_name_beyond_ascii(code)) || dot)
-            return error_set(err, ERROR_SYNTAX,
-                             "\"%.*s\" cannot stand before the @ of an address here",
-                             STR_ARG(local));
+            return error_set(
+                err, ERROR_SYNTAX,
+                "\"%.*s\" cannot stand before the @: letters, digits, - and _ can, and "
+                "single dots between them",
+                STR_ARG(local));
     }
     return address_check_domain(domain, err);
 }

@@ -121,7 +121,8 @@
 
 #define ADMIN_TAKES_reload(A)
 #define ADMIN_GIVES_reload(F) \
-    F(YESNO, "reloaded", ALWAYS, none, "true")
+    F(YESNO, "reloaded", ALWAYS, none, "true") \
+    F(TEXT, "next_start", MAYBE, none, "settings that were changed and wait for the next start, with spaces between")
 
 #define ADMIN_TAKES_domain_add(A) \
     A(WORD, domain, DOMAIN, "NAME", "NAME", 1, 255, "", "a domain such as example.org")
@@ -156,7 +157,7 @@
     A(WORD, address, ADDRESS, "ADDRESS", "ADDRESS", 3, 600, "", "an address of the account")
 #define ADMIN_GIVES_account_show(F) \
     F(TEXT, "account", ALWAYS, none, "the account's own address") \
-    F(NUMBER, "number", ALWAYS, none, "its number, which names its files and its key") \
+    F(NUMBER, "number", ALWAYS, none, "its number, which names its files (in hexadecimal) and its key") \
     F(SIZE, "quota", ALWAYS, none, "bytes it may hold; 0: no limit") \
     F(YESNO, "subaddress_folders", ALWAYS, none, "whether mail to name+folder goes to that folder") \
     F(TEXT, "problem", MAYBE, none, "why it could not be opened the last time, or what the last check found") \
@@ -168,7 +169,7 @@
     A(SOME, quota, SIZE, "--quota", "BYTES", 0, INT64_MAX, "", "what it may hold, such as 500M or 20G; 0: no limit") \
     A(SOME, subaddress_folders, YESNO, "--subaddress-folders", "yes|no", 0, 0, "", "whether mail to name+folder goes to that folder, where there is one")
 #define ADMIN_GIVES_account_set(F) \
-    F(TEXT, "account", ALWAYS, none, "the address as it was given") \
+    F(TEXT, "account", ALWAYS, none, "the account's own address") \
     F(SIZE, "quota", ALWAYS, none, "bytes it may hold; 0: no limit") \
     F(YESNO, "subaddress_folders", ALWAYS, none, "whether mail to name+folder goes to that folder")
 
@@ -176,14 +177,14 @@
     A(WORD, address, ADDRESS, "ADDRESS", "ADDRESS", 3, 600, "", "an address of the account") \
     A(OPTION, password_stdin, FLAG, "--password-stdin", "", 0, 0, "", "read the password from standard input; without it one is made")
 #define ADMIN_GIVES_account_password(F) \
-    F(TEXT, "account", ALWAYS, none, "the address as it was given") \
+    F(TEXT, "account", ALWAYS, none, "the account's own address") \
     F(TEXT, "password", MAYBE, none, "the password, where it was made here")
 
 #define ADMIN_TAKES_account_check(A) \
     A(WORD, address, ADDRESS, "ADDRESS", "ADDRESS", 3, 600, "", "an address of the account") \
     A(OPTION, repair, FLAG, "--repair", "", 0, 0, "", "put right what differs")
 #define ADMIN_GIVES_account_check(F) \
-    F(TEXT, "account", ALWAYS, none, "the address as it was given") \
+    F(TEXT, "account", ALWAYS, none, "the account's own address") \
     F(YESNO, "ok", ALWAYS, none, "whether all is as it should be") \
     F(TEXT, "report", ALWAYS, none, "what was found, in lines")
 
@@ -200,7 +201,7 @@
     A(OPTION, days, NUMBER, "--days", "N", 1, 36500, "", "it expires after that many days; without it never") \
     A(OPTION, password_stdin, FLAG, "--password-stdin", "", 0, 0, "", "read it from standard input: 26 characters of a-z and 2-7")
 #define ADMIN_GIVES_app_password_add(F) \
-    F(TEXT, "account", ALWAYS, none, "the address as it was given") \
+    F(TEXT, "account", ALWAYS, none, "the account's own address") \
     F(NUMBER, "id", ALWAYS, none, "its number, for app-password end") \
     F(TEXT, "app_password", MAYBE, none, "the app password, where it was made here")
 
@@ -213,7 +214,7 @@
     A(WORD, address, ADDRESS, "ADDRESS", "ADDRESS", 3, 600, "", "an address of the account") \
     A(WORD, id, NUMBER, "ID", "ID", 1, INT64_MAX, "", "its number, as app-password list shows it")
 #define ADMIN_GIVES_app_password_end(F) \
-    F(TEXT, "account", ALWAYS, none, "the address as it was given") \
+    F(TEXT, "account", ALWAYS, none, "the account's own address") \
     F(NUMBER, "ended", ALWAYS, none, "the number of the app password")
 
 #define ADMIN_TAKES_alias_add(A) \
@@ -221,7 +222,7 @@
     A(WORD, address, ADDRESS, "ADDRESS", "ADDRESS", 3, 600, "", "an address of the account that gets its mail")
 #define ADMIN_GIVES_alias_add(F) \
     F(TEXT, "alias", ALWAYS, none, "the new address") \
-    F(TEXT, "account", ALWAYS, none, "the address as it was given")
+    F(TEXT, "account", ALWAYS, none, "the account's own address")
 
 #define ADMIN_TAKES_alias_list(A)
 #define ADMIN_GIVES_alias_list(F) \

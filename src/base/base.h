@@ -16,9 +16,10 @@
 #define UNUSED __attribute__((unused))
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
+/* Closes *fd unless it is -1, and leaves the number as it is: whoever goes on with it sets it to -1. */
+void base_close_fd(int *fd);
 /* A file descriptor that closes itself when it goes out of scope; set it to -1 to keep it. The three cleanup
  * attributes are this one, AUTO_STMT and AUTO_TX (db/db.h). */
-void base_close_fd(int *fd);
 #define AUTO_FD __attribute__((cleanup(base_close_fd)))
 
 /* Returns n bytes, uninitialised or zeroed; never NULL, also for n = 0. The caller frees with mem_free. */

@@ -279,8 +279,8 @@ void config_print_man(struct buf *out)
           ".Ql #\nis a comment.\nAn unknown key is an error;\n.Ic posthus config check\n"
           "names its line.\n.Bl -tag -width Ds\n");
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-        buf_printf(out, ".It Ic %s\n%s\nDefault:\n.Ql %s\n(", table[i].key, table[i].help,
-                   table[i].def[0] ? table[i].def : "nothing");
+        buf_printf(out, ".It Ic %s\n%s\nDefault:\n%s%s\n(", table[i].key, table[i].help,
+                   table[i].def[0] ? ".Ql " : "empty", table[i].def);
         print_bounds(&table[i], out);
         buf_c(out, ").\n");
     }

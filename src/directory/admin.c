@@ -3,7 +3,9 @@
  * line in the audit log are one transaction. */
 #include "directory/admin_int.h"
 
+#include "address/address.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 
 #include <stdarg.h>
@@ -114,6 +116,34 @@ void admin_log(struct job *j, struct str object)
     log_c(&l, "command", j->call.command->name);
     log_str(&l, "object", object);
     log_end(&l);
+}
+
+/* ---- addresses ---- */
+
+bool admin_find_account(struct job *j, struct str address, struct error *err)
+{
+    struct buf name;
+    bool ok;
+
+    buf_init(&name, 4 * LIMIT_SMTP_PATH);
+    ok = account_of_name(j->d, address, &j->account, err) &&
+         account_name(j->d, j->account, &name, err);
+    if (ok)
+        j->name = arena_str(&j->arena, buf_view(&name));
+    buf_done(&name);
+    return ok;
+}
+
+struct str admin_folded(struct job *j, struct str address)
+{
+    struct str folded;
+    struct buf b;
+
+    buf_init(&b, 4 * LIMIT_SMTP_PATH);
+    address_fold_whole(&b, address);
+    folded = arena_str(&j->arena, buf_view(&b));
+    buf_done(&b);
+    return folded;
 }
 
 /* ---- pages ---- */

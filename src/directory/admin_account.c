@@ -146,7 +146,7 @@ static bool print_page(struct job *j, struct error *err)
 
 bool admin_account_show(struct job *j, struct error *err)
 {
-    if (!account_of_name(j->d, j->call.account_show.address.text, &j->account, err))
+    if (!admin_find_account(j, j->call.account_show.address.text, err))
         return false;
     admin_json_open(&j->json, NULL, '{');
     if (!print_page(j, err))
@@ -174,8 +174,7 @@ static void tell_account(struct job *j, const struct account_settings *settings)
     account_open(j->d, &r, on_told, NULL);
 }
 
-static bool save_settings(struct job *j, struct str address,
-                          const struct account_settings *settings, struct error *err)
+static bool save_settings(struct job *j, const struct account_settings *settings, struct error *err)
 {
     AUTO_TX struct db_tx tx = {0};
     struct buf detail;
@@ -185,7 +184,7 @@ static bool save_settings(struct job *j, struct str address,
     buf_printf(&detail, "quota %llu, subaddress-folders %s", (unsigned long long)settings->quota,
                settings->subaddress ? "yes" : "no");
     ok = db_begin(&tx, j->d->db, err) && account_set_settings(j->d, j->account, settings, err) &&
-         audit_append(j->d->db, j->who, STR("account set"), address, buf_view(&detail), err) &&
+         audit_append(j->d->db, j->who, STR("account set"), j->name, buf_view(&detail), err) &&
          db_commit(&tx, err);
     buf_done(&detail);
     return ok;
@@ -196,19 +195,19 @@ bool admin_account_set(struct job *j, struct error *err)
     const struct admin_takes_account_set *a = &j->call.account_set;
     struct account_settings settings;
 
-    if (!account_of_name(j->d, a->address.text, &j->account, err) ||
+    if (!admin_find_account(j, a->address.text, err) ||
         !account_settings(j->d, j->account, &settings, err))
         return false;
     if (a->quota.given)
         settings.quota = a->quota.number;
     if (a->subaddress_folders.given)
         settings.subaddress = a->subaddress_folders.yes;
-    if (!save_settings(j, a->address.text, &settings, err))
+    if (!save_settings(j, &settings, err))
         return false;
-    admin_log(j, a->address.text);
+    admin_log(j, j->name);
     tell_account(j, &settings);
     admin_json_open(&j->json, NULL, '{');
-    admin_json_text(&j->json, "account", a->address.text);
+    admin_json_text(&j->json, "account", j->name);
     admin_json_number(&j->json, "quota", settings.quota);
     admin_json_bool(&j->json, "subaddress_folders", settings.subaddress);
     admin_json_close(&j->json);
@@ -243,7 +242,7 @@ static void on_checked(struct job *j, enum error_kind kind, struct str report,
     }
     account_set_problem(j->d, j->account, kind ? str_sub(report, 0, 200) : STR_NULL, true);
     admin_json_open(&j->json, NULL, '{');
-    admin_json_text(&j->json, "account", j->call.account_check.address.text);
+    admin_json_text(&j->json, "account", j->name);
     admin_json_bool(&j->json, "ok", kind == ERROR_NONE);
     print_report(j, report);
     admin_json_close(&j->json);
@@ -254,7 +253,7 @@ bool admin_account_check(struct job *j, struct error *err)
 {
     const struct admin_takes_account_check *a = &j->call.account_check;
 
-    if (!account_of_name(j->d, a->address.text, &j->account, err))
+    if (!admin_find_account(j, a->address.text, err))
         return false;
     admin_check(j, a->repair.yes, on_checked);
     return true;
@@ -262,28 +261,27 @@ bool admin_account_check(struct job *j, struct error *err)
 
 /* ---- remove: the key first, so that nothing opens it again; then the queue, files, rows ---- */
 
-static bool remove_rows(struct job *j, struct str address, struct error *err)
+static bool remove_rows(struct job *j, struct error *err)
 {
     AUTO_TX struct db_tx tx = {0};
 
     return db_begin(&tx, j->d->db, err) && account_delete(j->d, j->account, err) &&
-           audit_append(j->d->db, j->who, STR("account remove"), address, STR_NULL, err) &&
+           audit_append(j->d->db, j->who, STR("account remove"), j->name, STR_NULL, err) &&
            db_commit(&tx, err);
 }
 
 static void on_files_removed(struct job *j, const struct error *failed)
 {
-    struct str address = j->call.account_remove.address.text;
     struct error err = {0};
 
-    if (failed || !remove_rows(j, address, &err)) {
+    if (failed || !remove_rows(j, &err)) {
         admin_fail(j, failed ? failed : &err);
         return;
     }
     login_end_credential(j->d, j->account, 0);
-    admin_log(j, address);
+    admin_log(j, j->name);
     admin_json_open(&j->json, NULL, '{');
-    admin_json_text(&j->json, "removed", address);
+    admin_json_text(&j->json, "removed", j->name);
     admin_json_close(&j->json);
     admin_done(j);
 }
@@ -307,27 +305,19 @@ static void on_key_erased(struct job *j, const struct error *failed)
 /* An alias must not remove the account it belongs to. */
 static bool is_own_name(struct job *j, struct str address, struct error *err)
 {
-    struct buf name, asked;
-    bool ok;
+    struct str asked = admin_folded(j, address);
 
-    buf_init(&name, NAME_MOST);
-    buf_init(&asked, NAME_MOST);
-    address_fold_whole(&asked, address);
-    ok = account_name(j->d, j->account, &name, err);
-    if (ok && !str_equal(buf_view(&name), buf_view(&asked)))
-        ok = error_set(err, ERROR_CONFLICT,
-                       "%.*s is an address of %.*s; name the account itself to remove it",
-                       STR_ARG(buf_view(&asked)), STR_ARG(buf_view(&name)));
-    buf_done(&name);
-    buf_done(&asked);
-    return ok;
+    return str_equal(j->name, asked) ||
+           error_set(err, ERROR_CONFLICT,
+                     "%.*s is an address of %.*s; name the account itself to remove it",
+                     STR_ARG(asked), STR_ARG(j->name));
 }
 
 bool admin_account_remove(struct job *j, struct error *err)
 {
     struct str address = j->call.account_remove.address.text;
 
-    if (!account_of_name(j->d, address, &j->account, err) || !is_own_name(j, address, err))
+    if (!admin_find_account(j, address, err) || !is_own_name(j, address, err))
         return false;
     admin_keys_erase(j, on_key_erased);
     return true;

@@ -2,8 +2,11 @@
 #include "directory/admin_int.h"
 
 #include "address/address.h"
+#include "base/random.h"
 #include "directory/audit.h"
 #include "directory/credential.h"
+
+#define RENUMBER_MOST 3
 
 static void make_keys(struct job *j);
 
@@ -34,12 +37,16 @@ static bool choose_names(struct job *j, struct error *err)
 
     a->names = &j->call.account_add.address.text;
     a->n = 1;
-    if (in->many.number != 1 && !expand_pattern(j, in->address.text, in->many.number, err))
+    if (in->many.given && !expand_pattern(j, in->address.text, in->many.number, err))
         return false;
     if (!address_split(a->names[0], &local, &domain))
         return error_set(err, ERROR_SYNTAX, "\"%.*s\" is not an address; expected name@domain",
                          STR_ARG(a->names[0]));
-    return address_check(local, domain, err) && domain_find(j->d, domain, &id, err);
+    if (!address_check(local, domain, err) || !domain_find(j->d, domain, &id, err))
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        a->names[i] = admin_folded(j, a->names[i]);
+    return !j->arena.full || error_set(err, ERROR_LIMIT, "too many accounts at once");
 }
 
 static bool insert_accounts(struct job *j, struct error *err)
@@ -68,25 +75,38 @@ static void answer_added(struct job *j)
     admin_log(j, a->names[0]);
     admin_json_open(&j->json, NULL, '{');
     admin_json_text(&j->json, "account", a->names[0]);
-    if (a->n > 1)
+    if (j->call.account_add.many.given)
         admin_json_number(&j->json, "accounts", a->n);
     admin_secret_show(j);
     admin_json_close(&j->json);
     admin_done(j);
 }
 
+static void choose_numbers(struct job *j)
+{
+    struct admin_adding *a = &j->adding;
+
+    a->first = j->d->next_account;
+    j->d->next_account += a->n;
+    a->keys_done = 0;
+}
+
 static void on_keys_made(struct job *j, const struct error *failed)
 {
     struct error err = {0};
 
-    if (failed)
-        admin_fail(j, failed);
-    else if (j->adding.keys_done < j->adding.n)
+    if (failed && failed->kind == ERROR_EXISTS && j->adding.renumbered++ < RENUMBER_MOST) {
+        choose_numbers(j);
         make_keys(j);
-    else if (!insert_accounts(j, &err))
+    } else if (failed) {
+        admin_fail(j, failed);
+    } else if (j->adding.keys_done < j->adding.n) {
+        make_keys(j);
+    } else if (!insert_accounts(j, &err)) {
         admin_fail(j, &err);
-    else
+    } else {
         answer_added(j);
+    }
 }
 
 static void make_keys(struct job *j)
@@ -116,8 +136,8 @@ bool admin_account_add(struct job *j, struct error *err)
         return false;
     a->quota = in->quota.given ? in->quota.number : j->d->p->config.quota;
     j->secret.name = STR("first");
-    a->first = j->d->next_account;
-    j->d->next_account += a->n;
+    random_bytes(&a->maker, sizeof a->maker);
+    choose_numbers(j);
     admin_secret_hash(j, on_hashed);
     return true;
 }

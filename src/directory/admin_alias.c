@@ -9,18 +9,18 @@
 bool admin_alias_add(struct job *j, struct error *err)
 {
     const struct admin_takes_alias_add *a = &j->call.alias_add;
+    struct str alias = admin_folded(j, a->alias.text);
     AUTO_TX struct db_tx tx = {0};
 
-    if (!account_of_name(j->d, a->address.text, &j->account, err) ||
-        !db_begin(&tx, j->d->db, err) ||
+    if (!admin_find_account(j, a->address.text, err) || !db_begin(&tx, j->d->db, err) ||
         !address_add(j->d, a->alias.text, j->account, false, err) ||
-        !audit_append(j->d->db, j->who, STR("alias add"), a->alias.text, a->address.text, err) ||
+        !audit_append(j->d->db, j->who, STR("alias add"), alias, j->name, err) ||
         !db_commit(&tx, err))
         return false;
-    admin_log(j, a->alias.text);
+    admin_log(j, alias);
     admin_json_open(&j->json, NULL, '{');
-    admin_json_text(&j->json, "alias", a->alias.text);
-    admin_json_text(&j->json, "account", a->address.text);
+    admin_json_text(&j->json, "alias", alias);
+    admin_json_text(&j->json, "account", j->name);
     admin_json_close(&j->json);
     admin_done(j);
     return true;
@@ -52,7 +52,7 @@ static bool delete_alias(struct job *j, struct str alias, struct error *err)
 
 bool admin_alias_remove(struct job *j, struct error *err)
 {
-    struct str alias = j->call.alias_remove.alias.text;
+    struct str alias = admin_folded(j, j->call.alias_remove.alias.text);
     AUTO_TX struct db_tx tx = {0};
 
     if (!db_begin(&tx, j->d->db, err) || !delete_alias(j, alias, err) ||

@@ -12,27 +12,28 @@ static bool insert_domain(struct directory *d, struct str name, struct error *er
 {
     AUTO_STMT sqlite3_stmt *s =
         db_stmt(d->db, "INSERT INTO domain (name, created_us) VALUES (?, ?)");
-    struct buf b;
     struct error why = {0};
-    bool ok;
 
-    buf_init(&b, LIMIT_SMTP_DOMAIN);
-    address_fold_domain(&b, name);
-    db_bind_text(s, 1, buf_view(&b));
+    db_bind_text(s, 1, name);
     db_bind_int(s, 2, clock_wall_us());
-    ok = db_run(d->db, s, &why);
-    buf_done(&b);
-    if (!ok && why.kind == ERROR_EXISTS)
+    if (db_run(d->db, s, &why))
+        return true;
+    if (why.kind == ERROR_EXISTS)
         return error_set(err, ERROR_EXISTS, "the domain %.*s exists already", STR_ARG(name));
-    return ok || error_set(err, why.kind, "%s", why.text);
+    return error_set(err, why.kind, "%s", why.text);
 }
 
 bool admin_domain_add(struct job *j, struct error *err)
 {
-    struct str domain = j->call.domain_add.domain.text;
-    AUTO_TX struct db_tx tx = {0};
     struct db *db = j->d->db;
+    AUTO_TX struct db_tx tx = {0};
+    struct str domain;
+    struct buf b;
 
+    buf_init(&b, LIMIT_SMTP_DOMAIN);
+    address_fold_domain(&b, j->call.domain_add.domain.text);
+    domain = arena_str(&j->arena, buf_view(&b));
+    buf_done(&b);
     if (!db_begin(&tx, db, err) || !insert_domain(j->d, domain, err) ||
         !audit_append(db, j->who, STR("domain add"), domain, STR_NULL, err) || !db_commit(&tx, err))
         return false;

@@ -22,7 +22,8 @@ struct admin_secret { /* a password on its way into the database */
 struct admin_adding { /* accounts that are being made */
     struct str *names;
     size_t n, keys_done;
-    uint64_t first, quota;
+    unsigned renumbered; /* so often other numbers were taken */
+    uint64_t first, quota, maker;
 };
 
 struct job { /* one command, until it is answered */
@@ -36,6 +37,7 @@ struct job { /* one command, until it is answered */
     struct str next;  /* where the next page begins, empty: this is the last */
     int64_t began_us; /* CLOCK_BOOTTIME */
     uint64_t account;
+    struct str name; /* the account's own address, whichever of its addresses was typed */
     struct admin_secret secret;
     struct admin_adding adding;
     struct account_link_want check; /* with `checking`, of admin_peer.c */
@@ -50,6 +52,10 @@ void admin_done(struct job *j);
 void admin_done_as(struct job *j, enum error_kind kind);
 /* The command failed; the job is over. */
 void admin_fail(struct job *j, const struct error *err);
+/* Sets j->account and j->name to whose the address is. Errors of account_of_name. */
+MUST_CHECK bool admin_find_account(struct job *j, struct str address, struct error *err);
+/* The address as lists show it: folded, its domain as an A-label. In the job's arena. */
+struct str admin_folded(struct job *j, struct str address);
 /* Logs the command: who called it, and for what object. */
 void admin_log(struct job *j, struct str object);
 /* Whether no more rows go on this page: it is long enough, or has taken long enough. */
@@ -66,7 +72,8 @@ bool admin_page_is_wrong(const struct job *j, struct error *err);
 typedef void (*admin_peer_fn)(struct job *j, const struct error *err);
 /* Sends the answer; for admin.c's admin_done and admin_fail. */
 void admin_reply(struct job *j, enum error_kind kind, struct str next, struct str text);
-/* Makes the keys of n accounts from number `first` on, n at most ADMIN_KEYS_MOST. */
+/* Makes the keys of n accounts from number `first` on, n at most ADMIN_KEYS_MOST. ERROR_EXISTS: one of these numbers is another
+ * account's; d->next_account is beyond all of them then. */
 #define ADMIN_KEYS_MOST 1000
 void admin_keys_create(struct job *j, uint64_t first, size_t n, admin_peer_fn fn);
 /* Destroys the key of j->account. */

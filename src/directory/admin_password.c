@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/random.h"
+#include "base/utf8.h"
 #include "directory/audit.h"
 #include "directory/credential.h"
 
@@ -16,13 +17,28 @@
 
 /* ---- a new secret ---- */
 
+/* Code points, or bytes of what is no UTF-8. */
+static size_t password_length(struct str s)
+{
+    size_t n = 0, at = 0;
+
+    for (; at < s.n; n++)
+        (void)utf8_next(s, &at);
+    return n;
+}
+
+static bool has_outer_space(struct str s)
+{
+    return str_trim(s).n != s.n;
+}
+
 bool admin_secret_choose(struct job *j, bool app, struct error *err)
 {
     struct admin_secret *s = &j->secret;
     char made[APP_PASSWORD_TEXT];
 
     *s = (struct admin_secret){.app = app, .scope = STR("all"), .expires_us = INT64_MAX};
-    s->password = str_trim(j->input);
+    s->password = app ? str_trim(j->input) : j->input;
     s->made = s->password.n == 0;
     if (s->made) {
         app_password_make(made);
@@ -31,7 +47,9 @@ bool admin_secret_choose(struct job *j, bool app, struct error *err)
         mem_wipe(made, sizeof made);
         return true;
     }
-    if (s->password.n > LIMIT_PASSWORD || (!app && s->password.n < PASSWORD_LEAST))
+    if (!app && has_outer_space(s->password))
+        return error_set(err, ERROR_SYNTAX, "a password neither begins nor ends with a space");
+    if (s->password.n > LIMIT_PASSWORD || (!app && password_length(s->password) < PASSWORD_LEAST))
         return error_set(err, ERROR_SYNTAX, "a password has %d to %d characters", PASSWORD_LEAST,
                          LIMIT_PASSWORD);
     return true;
@@ -130,14 +148,12 @@ static bool save_password(struct job *j, int64_t *old, struct error *err)
 
     return db_begin(&tx, j->d->db, err) && find_password(j, old, err) &&
            admin_secret_insert(j, j->account, NULL, &id, err) &&
-           audit_append(j->d->db, j->who, STR("password set"),
-                        j->call.account_password.address.text, STR_NULL, err) &&
+           audit_append(j->d->db, j->who, STR("account password"), j->name, STR_NULL, err) &&
            db_commit(&tx, err);
 }
 
 static void on_password_hash(struct job *j, const struct error *failed)
 {
-    struct str address = j->call.account_password.address.text;
     struct error err = {0};
     int64_t old = 0;
 
@@ -147,9 +163,9 @@ static void on_password_hash(struct job *j, const struct error *failed)
     }
     if (old)
         login_end_credential(j->d, j->account, old);
-    admin_log(j, address);
+    admin_log(j, j->name);
     admin_json_open(&j->json, NULL, '{');
-    admin_json_text(&j->json, "account", address);
+    admin_json_text(&j->json, "account", j->name);
     admin_secret_show(j);
     admin_json_close(&j->json);
     admin_done(j);
@@ -157,7 +173,7 @@ static void on_password_hash(struct job *j, const struct error *failed)
 
 bool admin_account_password(struct job *j, struct error *err)
 {
-    if (!account_of_name(j->d, j->call.account_password.address.text, &j->account, err) ||
+    if (!admin_find_account(j, j->call.account_password.address.text, err) ||
         !admin_secret_choose(j, false, err))
         return false;
     admin_secret_hash(j, on_password_hash);
@@ -166,14 +182,14 @@ bool admin_account_password(struct job *j, struct error *err)
 
 /* ---- app-password add ---- */
 
-static bool save_app_password(struct job *j, struct str address, int64_t *id, struct error *err)
+static bool save_app_password(struct job *j, int64_t *id, struct error *err)
 {
     AUTO_TX struct db_tx tx = {0};
     struct scram_keys scram = {0};
 
     admin_secret_scram(j, &scram);
     return db_begin(&tx, j->d->db, err) && admin_secret_insert(j, j->account, &scram, id, err) &&
-           audit_append(j->d->db, j->who, STR("app password add"), address, j->secret.name, err) &&
+           audit_append(j->d->db, j->who, STR("app-password add"), j->name, j->secret.name, err) &&
            db_commit(&tx, err);
 }
 
@@ -182,19 +198,18 @@ bool admin_app_password_add(struct job *j, struct error *err)
     const struct admin_takes_app_password_add *a = &j->call.app_password_add;
     int64_t id = 0;
 
-    if (!account_of_name(j->d, a->address.text, &j->account, err) ||
-        !admin_secret_choose(j, true, err))
+    if (!admin_find_account(j, a->address.text, err) || !admin_secret_choose(j, true, err))
         return false;
     j->secret.name = a->name.text;
     j->secret.scope = a->scope.text;
     j->secret.read_only = a->read_only.yes;
     if (a->days.given)
         j->secret.expires_us = clock_wall_us() + (int64_t)a->days.number * DAY_US;
-    if (!save_app_password(j, a->address.text, &id, err))
+    if (!save_app_password(j, &id, err))
         return false;
-    admin_log(j, a->address.text);
+    admin_log(j, j->name);
     admin_json_open(&j->json, NULL, '{');
-    admin_json_text(&j->json, "account", a->address.text);
+    admin_json_text(&j->json, "account", j->name);
     admin_json_number(&j->json, "id", (uint64_t)id);
     admin_secret_show(j);
     admin_json_close(&j->json);
@@ -230,7 +245,7 @@ bool admin_app_password_list(struct job *j, struct error *err)
 
     if (page.n && !admin_page_number(&page, ':', &from))
         return admin_page_is_wrong(j, err);
-    if (!account_of_name(j->d, j->call.app_password_list.address.text, &j->account, err))
+    if (!admin_find_account(j, j->call.app_password_list.address.text, err))
         return false;
     admin_json_open(&j->json, NULL, '[');
     db_bind_int(s, 1, (int64_t)j->account);
@@ -249,7 +264,7 @@ bool admin_app_password_list(struct job *j, struct error *err)
 
 /* ---- app-password end ---- */
 
-static bool delete_app_password(struct job *j, int64_t id, struct str address, struct error *err)
+static bool delete_app_password(struct job *j, int64_t id, struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
         db_stmt(j->d->db, "DELETE FROM credential WHERE id = ?1 AND account = ?2 AND kind = 'app'");
@@ -261,8 +276,8 @@ static bool delete_app_password(struct job *j, int64_t id, struct str address, s
     return sqlite3_changes(db_sqlite(j->d->db)) == 1 ||
            error_set(err, ERROR_NOT_FOUND,
                      "%.*s has no app password %lld; `posthus app-password list %.*s` shows them",
-                     STR_ARG(str_sub(address, 0, 80)), (long long)id,
-                     STR_ARG(str_sub(address, 0, 80)));
+                     STR_ARG(str_sub(j->name, 0, 80)), (long long)id,
+                     STR_ARG(str_sub(j->name, 0, 80)));
 }
 
 /* What it was called, for the audit log; appended. */
@@ -278,7 +293,7 @@ static bool find_name(struct job *j, int64_t id, struct buf *name, struct error 
     return step != DB_FAIL;
 }
 
-static bool save_end(struct job *j, int64_t id, struct str address, struct error *err)
+static bool save_end(struct job *j, int64_t id, struct error *err)
 {
     AUTO_TX struct db_tx tx = {0};
     struct buf name;
@@ -286,8 +301,8 @@ static bool save_end(struct job *j, int64_t id, struct str address, struct error
 
     buf_init(&name, 1000);
     ok = db_begin(&tx, j->d->db, err) && find_name(j, id, &name, err) &&
-         delete_app_password(j, id, address, err) &&
-         audit_append(j->d->db, j->who, STR("app password end"), address, buf_view(&name), err) &&
+         delete_app_password(j, id, err) &&
+         audit_append(j->d->db, j->who, STR("app-password end"), j->name, buf_view(&name), err) &&
          db_commit(&tx, err);
     buf_done(&name);
     return ok;
@@ -298,13 +313,12 @@ bool admin_app_password_end(struct job *j, struct error *err)
     const struct admin_takes_app_password_end *a = &j->call.app_password_end;
     int64_t id = (int64_t)a->id.number;
 
-    if (!account_of_name(j->d, a->address.text, &j->account, err) ||
-        !save_end(j, id, a->address.text, err))
+    if (!admin_find_account(j, a->address.text, err) || !save_end(j, id, err))
         return false;
     login_end_credential(j->d, j->account, id);
-    admin_log(j, a->address.text);
+    admin_log(j, j->name);
     admin_json_open(&j->json, NULL, '{');
-    admin_json_text(&j->json, "account", a->address.text);
+    admin_json_text(&j->json, "account", j->name);
     admin_json_number(&j->json, "ended", (uint64_t)id);
     admin_json_close(&j->json);
     admin_done(j);

@@ -37,17 +37,26 @@ void admin_reply(struct job *j, enum error_kind kind, struct str next, struct st
 
 /* ---- keys ---- */
 
+/* Numbers that belong to accounts which this directory does not know, as it was restored from a copy: those beyond them are
+ * free. */
 static void on_keys_created(void *arg, struct msg_keys_create_tell *tell, int *fd)
 {
+    struct peer_call *p = arg;
+    struct directory *d = p->j->d;
+
     (void)fd;
-    peer_call_finish(arg, &tell->error);
+    if (tell->error.kind == ERROR_EXISTS && tell->next > d->next_account)
+        d->next_account = tell->next;
+    if (tell->error.kind == ERROR_EXISTS)
+        p->what = NULL;
+    peer_call_finish(p, &tell->error);
 }
 
 void admin_keys_create(struct job *j, uint64_t first, size_t n, admin_peer_fn fn)
 {
     uint64_t numbers[ADMIN_KEYS_MOST];
     struct str items[ADMIN_KEYS_MOST];
-    struct msg_keys_create_ask ask = {.accounts = {items, n}};
+    struct msg_keys_create_ask ask = {.maker = j->adding.maker, .accounts = {items, n}};
 
     for (size_t i = 0; i < n; i++) {
         numbers[i] = first + i;
@@ -152,8 +161,19 @@ static void on_check_turn(struct account_link_want *want, struct chan *chan,
     copy.fn(j, ERROR_NONE, STR_NULL, err);
 }
 
+/* What it was damaged by may just have been mended: it is not answered with what failed seconds ago. */
+static void retry_opening(struct job *j)
+{
+    struct chan *accounts = process_peer(j->d->p, ROLE_ACCOUNTS);
+    struct msg m = {.type = MSG_ACCOUNT_RETRY, .account_retry = {j->account}};
+
+    if (accounts)
+        chan_send(accounts, &m);
+}
+
 void admin_check(struct job *j, bool repair, admin_check_fn fn)
 {
+    retry_opening(j);
     j->checking = mem_alloc(sizeof *j->checking);
     *j->checking = (struct check_call){j, fn, repair};
     j->check.fn = on_check_turn;

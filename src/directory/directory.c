@@ -74,9 +74,6 @@ static void on_key(void *arg, struct msg_service_key_tell *tell, int *fd)
     if (!lock_file(d->db_fd, &err) || !db_open(&d->db, &source, &directory_schema, &err) ||
         !accounts_next_number(d, &d->next_account, &err))
         process_give_up(d->p, &err);
-    /* Where directory.db is an older copy, accounts that it does not know have keys, and mail. */
-    if (d->next_account <= tell->last_account)
-        d->next_account = tell->last_account + 1;
     db_used_mark(d->used_fd);
     mem_wipe(source.key, sizeof source.key);
     process_ready(d->p);
@@ -184,6 +181,8 @@ static void directory_message(void *arg, struct chan *c, struct msg *m)
 {
     struct directory *d = arg;
 
+    if (!d->db) /* it ends */
+        return;
     switch (m->type) {
     case MSG_LOGIN_ASK:
         login_ask(d, c, m);

@@ -92,24 +92,6 @@ static void what_is_in_the_database_stays(void)
     end();
 }
 
-/* directory.db was put back to an older copy: who was added since has a key, and mail under it. */
-static void a_number_that_has_a_key_is_nobody_elses(void)
-{
-    uint64_t next;
-
-    begin();
-    next = b.d.next_account;
-    b.last_account = next + 4;
-    bench_stop();
-    bench_start();
-    CHECK_U64(b.d.next_account, next + 5);
-    b.last_account = next - 1;
-    bench_stop();
-    bench_start();
-    CHECK_U64(b.d.next_account, next);
-    end();
-}
-
 /* ---- its ends ---- */
 
 static void on_end(struct process *p, const struct error *err)
@@ -452,7 +434,6 @@ int main(void)
     RUN(hashers_that_lived_before_it_are_found);
     RUN(peers_that_come_in_any_order_are_found);
     RUN(what_is_in_the_database_stays);
-    RUN(a_number_that_has_a_key_is_nobody_elses);
     RUN(without_its_own_key_it_does_not_start);
     RUN(a_disk_that_takes_nothing_ends_it);
     RUN(a_page_that_does_not_verify_ends_it);

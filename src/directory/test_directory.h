@@ -35,7 +35,6 @@ struct bench {
     struct role_end *edge, *smtp, *intake, *keys, *hasher, *accounts, *relay;
     int db, wal; /* outlive a directory */
     unsigned char key[32], ticket_key[TICKET_KEY_BYTES];
-    uint64_t last_account; /* that has a key */
     uint64_t asked;
     struct told told[ASKED_MOST];
     unsigned hashes, opened;          /* that the hasher, and accounts, have answered */
@@ -99,7 +98,6 @@ UNUSED static void bench_give_key(void)
     tell.service_key_tell.id = m->service_key_ask.id;
     tell.service_key_tell.key = str_of(b.key, sizeof b.key);
     tell.service_key_tell.ticket_key = str_of(b.ticket_key, sizeof b.ticket_key);
-    tell.service_key_tell.last_account = b.last_account;
     role_end_send(b.keys, &tell);
 }
 

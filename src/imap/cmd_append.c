@@ -92,7 +92,7 @@ static bool judge_append(struct imap_session *s, struct imap_parse *p, struct er
         return imap_reader_fits(&s->reader) ||
                error_set(err, ERROR_LIMIT, "the command is too large");
     if (s->may_only_read)
-        return error_set(err, ERROR_DENIED, "this password may only read");
+        return error_set(err, ERROR_DENIED, "this password is read-only");
     if (s->reader.literal_n > IMAP_APPEND_MAX)
         return error_set(err, ERROR_LIMIT, "a message has at most %u MiB", IMAP_APPEND_MAX >> 20);
     *not_found = "TRYCREATE";

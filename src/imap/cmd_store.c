@@ -231,7 +231,8 @@ void imap_check_copy(struct imap_session *s, struct imap_parse *p)
     job->target = imap_take_mailbox(p);
 }
 
-/* "COPYUID uidvalidity uids uids" (RFC 9051 section 7.1) */
+/* "COPYUID uidvalidity uids uids" (RFC 9051 section 7.1); nothing where it is longer than any answer may be: half of it
+ * would be wrong. */
 static void write_copyuid(struct imap_session *s, struct buf *out, uint32_t uidvalidity)
 {
     struct vec numbers;
@@ -247,6 +248,19 @@ static void write_copyuid(struct imap_session *s, struct buf *out, uint32_t uidv
         *(uint32_t *)vec_add(&numbers) = pairs[i].to;
     imap_write_set(out, numbers.p, numbers.n);
     vec_done(&numbers);
+    if (out->overflow)
+        buf_reset(out);
+}
+
+/* Before the tagged answer, whose code may be that of an error. */
+static void tell_moved(struct imap_session *s, uint32_t uidvalidity)
+{
+    struct buf code;
+    buf_init(&code, IMAP_CODE_MOST);
+    write_copyuid(s, &code, uidvalidity);
+    if (code.n > 0)
+        imap_write_status(s->out, STR("*"), "OK", buf_view(&code), STR("Moved"));
+    buf_done(&code);
 }
 
 /* What both begin with. False: the answer is set. */
@@ -316,11 +330,8 @@ enum imap_step imap_run_move(struct imap_session *s)
             return IMAP_MORE;
         (void)imap_failed(s, &err, "TRYCREATE");
     }
-    if (s->pairs.n > 0) {
-        buf_c(s->out, "* OK [");
-        write_copyuid(s, s->out, job->uidvalidity);
-        buf_c(s->out, "] Moved\r\n");
-    }
+    if (s->pairs.n > 0)
+        tell_moved(s, job->uidvalidity);
     if (imap_has_failed(s))
         return IMAP_DONE;
     return imap_ok(s, s->pairs.n > 0 ? "Moved" : "There was nothing to move");

@@ -114,7 +114,7 @@ struct imap_session *imap_session_create(struct store *store,
     vec_init(&s->numbers, sizeof(struct imap_span));
     vec_init(&s->pairs, sizeof(struct store_pair));
     buf_init(&s->piece, 2 * IMAP_APPEND_MAX);
-    buf_init(&s->code, 2 << 20);
+    buf_init(&s->code, IMAP_CODE_MOST);
     buf_init(&s->words, 4096);
     arena_init(&s->arena, LIMIT_IMAP_ARENA);
     arena_init(&s->one, IMAP_ONE_ARENA);
@@ -184,7 +184,7 @@ static bool check_allowed(struct imap_session *s)
         return false;
     }
     if ((c->flags & (IMAP_WRITES | IMAP_WRITES_HERE)) && s->may_only_read) {
-        imap_no(s, "NOPERM", "This password may only read");
+        imap_no(s, "NOPERM", "This password is read-only");
         return false;
     }
     if ((c->flags & IMAP_WRITES_HERE) && s->selected.read_only) {
@@ -274,6 +274,8 @@ static void end_command(struct imap_session *s)
         vec_init(vecs[i], item);
     }
     buf_done(&s->piece);
+    if (s->code.cap > LIMIT_IMAP_LINE)
+        buf_done(&s->code);
     end_job(s);
     arena_done(&s->arena);
     arena_done(&s->one);

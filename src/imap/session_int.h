@@ -28,7 +28,9 @@
 
 #define IMAP_APPEND_MAX 52428800  /* bytes of one message: APPENDLIMIT (RFC 7889) */
 #define IMAP_ONE_ARENA (4u << 20) /* what is stored of one message, its content aside */
-#define IMAP_SLICE 250            /* messages that one step changes or tells */
+#define IMAP_CODE_MOST                                                                             \
+    (12u << 20) /* a set of a million messages, all apart; less than what may be written at once */
+#define IMAP_SLICE 250 /* messages that one step changes or tells */
 
 /* clang-format off */
 /* A session goes through phases; a command holds the loop only for one step at a time:

@@ -132,8 +132,12 @@ static bool read_password(struct buf *out)
 {
     char line[LIMIT_PASSWORD + 3];
     bool ok = fgets(line, sizeof line, stdin);
-    struct str password = str_trim(str_c(ok ? line : ""));
+    struct str password = str_c(ok ? line : "");
 
+    if (str_ends(password, STR("\n")))
+        password.n--;
+    if (str_ends(password, STR("\r")))
+        password.n--;
     if (password.n <= LIMIT_PASSWORD)
         buf_str(out, password);
     mem_wipe(line, sizeof line);

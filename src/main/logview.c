@@ -222,6 +222,6 @@ int command_trace(const struct options *o, const struct admin_call *call)
     int status = show_log(o, &f);
 
     if (status == 0 && !f.printed)
-        return command_failed("the log has no line of \"%.*s\"", STR_ARG(f.id));
+        return command_failed("the log has no line about \"%.*s\"", STR_ARG(f.id));
     return status;
 }

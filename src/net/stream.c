@@ -32,6 +32,7 @@ struct stream {
     SSL_CTX *starting; /* STARTTLS waits for the output to drain */
     bool handshake;    /* it is under way */
     bool reading;
+    bool full;                  /* READ_HIGH bytes wait for the owner: no more are read */
     size_t swallowed;           /* while it is finishing */
     int64_t timeout_us;         /* 0: none */
     int64_t heard_us, taken_us; /* when a byte came last, and when one was taken */
@@ -151,11 +152,31 @@ static void swallow_input(struct stream *s)
         stream_destroy(s);
 }
 
+static bool holds_much(const struct stream *s)
+{
+    return evbuffer_get_length(bufferevent_get_input(s->bev)) >= READ_HIGH;
+}
+
+/* The owner has taken some of the input. */
+static void input_taken(struct stream *s)
+{
+    if (!s->full || holds_much(s))
+        return;
+    s->full = false;
+    if (s->reading)
+        bufferevent_enable(s->bev, EV_READ);
+}
+
+/* Above its high mark libevent calls this again and again, before anything of a lower priority, unless
+ * reading is off: an owner that takes the input later, in its turn, would never have one. */
 static void on_input(struct bufferevent *bev, void *arg)
 {
     struct stream *s = arg;
 
-    (void)bev;
+    if (holds_much(s)) {
+        s->full = true;
+        bufferevent_disable(bev, EV_READ);
+    }
     if (s->state == STREAM_OPEN) {
         heard_something(s);
         s->ops->readable(s->arg);
@@ -234,6 +255,7 @@ static void stream_hook(struct stream *s)
     evbuffer_add_cb(bufferevent_get_output(s->bev), on_output, s);
     bufferevent_enable(s->bev, EV_READ | EV_WRITE);
     s->reading = true;
+    s->full = false;
     heard_something(s);
 }
 
@@ -302,6 +324,7 @@ struct str stream_input_joined(struct stream *s, size_t most)
 void stream_consume(struct stream *s, size_t n)
 {
     evbuffer_drain(bufferevent_get_input(s->bev), n);
+    input_taken(s);
 }
 
 size_t stream_drop_input(struct stream *s)
@@ -310,6 +333,7 @@ size_t stream_drop_input(struct stream *s)
     size_t n = evbuffer_get_length(in);
 
     evbuffer_drain(in, n);
+    input_taken(s);
     return n;
 }
 
@@ -329,9 +353,9 @@ void stream_set_reading(struct stream *s, bool on)
     bool was = s->reading;
 
     s->reading = on;
-    if (on)
+    if (on && !s->full)
         bufferevent_enable(s->bev, EV_READ);
-    else
+    else if (!on)
         bufferevent_disable(s->bev, EV_READ);
     if (on && !was)
         heard_something(s);

@@ -152,6 +152,50 @@ static void reading_can_be_put_off(void)
     end(&e);
 }
 
+/* Nor is it called again and again meanwhile. */
+static void an_owner_may_take_much_later(void)
+{
+    static const char much[1 << 20];
+    struct ends e;
+    size_t sent = 0, got = 0;
+    unsigned before;
+    ssize_t n;
+
+    begin(&e);
+    while (got < sizeof much) {
+        while ((n = write(e.peer, much, size_min(sizeof much - sent, 100000))) > 0) {
+            sent += (size_t)n;
+            turn(&e);
+        }
+        before = e.readable;
+        turn(&e);
+        CHECK_U64(e.readable, before);
+        CHECK(sent == sizeof much || sent - got >= READ_HIGH);
+        n = (ssize_t)stream_input_joined(e.stream, sizeof much).n;
+        CHECK(n > 0);
+        got += (size_t)n;
+        stream_consume(e.stream, (size_t)n);
+        turn(&e);
+    }
+    CHECK(sent == sizeof much && stream_input(e.stream).n == 0);
+    /* Also where reading is put off, and on again, in between. */
+    for (sent = 0; sent < 2 * READ_HIGH && (n = write(e.peer, much, 100000)) > 0; turn(&e))
+        sent += (size_t)n;
+    stream_set_reading(e.stream, false);
+    stream_set_reading(e.stream, true);
+    before = e.readable;
+    turn(&e);
+    CHECK_U64(e.readable, before);
+    stream_set_reading(e.stream, false);
+    got = stream_drop_input(e.stream);
+    turn(&e);
+    CHECK_U64(e.readable, before);
+    stream_set_reading(e.stream, true);
+    turn(&e);
+    CHECK(e.readable > before && got < sent);
+    end(&e);
+}
+
 static void the_last_words_are_heard(void)
 {
     static char much[1 << 20];
@@ -317,6 +361,7 @@ int main(void)
     RUN(bytes_go_both_ways);
     RUN(who_does_not_read_is_waited_for);
     RUN(reading_can_be_put_off);
+    RUN(an_owner_may_take_much_later);
     RUN(the_last_words_are_heard);
     RUN(a_finished_stream_is_over_soon);
     RUN(who_sends_on_without_end_is_not_listened_to);

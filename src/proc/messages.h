@@ -45,11 +45,13 @@
     CALL(ADMIN,         admin,          SUPERVISOR, DIRECTORY, 0, 0, ONCE, 3600000, "the directory does not answer; try again in a moment", \
          F(list, args) F(str, input) F(str, who), F(str, next) F(str, text)) \
     /* Keys. A service key opens directory.db or queue.db; the directory also gets the key under which it makes \
-     * tickets, and the highest number that has a key. An account's key goes to its process, on a socket of its own, \
-     * against a ticket for this one start. */ \
+     * tickets. An account's key goes to its process, on a socket of its own, against a ticket for this one start. */ \
     CALL(SERVICE_KEY,   service_key,    DIRECTORY | RELAY, KEYS, 0, 0, AGAIN, 10000, "the key of the database did not come", \
-         , F(str, key) F(str, ticket_key) F(u64, last_account)) \
-    CALL(KEYS_CREATE,   keys_create,    DIRECTORY, KEYS, 0, 0, AGAIN, 30000, "no key could be made; try again", F(list, accounts), ) \
+         , F(str, key) F(str, ticket_key)) \
+    /* maker is a number that nobody else chooses. One of the numbers belongs to another: ERROR_EXISTS, and all from `next` on \
+     * are free. */ \
+    CALL(KEYS_CREATE,   keys_create,    DIRECTORY, KEYS, 0, 0, AGAIN, 30000, "no key could be made; try again", \
+         F(u64, maker) F(list, accounts), F(u64, next)) \
     CALL(KEYS_ERASE,    keys_erase,     DIRECTORY, KEYS, 0, 0, AGAIN, 30000, "the account's key could not be destroyed; try again", \
          F(u64, account), ) \
     MSG(KEYS_START,     keys_start,     ACCOUNTS, KEYS, 1, F(u64, account) F(str, ticket)) \
@@ -136,7 +138,9 @@
          F(u64, account) F(list, addresses), F(u64, purged)) \
     /* `posthus account check`, on a socket made as for a delivery. */ \
     CALL(CHECK,         check,          DIRECTORY, ACCOUNT, 0, 0, ONCE, 3600000, "the account's process does not answer", \
-         F(u64, repair), F(u64, differences) F(str, report))
+         F(u64, repair), F(u64, differences) F(str, report)) \
+    /* The operator may have mended it: the next opening is tried, however lately one failed, unless it was removed. */ \
+    MSG(ACCOUNT_RETRY,  account_retry,  DIRECTORY, ACCOUNTS, 0, F(u64, account))
 /* clang-format on */
 
 #endif

@@ -114,7 +114,7 @@ static const char step_1[] = CONTENT_SCHEMA
     "CREATE INDEX placement_unseen ON placement (mailbox, uid) WHERE flags & 1 = 0;"
     "CREATE INDEX placement_deleted ON placement (mailbox, uid) WHERE flags & 8 = 8;"
 
-    /* What was expunged: kept a year for sessions and clients; its email for the retention time. */
+    /* What was expunged: kept 400 days for sessions and clients; its email for the retention time. */
     "CREATE TABLE tombstone ("
     " mailbox INTEGER NOT NULL,"
     " uid INTEGER NOT NULL,"
@@ -166,7 +166,7 @@ static const char step_4[] = "CREATE TABLE copying ("
                              " mailbox INTEGER NOT NULL,"
                              " first INTEGER NOT NULL,"
                              " last INTEGER NOT NULL,"
-                             " copy INTEGER NOT NULL," /* which, among those of one process */
+                             " copy INTEGER NOT NULL," /* which, among those there are */
                              " PRIMARY KEY (mailbox, first)"
                              ") STRICT, WITHOUT ROWID;";
 

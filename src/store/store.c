@@ -8,6 +8,7 @@
 
 #define DAY_US (INT64_C(24) * 3600 * 1000000)
 #define RETENTION_US (30 * DAY_US)
+#define TAKE_BACK_US 1000000
 
 static const struct first_mailbox {
     const char *name;
@@ -70,14 +71,17 @@ static bool set_up_account(struct store *store, struct error *err)
     return false;
 }
 
-/* What a power cut has left of them, before anybody sees it. */
+/* What a power cut has left of them, before anybody sees it. What takes longer, as an account's process has to answer, or
+ * fails, as a full disk must not keep the account from being read, is for store_idle. */
 static bool take_back_copies(struct store *store, struct error *err)
 {
+    int64_t until_us = clock_boot_us() + TAKE_BACK_US;
     bool more = true;
-    while (more)
+    while (more && clock_boot_us() < until_us)
         if (!store_copy_sweep(store, &more, err))
-            return false;
-    return true;
+            break;
+    AUTO_STMT sqlite3_stmt *s = db_stmt(store->db, "SELECT coalesce(max(copy), 0) FROM copying");
+    return db_one_int(store->db, s, &store->last_copy, NULL, err); /* new ones are not these */
 }
 
 bool store_open(struct store **out, const struct db_source *source,

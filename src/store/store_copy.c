@@ -114,9 +114,13 @@ static bool undo_one(struct store *store, int64_t number, struct str actor, bool
                      struct error *err)
 {
     struct slice slice;
+    bool found = false;
     *more = false;
-    return find_slice(store, number, &slice, more, err) &&
-           (!*more || undo_slice(store, &slice, actor, err));
+    if (!find_slice(store, number, &slice, &found, err) ||
+        (found && !undo_slice(store, &slice, actor, err)))
+        return false;
+    *more = found;
+    return true;
 }
 
 bool store_copy_undo(struct store *store, struct store_copying *c, struct str actor, bool *more,

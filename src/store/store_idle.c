@@ -6,25 +6,32 @@
 #include "base/clock.h"
 
 #define DAY_US (INT64_C(24) * 3600 * 1000000)
-#define DELIVERY_KEPT_US (30 * DAY_US) /* a queue gives up long before */
+#define DELIVERY_KEPT_US                                                                           \
+    (30 * DAY_US) /* senders give up long before; what is in our queue is tried each hour */
 #define HISTORY_KEPT_US                                                                            \
     (400 * DAY_US) /* tombstones and change records: a client may come back after a year */
 #define SWEEP_EVERY_US (INT64_C(3600) * 1000000)
 #define SLICE 100
 
 struct grave {
-    int64_t mailbox, email;
+    int64_t mailbox, email, at_us;
     uint32_t uid;
 };
 
-/* The oldest tombstones that still hold an email: those past the retention, or, when what is kept
- * is more than the quota, the oldest anyway, so that an account takes at most twice its quota. */
+/* What is to be purged: what was expunged until then, and from what is younger the oldest, until so many
+ * bytes are free. */
+struct purge {
+    int64_t before_us;
+    uint64_t over;
+};
+
+/* The oldest tombstones that still hold an email. */
 static bool oldest_graves(struct store *store, int64_t before_us, struct vec *graves,
                           struct error *err)
 {
-    AUTO_STMT sqlite3_stmt *s =
-        db_stmt(store->db, "SELECT mailbox, uid, email FROM tombstone INDEXED BY tombstone_kept"
-                           " WHERE email IS NOT NULL AND at_us <= ? ORDER BY at_us LIMIT ?");
+    AUTO_STMT sqlite3_stmt *s = db_stmt(
+        store->db, "SELECT mailbox, uid, email, at_us FROM tombstone INDEXED BY tombstone_kept"
+                   " WHERE email IS NOT NULL AND at_us <= ? ORDER BY at_us LIMIT ?");
     db_bind_int(s, 1, before_us);
     db_bind_int(s, 2, SLICE);
     enum db_step step;
@@ -33,18 +40,23 @@ static bool oldest_graves(struct store *store, int64_t before_us, struct vec *gr
         g->mailbox = db_col_int(s, 0);
         g->uid = (uint32_t)db_col_int(s, 1);
         g->email = db_col_int(s, 2);
+        g->at_us = db_col_int(s, 3);
     }
     return step == DB_DONE;
 }
 
-static bool purge_graves(struct store *store, const struct vec *graves, struct error *err)
+/* *n: so many. */
+static bool purge_graves(struct store *store, const struct vec *graves, const struct purge *what,
+                         size_t *n, struct error *err)
 {
     AUTO_STORE_TX struct store_tx t = {0};
     if (!store_tx_begin(&t, store, STR("retention"), STORE_CHANGE_EXPUNGE, err))
         return false;
     (void)store_tx_modseq(&t);
-    for (size_t i = 0; i < graves->n; i++) {
-        const struct grave *g = vec_at(graves, i);
+    for (*n = 0; *n < graves->n; ++*n) {
+        const struct grave *g = vec_at(graves, *n);
+        if (g->at_us > what->before_us && t.kept_bytes + (int64_t)what->over <= 0)
+            break;
         AUTO_STMT sqlite3_stmt *s =
             db_stmt(store->db, "UPDATE tombstone SET email = NULL WHERE mailbox = ? AND uid = ?");
         db_bind_int(s, 1, g->mailbox);
@@ -55,20 +67,23 @@ static bool purge_graves(struct store *store, const struct vec *graves, struct e
     return store_tx_commit(&t, err);
 }
 
+/* What is past its retention; and where more is kept than the quota, the oldest of the rest until it is not, so that an
+ * account takes at most twice its quota. */
 static bool purge_slice(struct store *store, bool *more, struct error *err)
 {
     struct store_usage usage;
     struct vec graves;
+    size_t n = 0;
     if (!store_usage(store, &usage, err))
         return false;
     int64_t kept = store->config.retention_us < 0 ? 0 : store->config.retention_us;
-    int64_t before_us = clock_wall_us() - kept;
+    struct purge what = {.before_us = clock_wall_us() - kept};
     if (usage.quota != 0 && usage.kept_bytes > usage.quota)
-        before_us = INT64_MAX;
+        what.over = usage.kept_bytes - usage.quota;
     vec_init(&graves, sizeof(struct grave));
-    bool ok = oldest_graves(store, before_us, &graves, err) &&
-              (graves.n == 0 || purge_graves(store, &graves, err));
-    *more = ok && graves.n == SLICE;
+    bool ok = oldest_graves(store, what.over ? INT64_MAX : what.before_us, &graves, err) &&
+              (graves.n == 0 || purge_graves(store, &graves, &what, &n, err));
+    *more = ok && n == SLICE;
     vec_done(&graves);
     return ok;
 }

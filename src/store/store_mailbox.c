@@ -53,7 +53,8 @@ bool store_mailbox_name(struct str words, struct str *out, struct arena *arena, 
             return error_set(err, ERROR_SYNTAX,
                              "a mailbox name is UTF-8 without control characters, * and %%");
     if (!levels_ok(name))
-        return error_set(err, ERROR_SYNTAX, "a mailbox name has something on each side of a /");
+        return error_set(err, ERROR_SYNTAX,
+                         "no level of a mailbox name may be empty, \".\" or \"..\"");
     /* INBOX in any case is INBOX (RFC 9051 section 5.1); below it as well, or there would be two
      * trees. */
     bool inbox = is_inbox(name);

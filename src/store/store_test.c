@@ -203,6 +203,29 @@ static void a_delivery_whose_id_is_forgotten_is_known_by_its_bytes_and_its_time(
     end();
 }
 
+/* A little too much is kept: a little goes, and what was deleted last stays. */
+static void what_is_kept_beyond_the_quota_goes_from_the_oldest_on(void)
+{
+    struct store_placed placed;
+    struct error err;
+    uint64_t before;
+    test_store_open(&one, 0);
+    for (unsigned i = 1; i <= 50; i++)
+        test_deliver(&one, "INBOX", mail(100 + i));
+    for (uint32_t uid = 1; uid <= 50; uid++)
+        CHECK(expunge("INBOX", uid));
+    before = usage().kept_bytes;
+    store_set_quota(one.store, before * 100 / 105); /* 5 % too much: the three oldest */
+    idle_until_done();
+    CHECK(usage().kept_bytes <= before * 100 / 105);
+    CHECK(usage().kept_bytes >= before * 100 / 105 - before / 50);
+    for (uint32_t uid = 1; uid <= 50; uid++) {
+        bool kept = store_undelete(one.store, mailbox("INBOX").id, uid, STR("s"), &placed, &err);
+        CHECK(kept == (uid > 3) && (kept || err.kind == ERROR_GONE));
+    }
+    end();
+}
+
 static void names_make_a_tree(void)
 {
     struct error err = {0};
@@ -623,6 +646,7 @@ int main(void)
     RUN(a_copy_costs_nothing_and_a_move_keeps_the_email);
     RUN(what_was_expunged_can_be_brought_back_until_it_is_purged);
     RUN(a_delivery_whose_id_is_forgotten_is_known_by_its_bytes_and_its_time);
+    RUN(what_is_kept_beyond_the_quota_goes_from_the_oldest_on);
     RUN(names_make_a_tree);
     RUN(renaming_inbox_moves_its_messages);
     RUN(names_are_checked);

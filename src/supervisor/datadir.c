@@ -255,7 +255,7 @@ bool datadir_read(const char *path, const char *name, struct buf *out, struct er
 {
     char full[4200];
     AUTO_FD int fd = -1;
-    ssize_t n;
+    ssize_t n = 0;
     char *to;
 
     if (name[0] == '/')
@@ -268,6 +268,8 @@ bool datadir_read(const char *path, const char *name, struct buf *out, struct er
                          "cannot read %s: %s", full, strerror(errno));
     while ((to = buf_reserve(out, 4096)) && (n = read(fd, to, 4096)) > 0)
         buf_commit(out, (size_t)n);
+    if (n < 0)
+        return error_set(err, ERROR_DISK, "cannot read %s: %s", full, strerror(errno));
     return to || error_set(err, ERROR_LIMIT, "%s is too large", full);
 }
 

@@ -5,7 +5,7 @@
  *     directory/db wal     domains, addresses, accounts, credentials, audit log
  *     keys/db wal          wrapped account keys; server.key beside them is the key that wraps (root's alone)
  *     queue/db wal large/  what an account could not take at once
- *     accounts/XX/ID/      a folder for each account: db wal large/ used
+ *     accounts/XX/ID/      a folder for each account: db wal large/ used. ID is its number, XX the last byte of that, in hexadecimal
  *     directory.used ...   says that a database is in use, and must not be made again (db/used.h)
  *     log/posthus.log      one line an event
  *     control.sock posthus.pid lock empty/   lmtp.sock (where lmtp-socket says so)
@@ -40,7 +40,8 @@ MUST_CHECK bool datadir_prepare(struct datadir *d, uint64_t uid_base, struct err
  * descriptor is the caller's; -1 with ERROR_DENIED or ERROR_DISK. */
 int datadir_file(struct datadir *d, const char *name, bool create, struct error *err);
 int datadir_folder(struct datadir *d, const char *name, struct error *err);
-/* Appends a file to `out`; name is below path, or absolute. ERROR_NOT_FOUND, ERROR_DENIED; ERROR_LIMIT: it does not fit out. */
+/* Appends a file to `out`; name is below path, or absolute. ERROR_NOT_FOUND, ERROR_DENIED, ERROR_DISK; ERROR_LIMIT: it
+ * does not fit out. */
 MUST_CHECK bool datadir_read(const char *path, const char *name, struct buf *out,
                              struct error *err);
 /* The folder itself; the descriptor is d's. */

@@ -2,6 +2,7 @@
 #include "supervisor/supervisor.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "proc/process.h"
@@ -128,6 +129,17 @@ static void stop_begin(struct supervisor *s)
 
 /* ---- the loop ---- */
 
+/* Nobody waits for an answer: the log has it. */
+static void reload_by_signal(struct supervisor *s)
+{
+    struct error err = {0};
+    struct buf later;
+
+    buf_init(&later, LIMIT_CONFIG_TEXT);
+    (void)supervisor_reload(s, &later, &err);
+    buf_done(&later);
+}
+
 static void on_signal(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
@@ -139,7 +151,7 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
             child_reap(s);
             stop_check(s);
         } else if (info.ssi_signo == SIGHUP) {
-            supervisor_reload(s);
+            reload_by_signal(s);
         } else {
             stop_begin(s);
         }

@@ -7,6 +7,7 @@
 
 #include "admin/call.h"
 #include "admin/json.h"
+#include "base/limits.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -107,26 +108,27 @@ static void on_status(void *arg, struct str json)
     client_done(arg, json);
 }
 
-/* Whether the settings can be read is said to whoever asked; what is wrong with a certificate stands in the log. */
 static void answer_reload(struct client *c)
 {
-    struct error err = {0}, why = {0};
-    struct config fresh;
-    struct buf text;
-    bool ok;
+    struct admin_json j;
+    struct error err = {0};
+    struct buf later, text;
 
-    config_init(&fresh);
-    buf_init(&text, 65536);
-    ok = datadir_config(datadir_path(c->s->data), &fresh, &text, &why);
-    buf_done(&text);
-    config_done(&fresh);
-    supervisor_reload(c->s);
-    if (ok) {
-        client_done(c, STR("{\"reloaded\": true}"));
-        return;
+    buf_init(&later, LIMIT_CONFIG_TEXT);
+    buf_init(&text, LIMIT_CONFIG_TEXT);
+    if (supervisor_reload(c->s, &later, &err)) {
+        admin_json_init(&j, &text, false);
+        admin_json_open(&j, NULL, '{');
+        admin_json_bool(&j, "reloaded", true);
+        if (later.n)
+            admin_json_text(&j, "next_start", buf_view(&later));
+        admin_json_close(&j);
+        client_done(c, buf_view(&text));
+    } else {
+        client_refuse(c, &err);
     }
-    error_set(&err, why.kind, "%s; the old settings stay", why.text);
-    client_refuse(c, &err);
+    buf_done(&later);
+    buf_done(&text);
 }
 
 static void carry_out_call(struct client *c, const struct admin_call *call, struct msg *m)

@@ -123,8 +123,9 @@ MUST_CHECK bool supervisor_bind(struct supervisor *s, struct error *err);
 bool supervisor_send_tls(struct supervisor *s, struct child *only, struct error *err);
 /* Sends a process all that its row gives it, then GO. */
 void supervisor_set_up(struct supervisor *s, struct child *c);
-/* SIGHUP: settings and certificates are read again; where they are wrong, which is logged, the old ones stay. */
-void supervisor_reload(struct supervisor *s);
+/* SIGHUP: settings and certificates are read again. False: some are wrong, and the old ones stay; where it is the settings,
+ * the certificates are not read. Appends to `later` the settings that wait for the next start, with spaces between. All of it is logged. */
+bool supervisor_reload(struct supervisor *s, struct buf *later, struct error *err);
 /* Reads posthus.conf into s->config, and prints it to s->config_text. Errors of datadir_config. */
 MUST_CHECK bool supervisor_read_config(struct supervisor *s, struct error *err);
 /* s->config_text is made of s->config again. */

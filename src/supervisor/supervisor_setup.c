@@ -205,35 +205,31 @@ bool supervisor_read_config(struct supervisor *s, struct error *err)
            (!s->config_text.overflow || error_set(err, ERROR_LIMIT, "posthus.conf is too large"));
 }
 
-static void log_changed(const struct supervisor *s, const struct config *fresh)
+static void note_later(const struct supervisor *s, const struct config *fresh, struct buf *later)
 {
-    struct buf changed;
-
-    buf_init(&changed, 4000);
-    config_print_changed(&s->config, fresh, &changed);
-    if (changed.n)
-        log_text(LOG_CONFIG_PROBLEM, STR_NULL, "these settings need a new start: %.*s",
-                 STR_ARG(buf_view(&changed)));
-    buf_done(&changed);
+    config_print_changed(&s->config, fresh, later);
+    if (later->n)
+        log_text(LOG_CONFIG_PROBLEM, STR_NULL, "these settings take effect at the next start: %.*s",
+                 STR_ARG(buf_view(later)));
 }
 
-void supervisor_reload(struct supervisor *s)
+static bool reload_settings(struct supervisor *s, struct buf *later, struct error *err)
 {
     struct config fresh;
+    struct error why = {0};
     struct buf text;
-    struct error err = {0};
+    bool ok;
 
     config_init(&fresh);
     buf_init(&text, LIMIT_CONFIG_TEXT);
-    if (!datadir_config(datadir_path(s->data), &fresh, &text, &err)) {
-        log_text(LOG_CONFIG_PROBLEM, STR_NULL, "%s; the old settings stay", err.text);
-        config_done(&fresh);
-        buf_done(&text);
-        return;
-    }
+    ok = datadir_config(datadir_path(s->data), &fresh, &text, &why);
     buf_done(&text);
+    if (!ok) {
+        config_done(&fresh);
+        return error_set(err, why.kind, "%s; the old settings stay", why.text);
+    }
     supervisor_fit(&fresh, s->files);
-    log_changed(s, &fresh);
+    note_later(s, &fresh, later);
     config_keep_start(&fresh, &s->config);
     config_done(&s->config);
     s->config = fresh;
@@ -241,9 +237,29 @@ void supervisor_reload(struct supervisor *s)
     for (size_t i = 0; i < s->children; i++)
         if (s->child[i].chan)
             send_config(s, &s->child[i]);
-    if (!supervisor_send_tls(s, NULL, &err))
-        log_text(LOG_CONFIG_PROBLEM, STR_NULL, "%s; the old certificate stays", err.text);
-    if (!supervisor_logs_open(s, &err)) /* so that it can be rotated */
-        log_text(LOG_ROLE_PROBLEM, STR_NULL, "%s", err.text);
-    log_text(LOG_SERVER_RELOAD, STR_NULL, "settings and certificates were read again");
+    return true;
+}
+
+static bool reload_tls(struct supervisor *s, struct error *err)
+{
+    struct error why = {0};
+
+    return supervisor_send_tls(s, NULL, &why) ||
+           error_set(err, why.kind, "%s; the old certificate stays", why.text);
+}
+
+bool supervisor_reload(struct supervisor *s, struct buf *later, struct error *err)
+{
+    bool settings, ok;
+
+    if (!supervisor_logs_open(s, err)) /* so that it can be rotated, whatever else is wrong */
+        log_text(LOG_ROLE_PROBLEM, STR_NULL, "%s", err->text);
+    settings = reload_settings(s, later, err);
+    ok = settings && reload_tls(s, err);
+    if (!ok)
+        log_text(LOG_CONFIG_PROBLEM, STR_NULL, "%s", err->text);
+    if (settings)
+        log_text(LOG_SERVER_RELOAD, STR_NULL, "%s",
+                 ok ? "settings and certificates were read again" : "settings were read again");
+    return ok;
 }
