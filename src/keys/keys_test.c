@@ -258,7 +258,7 @@ static void a_number_is_given_to_one_account_for_all_time(void)
     maker = 2;
     CHECK(create_one(7) == ERROR_EXISTS && told_next == 13);
     CHECK(create(items, 2) == ERROR_EXISTS && told_next == 13);
-    CHECK(start_with_ticket(10).error == ERROR_GONE); /* all or none */
+    CHECK(start_with_ticket(10).error == ERROR_DAMAGED); /* all or none */
     CHECK(erase(7) == ERROR_NONE && create_one(7) == ERROR_EXISTS);
     maker = 1; /* not even to the one who had it */
     CHECK(create_one(7) == ERROR_EXISTS && create_one(12) == ERROR_NONE);
