@@ -3,8 +3,12 @@
 
 #include "base/test.h"
 
+#include "store/test_store.h"
+
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
@@ -91,8 +95,87 @@ static void what_has_waited_for_more_than_a_day_is_late(void)
     }
 }
 
+/* ---- a batch ---- */
+
+static struct account a;
+static struct test_store store;
+static size_t delivered;
+
+static void count_delivered(struct str line)
+{
+    delivered += str_find(line, STR(" mail-delivered ")) != SIZE_MAX;
+}
+
+static void bring(const char *transaction)
+{
+    static const char text[] = "Subject: x\r\n\r\nx\r\n";
+    struct pending *p = mem_zalloc(sizeof *p);
+    int fd = memfd(text, SEALS);
+
+    p->received_us = clock_wall_us();
+    buf_init(&p->transaction, 64);
+    buf_c(&p->transaction, transaction);
+    buf_init(&p->session, 64);
+    buf_init(&p->mailbox, 64);
+    buf_init(&p->prefix, 64);
+    buf_c(&p->prefix, "Return-Path: <x@example.org>\r\n");
+    CHECK(memfd_map(fd, strlen(text), &p->bytes, &p->err));
+    close(fd);
+    list_append(&a.pending, &p->node);
+}
+
+static size_t messages(void)
+{
+    struct store_mailbox m = {0};
+    struct arena arena;
+    struct error err;
+
+    arena_init(&arena, 1 << 20);
+    CHECK(store_mailbox_find(store.store, STR("INBOX"), &arena, &m, &err));
+    arena_done(&arena);
+    return m.messages;
+}
+
+/* No file may grow beyond its n bytes, as on a disk that is full: it shows when the batch is committed. */
+static void limit_files(rlim_t n)
+{
+    struct rlimit r;
+
+    CHECK(getrlimit(RLIMIT_FSIZE, &r) == 0);
+    r.rlim_cur = n;
+    CHECK(setrlimit(RLIMIT_FSIZE, &r) == 0);
+}
+
+static void a_batch_that_is_not_on_the_disk_is_delivered_to_nobody(void)
+{
+    struct stat log;
+
+    test_store_open(&store, 0);
+    a = (struct account){.number = 7, .store = store.store, .quota_level = -1};
+    log_set_sink(count_delivered);
+    signal(SIGXFSZ, SIG_IGN);
+    bring("one");
+    deliver_now(&a);
+    CHECK(delivered == 1 && messages() == 1 && a.pending.n == 0);
+    CHECK(fstat(store.source.wal_fd, &log) == 0);
+    bring("two");
+    bring("three");
+    limit_files((rlim_t)log.st_size);
+    deliver_now(&a);
+    limit_files(RLIM_INFINITY);
+    CHECK(delivered == 1 && messages() == 1 && a.pending.n == 0);
+    bring("two"); /* the senders try again */
+    bring("three");
+    deliver_now(&a);
+    CHECK(delivered == 3 && messages() == 3);
+    log_set_sink(NULL);
+    test_store_close(&store);
+}
+
 int main(void)
 {
+    RUN(a_batch_that_is_not_on_the_disk_is_delivered_to_nobody);
+
     RUN(what_has_waited_for_more_than_a_day_is_late);
     RUN(only_a_sealed_message_of_its_size_is_mapped);
     RUN(an_empty_message_is_no_mapping);
