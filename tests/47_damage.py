@@ -282,6 +282,20 @@ def with_older(server, *folders):
     server.start()
 
 
+def test_a_new_directory_beside_accounts_that_have_keys_is_said_to_be_lost():
+    with Server(PEOPLE) as s:
+        s.may_die = True
+        used(s)
+        os.rename(s.data + "/directory", s.folder.name + "/newest-directory")
+        os.rename(s.data + "/directory.used", s.folder.name + "/used")
+        for _ in range(2):
+            assert "put the folder directory back" in (try_start(s) or "it starts")
+        shutil.rmtree(s.data + "/directory")
+        os.rename(s.folder.name + "/newest-directory", s.data + "/directory")
+        s.start()
+        assert [subjects(s, n) for n in PEOPLE] == [{"old-" + n} for n in PEOPLE]
+
+
 def put_back(server, folder):
     server.stop()
     shutil.rmtree("%s/%s" % (server.data, folder))

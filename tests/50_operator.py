@@ -164,6 +164,18 @@ def test_a_removed_account_is_gone_with_its_files_and_its_key():
         assert s.messages() == []
 
 
+def test_a_password_for_an_account_that_is_removed_meanwhile_is_refused_in_words():
+    with Server(settings=["hashers = 1"]) as s:
+        hasher = json.loads(s.admin("status"))["processes"]["hasher"]["pid"]
+        os.kill(hasher, signal.SIGSTOP)
+        p = subprocess.Popen([POSTHUS, "account", "password", "ada@" + DOMAIN], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+                             env=dict(os.environ, POSTHUS_DATA=s.data))
+        until(lambda: json.loads(s.admin("status"))["waiting"]["requests"] or p.poll() is not None)
+        s.admin("account", "remove", "ada@" + DOMAIN)
+        os.kill(hasher, signal.SIGCONT)
+        assert "there is no such account" in p.communicate(timeout=60)[1] and p.returncode == 1
+
+
 def test_account_check_finds_nothing_wrong():
     with Server() as s:
         m = s.login()

@@ -2,11 +2,8 @@
 #include "directory/admin_int.h"
 
 #include "address/address.h"
-#include "base/random.h"
 #include "directory/audit.h"
 #include "directory/credential.h"
-
-#define RENUMBER_MOST 3
 
 static void make_keys(struct job *j);
 
@@ -82,31 +79,18 @@ static void answer_added(struct job *j)
     admin_done(j);
 }
 
-static void choose_numbers(struct job *j)
-{
-    struct admin_adding *a = &j->adding;
-
-    a->first = j->d->next_account;
-    j->d->next_account += a->n;
-    a->keys_done = 0;
-}
-
 static void on_keys_made(struct job *j, const struct error *failed)
 {
     struct error err = {0};
 
-    if (failed && failed->kind == ERROR_EXISTS && j->adding.renumbered++ < RENUMBER_MOST) {
-        choose_numbers(j);
-        make_keys(j);
-    } else if (failed) {
+    if (failed)
         admin_fail(j, failed);
-    } else if (j->adding.keys_done < j->adding.n) {
+    else if (j->adding.keys_done < j->adding.n)
         make_keys(j);
-    } else if (!insert_accounts(j, &err)) {
+    else if (!insert_accounts(j, &err))
         admin_fail(j, &err);
-    } else {
+    else
         answer_added(j);
-    }
 }
 
 static void make_keys(struct job *j)
@@ -136,8 +120,8 @@ bool admin_account_add(struct job *j, struct error *err)
         return false;
     a->quota = in->quota.given ? in->quota.number : j->d->p->config.quota;
     j->secret.name = STR("first");
-    random_bytes(&a->maker, sizeof a->maker);
-    choose_numbers(j);
+    a->first = j->d->next_account;
+    j->d->next_account += a->n;
     admin_secret_hash(j, on_hashed);
     return true;
 }

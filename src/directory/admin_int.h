@@ -22,8 +22,7 @@ struct admin_secret { /* a password on its way into the database */
 struct admin_adding { /* accounts that are being made */
     struct str *names;
     size_t n, keys_done;
-    unsigned renumbered; /* so often other numbers were taken */
-    uint64_t first, quota, maker;
+    uint64_t first, quota;
 };
 
 struct job { /* one command, until it is answered */
@@ -72,8 +71,7 @@ bool admin_page_is_wrong(const struct job *j, struct error *err);
 typedef void (*admin_peer_fn)(struct job *j, const struct error *err);
 /* Sends the answer; for admin.c's admin_done and admin_fail. */
 void admin_reply(struct job *j, enum error_kind kind, struct str next, struct str text);
-/* Makes the keys of n accounts from number `first` on, n at most ADMIN_KEYS_MOST. ERROR_EXISTS: one of these numbers is another
- * account's; d->next_account is beyond all of them then. */
+/* Makes the keys of n accounts from number `first` on, n at most ADMIN_KEYS_MOST. */
 #define ADMIN_KEYS_MOST 1000
 void admin_keys_create(struct job *j, uint64_t first, size_t n, admin_peer_fn fn);
 /* Destroys the key of j->account. */

@@ -141,13 +141,15 @@ static bool find_password(struct job *j, int64_t *id, struct error *err)
     return ok;
 }
 
+/* While it was hashed, the account may have been removed. */
 static bool save_password(struct job *j, int64_t *old, struct error *err)
 {
     AUTO_TX struct db_tx tx = {0};
+    struct account_settings unused;
     int64_t id;
 
-    return db_begin(&tx, j->d->db, err) && find_password(j, old, err) &&
-           admin_secret_insert(j, j->account, NULL, &id, err) &&
+    return db_begin(&tx, j->d->db, err) && account_settings(j->d, j->account, &unused, err) &&
+           find_password(j, old, err) && admin_secret_insert(j, j->account, NULL, &id, err) &&
            audit_append(j->d->db, j->who, STR("account password"), j->name, STR_NULL, err) &&
            db_commit(&tx, err);
 }

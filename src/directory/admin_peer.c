@@ -37,26 +37,17 @@ void admin_reply(struct job *j, enum error_kind kind, struct str next, struct st
 
 /* ---- keys ---- */
 
-/* Numbers that belong to accounts which this directory does not know, as it was restored from a copy: those beyond them are
- * free. */
 static void on_keys_created(void *arg, struct msg_keys_create_tell *tell, int *fd)
 {
-    struct peer_call *p = arg;
-    struct directory *d = p->j->d;
-
     (void)fd;
-    if (tell->error.kind == ERROR_EXISTS && tell->next > d->next_account)
-        d->next_account = tell->next;
-    if (tell->error.kind == ERROR_EXISTS)
-        p->what = NULL;
-    peer_call_finish(p, &tell->error);
+    peer_call_finish(arg, &tell->error);
 }
 
 void admin_keys_create(struct job *j, uint64_t first, size_t n, admin_peer_fn fn)
 {
     uint64_t numbers[ADMIN_KEYS_MOST];
     struct str items[ADMIN_KEYS_MOST];
-    struct msg_keys_create_ask ask = {.maker = j->adding.maker, .accounts = {items, n}};
+    struct msg_keys_create_ask ask = {.accounts = {items, n}};
 
     for (size_t i = 0; i < n; i++) {
         numbers[i] = first + i;

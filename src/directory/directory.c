@@ -53,6 +53,19 @@ static bool directory_start(void *arg, struct process *p, bool *ready, struct er
     return true;
 }
 
+/* A new one, beside accounts that have keys: the old one is lost with its mark (db/used.h), or was forgotten where the rest was put
+ * back from a backup. It would tell each sender that nobody is here. An operator's first command leaves a line in `audit`. */
+static bool is_lost(struct directory *d, uint64_t last_account, bool *lost, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(d->db, "SELECT count(*) FROM audit");
+    int64_t commands = 0;
+
+    if (!db_one_int(d->db, s, &commands, NULL, err))
+        return false;
+    *lost = last_account > 0 && d->next_account == 1 && commands == 0;
+    return true;
+}
+
 static void on_key(void *arg, struct msg_service_key_tell *tell, int *fd)
 {
     struct directory *d = arg;
@@ -62,6 +75,7 @@ static void on_key(void *arg, struct msg_service_key_tell *tell, int *fd)
                                .generation = 1,
                                .must_exist = db_used(d->used_fd)};
     struct error err = {0};
+    bool lost = false;
 
     (void)fd;
     if (tell->error.kind || tell->key.n != DB_KEY_BYTES || tell->ticket_key.n != TICKET_KEY_BYTES) {
@@ -72,8 +86,17 @@ static void on_key(void *arg, struct msg_service_key_tell *tell, int *fd)
     memcpy(d->ticket_key, tell->ticket_key.p, TICKET_KEY_BYTES);
     db_derive_key(source.key, STR("app passwords"), d->mac_key, sizeof d->mac_key);
     if (!lock_file(d->db_fd, &err) || !db_open(&d->db, &source, &directory_schema, &err) ||
-        !accounts_next_number(d, &d->next_account, &err))
+        !accounts_next_number(d, &d->next_account, &err) ||
+        !is_lost(d, tell->last_account, &lost, &err))
         process_give_up(d->p, &err);
+    if (lost) {
+        error_set(&err, ERROR_DAMAGED,
+                  "directory.db is empty, but there are accounts: put the folder directory back");
+        process_give_up(d->p, &err);
+    }
+    /* Where directory.db is an older copy, accounts that it does not know have keys, and mail. */
+    if (d->next_account <= tell->last_account)
+        d->next_account = tell->last_account + 1;
     db_used_mark(d->used_fd);
     mem_wipe(source.key, sizeof source.key);
     process_ready(d->p);

@@ -19,14 +19,11 @@
 static const char *const steps[] = {
     "CREATE TABLE key ("
     " account INTEGER PRIMARY KEY," /* the account's number */
-    " wrapped BLOB NOT NULL,"       /* keys/wrap.h */
+    " wrapped BLOB NOT NULL," /* keys/wrap.h; empty: it was erased, and the number is nobody else's */
     " generation INTEGER NOT NULL," /* of the account's files, db/vault.h */
     " created_us INTEGER NOT NULL"  /* wall clock */
     ") STRICT;",
 
-    /* 2: A number that has had a key is not given to another account: the row of one that was erased stays, its key empty.
-     * maker: who asked for it, for that may ask again. */
-    "ALTER TABLE key ADD COLUMN maker INTEGER NOT NULL DEFAULT 0;",
 };
 
 static const struct db_schema schema = {"keys", steps, ARRAY_LEN(steps), .erases = true};
@@ -89,27 +86,43 @@ static bool keys_start(void *arg, struct process *p, bool *ready, struct error *
     return true;
 }
 
+/* The highest number that has, or had, a key. */
+static bool last_account(struct keys *k, uint64_t *out, struct error *err)
+{
+    AUTO_STMT sqlite3_stmt *s = db_stmt(k->db, "SELECT coalesce(max(account), 0) FROM key");
+    int64_t n = 0;
+
+    if (!db_one_int(k->db, s, &n, NULL, err))
+        return false;
+    *out = (uint64_t)n;
+    return true;
+}
+
 static void take_service_key_ask(struct keys *k, struct chan *c, const struct msg *m)
 {
     bool directory = chan_peer(c) == ROLE_DIRECTORY;
     struct str label = directory ? STR("service directory") : STR("service relay");
     unsigned char key[KEY_BYTES];
     struct msg_service_key_tell tell = {.key = str_of(key, sizeof key)};
+    struct error err = {0};
     struct asked asked;
 
-    if (directory)
+    if (directory) {
         tell.ticket_key = str_of(k->ticket_key, sizeof k->ticket_key);
+        if (!last_account(k, &tell.last_account, &err))
+            tell.error = msg_error_of(&err);
+    }
     db_derive_key(k->server_key, label, key, sizeof key);
     asked_take(&asked, c, m);
     tell_service_key(&asked, &tell, -1);
     mem_wipe(key, sizeof key);
 }
 
-static bool insert_key(struct keys *k, uint64_t account, int64_t maker, struct error *err)
+static bool insert_key(struct keys *k, uint64_t account, struct error *err)
 {
     AUTO_STMT sqlite3_stmt *s =
-        db_stmt(k->db, "INSERT INTO key (account, wrapped, generation, created_us, maker) "
-                       "VALUES (?, ?, 1, ?, ?)");
+        db_stmt(k->db, "INSERT OR IGNORE INTO key (account, wrapped, generation, "
+                       "created_us) VALUES (?, ?, 1, ?)");
     unsigned char key[KEY_BYTES], wrapped[KEY_WRAPPED_BYTES];
 
     random_bytes(key, sizeof key);
@@ -118,52 +131,27 @@ static bool insert_key(struct keys *k, uint64_t account, int64_t maker, struct e
     db_bind_int(s, 1, (int64_t)account);
     db_bind_blob(s, 2, str_of(wrapped, sizeof wrapped));
     db_bind_int(s, 3, clock_wall_us());
-    db_bind_int(s, 4, maker);
     return db_run(k->db, s, err);
 }
 
-/* A directory that was restored from a copy, or lost and made anew, does not know of the accounts that came after it, and would
- * give their numbers, and so their mail, to others. One that does not know whether it was heard asks again. */
-static bool create_key(struct keys *k, uint64_t account, int64_t maker, struct error *err)
-{
-    AUTO_STMT sqlite3_stmt *s =
-        db_stmt(k->db, "SELECT maker = ? AND wrapped <> x'' FROM key WHERE account = ?");
-    int64_t ours = 0;
-    bool taken;
-
-    if (account == 0 || account > INT64_MAX)
-        return error_set(err, ERROR_SYNTAX,
-                         "a key was asked for a number that no account can have");
-    db_bind_int(s, 1, maker);
-    db_bind_int(s, 2, (int64_t)account);
-    if (!db_one_int(k->db, s, &ours, &taken, err))
-        return false;
-    if (taken)
-        return ours || error_set(err, ERROR_EXISTS, "the number %llu belongs to another account",
-                                 (unsigned long long)account);
-    return insert_key(k, account, maker, err);
-}
-
-static bool create_keys(struct keys *k, const struct msg_keys_create_ask *ask, struct error *err)
+/* A number that has a key already keeps it: the directory asks again when it does not know whether
+ * it was heard. One whose key was erased gets none. */
+static bool create_keys(struct keys *k, struct msg_list accounts, struct error *err)
 {
     AUTO_TX struct db_tx tx = {0};
 
     if (!db_begin(&tx, k->db, err))
         return false;
-    for (size_t i = 0; i < ask->accounts.n; i++)
-        if (!create_key(k, msg_u64_item(ask->accounts.v[i]), (int64_t)ask->maker, err))
+    for (size_t i = 0; i < accounts.n; i++) {
+        uint64_t account = msg_u64_item(accounts.v[i]);
+
+        if (account == 0 || account > INT64_MAX)
+            return error_set(err, ERROR_SYNTAX,
+                             "a key was asked for a number that no account can have");
+        if (!insert_key(k, account, err))
             return false;
+    }
     return db_commit(&tx, err);
-}
-
-/* The first number that no account has had. */
-static uint64_t next_number(struct keys *k)
-{
-    AUTO_STMT sqlite3_stmt *s = db_stmt(k->db, "SELECT coalesce(max(account), 0) FROM key");
-    int64_t highest = 0;
-    struct error err;
-
-    return db_one_int(k->db, s, &highest, NULL, &err) ? (uint64_t)highest + 1 : 0;
 }
 
 static bool erase_key(struct keys *k, uint64_t account, struct error *err)
@@ -254,10 +242,8 @@ static void take_create_ask(struct keys *k, struct chan *c, const struct msg *m)
     struct asked asked;
 
     asked_take(&asked, c, m);
-    if (!create_keys(k, &m->keys_create_ask, &err)) {
+    if (!create_keys(k, m->keys_create_ask.accounts, &err))
         tell.error = msg_error_of(&err);
-        tell.next = next_number(k);
-    }
     tell_keys_create(&asked, &tell, -1);
 }
 

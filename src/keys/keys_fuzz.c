@@ -112,7 +112,7 @@ static void directory_makes(uint64_t account)
     struct msg m = {.type = MSG_KEYS_CREATE_ASK};
     struct str item = str_of(&account, sizeof account);
 
-    m.keys_create_ask = (struct msg_keys_create_ask){++ids, 1, {&item, 1}};
+    m.keys_create_ask = (struct msg_keys_create_ask){++ids, {&item, 1}};
     role_end_send(directory, &m);
     MUST(role_end_take(directory, MSG_KEYS_CREATE_TELL)->keys_create_tell.error.kind ==
          (account ? ERROR_NONE : ERROR_SYNTAX));

@@ -109,18 +109,15 @@ static void end(void)
 
 /* ---- what the directory asks ---- */
 
-static uint64_t maker = 1, told_next;
-
 static enum error_kind create(const struct str *items, size_t n)
 {
     struct msg ask = {.type = MSG_KEYS_CREATE_ASK,
-                      .keys_create_ask = {++b.asked, maker, {items, n}}};
+                      .keys_create_ask = {.id = ++b.asked, .accounts = {items, n}}};
     const struct msg *m;
 
     role_end_send(b.directory, &ask);
     m = role_end_take(b.directory, MSG_KEYS_CREATE_TELL);
     CHECK(m && m->keys_create_tell.id == b.asked);
-    told_next = m ? m->keys_create_tell.next : 0;
     return m ? (enum error_kind)m->keys_create_tell.error.kind : ERROR_INTERNAL;
 }
 
@@ -245,28 +242,29 @@ static void an_erased_key_is_gone_for_good(void)
     end();
 }
 
-/* Whatever the directory believes: it may have been restored from an old copy. */
-static void a_number_is_given_to_one_account_for_all_time(void)
+static uint64_t last_account_told(struct role_end *to)
 {
-    uint64_t two[] = {10, 12};
-    struct str items[] = {str_of(&two[0], 8), str_of(&two[1], 8)};
-    struct given first;
+    const struct msg *m;
 
+    role_end_send(to, &(struct msg){.type = MSG_SERVICE_KEY_ASK, .service_key_ask = {.id = 5}});
+    m = role_end_take(to, MSG_SERVICE_KEY_TELL);
+    return m ? m->service_key_tell.last_account : UINT64_MAX;
+}
+
+/* Erased or not: none is for another account, whatever an older copy of the directory believes. */
+static void the_directory_hears_the_highest_number_that_has_or_had_a_key(void)
+{
     begin();
-    CHECK(create_one(7) == ERROR_NONE && create_one(12) == ERROR_NONE);
-    first = start_with_ticket(7);
-    maker = 2;
-    CHECK(create_one(7) == ERROR_EXISTS && told_next == 13);
-    CHECK(create(items, 2) == ERROR_EXISTS && told_next == 13);
-    CHECK(start_with_ticket(10).error == ERROR_DAMAGED); /* all or none */
-    CHECK(erase(7) == ERROR_NONE && create_one(7) == ERROR_EXISTS);
-    maker = 1; /* not even to the one who had it */
-    CHECK(create_one(7) == ERROR_EXISTS && create_one(12) == ERROR_NONE);
+    CHECK_U64(last_account_told(b.directory), 0);
+    CHECK(create_one(5) == ERROR_NONE && create_one(12) == ERROR_NONE);
+    CHECK_U64(last_account_told(b.directory), 12);
+    CHECK_U64(last_account_told(b.relay), 0);
+    CHECK(erase(12) == ERROR_NONE);
+    CHECK_U64(last_account_told(b.directory), 12);
     end_keeping();
     begin_on(&disk);
-    CHECK(create_one(7) == ERROR_EXISTS && told_next == 13);
-    CHECK(create_one(13) == ERROR_NONE);
-    CHECK(memcmp(start_with_ticket(13).key, first.key, KEY_BYTES) != 0);
+    CHECK_U64(last_account_told(b.directory), 12);
+    CHECK(create_one(12) == ERROR_NONE && start_with_ticket(12).error == ERROR_GONE);
     end();
 }
 
@@ -592,7 +590,7 @@ int main(void)
     RUN(each_service_has_a_key_of_its_own_that_stays);
     RUN(a_key_is_made_once_and_survives_a_new_start);
     RUN(an_erased_key_is_gone_for_good);
-    RUN(a_number_is_given_to_one_account_for_all_time);
+    RUN(the_directory_hears_the_highest_number_that_has_or_had_a_key);
     RUN(an_erased_key_is_nowhere_in_the_files);
     RUN(numbers_that_are_none_make_no_key_and_no_part_of_a_batch);
     RUN(a_key_is_given_against_a_ticket_once_in_time_for_its_account);

@@ -45,13 +45,11 @@
     CALL(ADMIN,         admin,          SUPERVISOR, DIRECTORY, 0, 0, ONCE, 3600000, "the directory does not answer; try again in a moment", \
          F(list, args) F(str, input) F(str, who), F(str, next) F(str, text)) \
     /* Keys. A service key opens directory.db or queue.db; the directory also gets the key under which it makes \
-     * tickets. An account's key goes to its process, on a socket of its own, against a ticket for this one start. */ \
+     * tickets, and the highest number that has, or had, a key. An account's key goes to its process, on a socket of its \
+     * own, against a ticket for this one start. */ \
     CALL(SERVICE_KEY,   service_key,    DIRECTORY | RELAY, KEYS, 0, 0, AGAIN, 10000, "the key of the database did not come", \
-         , F(str, key) F(str, ticket_key)) \
-    /* maker is a number that nobody else chooses. One of the numbers belongs to another: ERROR_EXISTS, and all from `next` on \
-     * are free. */ \
-    CALL(KEYS_CREATE,   keys_create,    DIRECTORY, KEYS, 0, 0, AGAIN, 30000, "no key could be made; try again", \
-         F(u64, maker) F(list, accounts), F(u64, next)) \
+         , F(str, key) F(str, ticket_key) F(u64, last_account)) \
+    CALL(KEYS_CREATE,   keys_create,    DIRECTORY, KEYS, 0, 0, AGAIN, 30000, "no key could be made; try again", F(list, accounts), ) \
     CALL(KEYS_ERASE,    keys_erase,     DIRECTORY, KEYS, 0, 0, AGAIN, 30000, "the account's key could not be destroyed; try again", \
          F(u64, account), ) \
     MSG(KEYS_START,     keys_start,     ACCOUNTS, KEYS, 1, F(u64, account) F(str, ticket)) \
