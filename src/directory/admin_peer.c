@@ -114,25 +114,43 @@ void admin_files_remove(struct job *j, admin_peer_fn fn)
 
 /* ---- a check ---- */
 
+#define CHECK_TRIES 3
+
 struct check_call {
     struct job *j;
     admin_check_fn fn;
     bool repair;
+    unsigned tries;
 };
+
+static void check_try(struct check_call *call);
+
+/* A process that ends without an answer has told its parent why, who tells it to the next who wants one. */
+static void check_unanswered(struct check_call *call, const struct error *err)
+{
+    struct check_call copy = *call;
+
+    if (err->kind == ERROR_TEMPORARY && call->tries < CHECK_TRIES) {
+        check_try(call);
+        return;
+    }
+    mem_free(call);
+    copy.fn(copy.j, ERROR_NONE, STR_NULL, err);
+}
 
 static void on_checked(void *arg, struct msg_check_tell *tell, int *fd)
 {
-    struct check_call call = *(struct check_call *)arg;
+    struct check_call *call = arg, copy = *call;
     struct error err;
 
     (void)fd;
-    mem_free(arg);
-    if (tell->id) {
-        call.fn(call.j, (enum error_kind)tell->error.kind, tell->report, NULL);
+    if (!tell->id) {
+        error_set(&err, ERROR_TEMPORARY, "the account's process ended; `posthus log` says why");
+        check_unanswered(call, &err);
         return;
     }
-    error_set(&err, ERROR_TEMPORARY, "the account's process ended; `posthus log` says why");
-    call.fn(call.j, ERROR_NONE, STR_NULL, &err);
+    mem_free(call);
+    copy.fn(copy.j, (enum error_kind)tell->error.kind, tell->report, NULL);
 }
 
 static void on_check_turn(struct account_link_want *want, struct chan *chan,
@@ -141,15 +159,19 @@ static void on_check_turn(struct account_link_want *want, struct chan *chan,
     struct job *j = (struct job *)((char *)want - offsetof(struct job, check));
     struct check_call *call = j->checking;
 
-    if (chan) {
+    if (chan)
         call_check(call_over(j->d->p->calls, chan), &(struct msg_check_ask){.repair = call->repair},
                    NULL, on_checked, call);
-        return;
-    }
-    struct check_call copy = *call;
+    else
+        check_unanswered(call, err);
+}
 
-    mem_free(call);
-    copy.fn(j, ERROR_NONE, STR_NULL, err);
+static void check_try(struct check_call *call)
+{
+    struct job *j = call->j;
+
+    call->tries++;
+    account_link_want(j->d->links, j->account, 1, &j->check);
 }
 
 /* What it was damaged by may just have been mended: it is not answered with what failed seconds ago. */
@@ -166,7 +188,7 @@ void admin_check(struct job *j, bool repair, admin_check_fn fn)
 {
     retry_opening(j);
     j->checking = mem_alloc(sizeof *j->checking);
-    *j->checking = (struct check_call){j, fn, repair};
+    *j->checking = (struct check_call){.j = j, .fn = fn, .repair = repair};
     j->check.fn = on_check_turn;
-    account_link_want(j->d->links, j->account, 1, &j->check);
+    check_try(j->checking);
 }
