@@ -107,7 +107,8 @@ def test_a_removed_account_ends_all_its_sessions():
         sessions, ben = [s.login(), s.login(password=phone)], s.login("ben")
         s.admin("account", "remove", ADA)
         for session in sessions:
-            assert lines_until_end(session, 10)[1]
+            said, ended = lines_until_end(session, 10)
+            assert ended and b"* BYE" in said, (said, ended)
         assert ben.noop()[0] == "OK"
         assert not login(s, ADA, PASSWORD)[0] and not login(s, ADA, phone)[0]
 

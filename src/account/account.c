@@ -26,6 +26,8 @@
 #define UPKEEP_EVERY_US (INT64_C(600) * 1000000)
 #define UPKEEP_STEP_US 5000
 #define SECOND_US 1000000
+#define LAST_WORDS_US SECOND_US
+#define LAST_WORDS_STEP_US 10000
 #define PRIORITIES 3 /* libevent's own is the middle one */
 #define TURN_PRIORITY 2
 
@@ -255,13 +257,23 @@ static void take_sessions_stop(struct account *a, const struct msg_sessions_stop
     end_sessions(a, m->credential, words);
 }
 
+/* Whether nothing keeps it any more: what sessions said last is written, to those who read. */
+static bool may_end(const struct account *a)
+{
+    return !session_is_busy(a) &&
+           (a->streams.writing == 0 || clock_boot_us() - a->stopped_us > LAST_WORDS_US);
+}
+
 static void take_stop(struct account *a)
 {
+    if (!a->stopping)
+        a->stopped_us = clock_boot_us();
     a->stopping = true;
     deliver_now(a);
-    end_sessions(a, 0, "the server is restarting; reconnect in a moment");
-    if (!session_is_busy(a))
+    end_sessions(a, 0, "the server ends this session");
+    if (may_end(a))
         account_end(a);
+    timer_set(&a->idle, LAST_WORDS_STEP_US);
 }
 
 static void on_parent(void *arg, struct chan *c, struct msg *m)
@@ -318,9 +330,11 @@ static void on_idle(void *arg)
     int64_t now = clock_boot_us(), left = (int64_t)a->idle_s * SECOND_US - (now - a->used_us);
     int64_t next = SECOND_US;
 
-    if (a->stopping && !session_is_busy(a))
+    if (a->stopping && may_end(a))
         account_end(a);
-    if (upkeep_store(a, now)) {
+    if (a->stopping) {
+        next = LAST_WORDS_STEP_US;
+    } else if (upkeep_store(a, now)) {
         next = UPKEEP_STEP_US;
     } else if (a->upkeep_us > a->used_us && (session_is_busy(a) || a->pending.n)) {
         a->resting = true;

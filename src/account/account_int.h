@@ -36,7 +36,8 @@ struct account {
     int64_t upkeep_us;            /* when upkeep last had nothing left to do */
     uint64_t idle_s;
     bool stopping;
-    bool subaddress; /* mail to name+folder goes to that folder, where there is one */
+    int64_t stopped_us; /* since then */
+    bool subaddress;    /* mail to name+folder goes to that folder, where there is one */
     int quota_level; /* notice.c: how many levels were passed when it last looked; -1: it has not */
     struct buf name; /* the address of the first SESSION_START that has one, perhaps an alias */
     bool resting;    /* nothing is due soon: the idle timer is set far ahead */
