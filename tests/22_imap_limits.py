@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """IMAP's limits, before and after login: what is too much gets words, and costs no more than they do."""
+import contextlib
 import socket
 import ssl
 
-from harness import DOMAIN, PASSWORD, Server, main, tls
+from harness import DOMAIN, PASSWORD, Server, main, tls, until
 
 
 class Line:
@@ -90,6 +91,22 @@ def test_a_name_cannot_turn_the_log_round():
             hidden = next(ch for ch in name if ord(ch) > 126)
             assert hidden not in shown, ascii(hidden)
             assert "".join("\\\\x%02x" % b for b in hidden.encode()) in shown, (ascii(hidden), shown[-3000:])
+
+
+def test_large_messages_side_by_side_have_a_bound():
+    with Server() as s, contextlib.ExitStack() as all_of_them:
+        lines = [all_of_them.enter_context(Line(s)) for _ in range(12)]
+        said = []
+        for line in lines:
+            line.login()
+            line.send(b"a APPEND INBOX {52000000}\r\n")
+            said.append(line.f.readline())
+        assert [x[:2] for x in said] == [b"+ "] * 5 + [b"a "] * 7, said
+        assert all(b"NO [UNAVAILABLE]" in x and b"other sessions" in x for x in said[5:]), said[5:]
+        assert lines[6].ask(b"b", b"NOOP")[-1].startswith(b"b OK")       # it is only put off
+        lines[0].f.close()
+        lines[0].s.close()
+        until(lambda: (lines[6].send(b"d APPEND INBOX {52000000}\r\n"), lines[6].f.readline())[1].startswith(b"+ "))
 
 
 main()

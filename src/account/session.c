@@ -112,6 +112,18 @@ static void on_session_closed(void *arg, const char *why)
     session_destroy(s);
 }
 
+/* What sessions announce side by side must fit the process's memory: it would end, and they all with it. */
+static bool has_append_room(void *arg, uint64_t n)
+{
+    const struct session *own = arg;
+    const struct session *s;
+
+    LIST_EACH(s, &own->a->sessions, node)
+        if (s != own && s->imap)
+            n += imap_session_held(s->imap);
+    return n <= LIMIT_APPENDS_ACCOUNT;
+}
+
 void session_start(struct account *a, int fd, const struct msg_session_start *m)
 {
     static const struct stream_ops ops = {.readable = on_session_readable,
@@ -120,8 +132,11 @@ void session_start(struct account *a, int fd, const struct msg_session_start *m)
     /* One account may not take all the memory and descriptors of its process by sessions alone. */
     bool refused = a->sessions.n >= LIMIT_SESSIONS_ACCOUNT;
     struct session *s = mem_zalloc(sizeof *s);
-    struct imap_session_config config = {
-        .user = m->user, .login_tag = m->tag, .read_only = m->read_only};
+    struct imap_session_config config = {.user = m->user,
+                                         .login_tag = m->tag,
+                                         .read_only = m->read_only,
+                                         .has_room = has_append_room,
+                                         .arg = s};
     struct log_line l;
     char actor[60];
     int n = snprintf(actor, sizeof actor, "session:%llu", (unsigned long long)m->credential);

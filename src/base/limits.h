@@ -75,6 +75,8 @@
 #define LIMIT_KEYWORDS 200          /* different keywords in one mailbox */
 #define LIMIT_KEYWORD 100           /* of one */
 #define LIMIT_SESSIONS_ACCOUNT 1000 /* sessions of one account's process */
+#define LIMIT_APPENDS_ACCOUNT                                                                      \
+    (256 << 20) /* bytes of commands that these hold at once, with what they have announced */
 
 /* Credentials. */
 #define LIMIT_USER_NAME 400

@@ -95,6 +95,10 @@ static bool judge_append(struct imap_session *s, struct imap_parse *p, struct er
         return error_set(err, ERROR_DENIED, "this password is read-only");
     if (s->reader.literal_n > IMAP_APPEND_MAX)
         return error_set(err, ERROR_LIMIT, "a message has at most %u MiB", IMAP_APPEND_MAX >> 20);
+    if (s->has_room && !s->has_room(s->room_arg, s->reader.literal_n))
+        return error_set(
+            err, ERROR_TEMPORARY,
+            "other sessions of this account are storing large messages; try again in a moment");
     *not_found = "TRYCREATE";
     return store_mailbox_find(s->store, job.name, p->arena, &m, err) &&
            store_quota_check(s->store, s->reader.literal_n, err);

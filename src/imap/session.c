@@ -107,6 +107,8 @@ struct imap_session *imap_session_create(struct store *store,
     s->actor_c = str_dup_c(config->actor);
     s->actor = str_c(s->actor_c);
     s->may_only_read = config->read_only;
+    s->has_room = config->has_room;
+    s->room_arg = config->arg;
     imap_reader_init(&s->reader, LIMIT_IMAP_LINE, LIMIT_IMAP_COMMAND, false);
     imap_view_init(&s->selected.view);
     vec_init(&s->saved, sizeof(uint32_t));
@@ -161,6 +163,12 @@ bool imap_session_done(const struct imap_session *s)
 void imap_session_end(struct imap_session *s, const char *words)
 {
     say_bye(s, str_c(words));
+}
+
+uint64_t imap_session_held(const struct imap_session *s)
+{
+    const struct imap_reader *r = &s->reader;
+    return r->text.n + (r->state == IMAP_READER_LITERAL ? r->literal_n : 0);
 }
 
 bool imap_session_busy(const struct imap_session *s)

@@ -57,6 +57,9 @@ struct imap_session_config {
     struct str login_tag; /* the tagged OK with [CAPABILITY ...] is appended at once */
     struct str actor;     /* who makes changes: "session:<credential id>"; copied */
     bool read_only;       /* an app password's scope */
+    /* Whether there is room for so many bytes of an APPEND, beside what the account's other sessions hold; NULL: there is. */
+    bool (*has_room)(void *arg, uint64_t n);
+    void *arg;
 };
 
 struct imap_session *imap_session_create(struct store *store,
@@ -65,6 +68,8 @@ void imap_session_destroy(struct imap_session *s);
 /* Takes bytes, returns how many it used (less than all only when it is busy, its output is full, or it is done). Runs
  * commands until input is used up or `deadline_us` (clock_boot_us) has come. */
 size_t imap_session_input(struct imap_session *s, struct str bytes, int64_t deadline_us);
+/* Bytes of the command that it reads, or is at, with those that are still to come. */
+uint64_t imap_session_held(const struct imap_session *s);
 /* It has work that needs no input (a long FETCH in slices): call imap_session_input again, also with no bytes, when out has
  * drained below LIMIT_IMAP_OUTPUT / 2. */
 bool imap_session_busy(const struct imap_session *s);

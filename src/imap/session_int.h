@@ -82,6 +82,8 @@ struct imap_session {
     char *user, *actor_c;
     struct str actor;
     bool may_only_read; /* the credential's scope */
+    bool (*has_room)(void *arg, uint64_t n);
+    void *room_arg;
     bool done;
     bool condstore, utf8;      /* enabled */
     bool idling, idle_pending; /* IDLE runs; something changed since it last told */
