@@ -6,7 +6,7 @@ import smtplib
 
 from harness import DOMAIN, Server, behind_trace, main, marks, until
 
-pytestmark = marks("alone")
+pytestmark = marks("alone", "plain")
 
 
 def queue(server):

@@ -135,6 +135,9 @@ def test_others_are_served_at_once_while_one_account_hangs():
         assert subjects(s) == ["first", "waits"]
 
 
+test_others_are_served_at_once_while_one_account_hangs.pytestmark = marks("long")
+
+
 def test_a_process_that_hangs_is_found_by_a_login_too():
     with Server(settings=["account-idle = 60", "plain-login-on-loopback = yes"]) as s:
         s.may_die = True
@@ -271,7 +274,7 @@ def test_the_end_comes_while_the_server_is_starting():
     rng = random.Random(42)
     with Server() as s:
         s.stop()
-        for i in range(30):
+        for i in range(15):
             p = subprocess.Popen([POSTHUS, "serve", "--data", s.data], stdin=subprocess.DEVNULL, stdout=s.out, stderr=s.out,
                                  start_new_session=True)
             time.sleep(rng.uniform(0, 0.3))
