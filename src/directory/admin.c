@@ -57,6 +57,7 @@ static struct job *job_create(struct directory *d, struct chan *c, const struct 
 static void job_destroy(struct job *j)
 {
     account_link_done(&j->check);
+    list_remove(&j->removing);
     asked_forget(&j->asked);
     buf_done_wipe(&j->text); /* it may show a new password */
     arena_done(&j->arena);

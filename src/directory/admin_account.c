@@ -319,6 +319,17 @@ bool admin_account_remove(struct job *j, struct error *err)
 
     if (!admin_find_account(j, address, err) || !is_own_name(j, address, err))
         return false;
+    list_append(&j->d->removals, &j->removing);
     admin_keys_erase(j, on_key_erased);
     return true;
+}
+
+bool admin_is_removing(const struct directory *d, uint64_t account)
+{
+    const struct job *j;
+
+    LIST_EACH(j, &d->removals, removing)
+        if (j->account == account)
+            return true;
+    return false;
 }

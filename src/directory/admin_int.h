@@ -39,6 +39,7 @@ struct job { /* one command, until it is answered */
     struct str name; /* the account's own address, whichever of its addresses was typed */
     struct admin_secret secret;
     struct admin_adding adding;
+    struct list_node removing;      /* of d->removals, while it removes j->account */
     struct account_link_want check; /* with `checking`, of admin_peer.c */
     struct check_call *checking;
 };

@@ -143,6 +143,13 @@ static bool disk_has_room(struct directory *d, uint64_t size, struct error *err)
     return error_set(err, ERROR_DISK, "the disk of this server is nearly full; try again later");
 }
 
+/* What came now would be gone with the account in a moment, although its sender was told that it is kept. */
+static bool is_staying(const struct directory *d, uint64_t account, struct error *err)
+{
+    return !admin_is_removing(d, account) ||
+           error_set(err, ERROR_TEMPORARY, "this address is being removed; try again");
+}
+
 static void take_rcpt_ask(struct directory *d, struct chan *c, const struct msg *m)
 {
     const struct msg_rcpt_ask *ask = &m->rcpt_ask;
@@ -152,7 +159,8 @@ static void take_rcpt_ask(struct directory *d, struct chan *c, const struct msg 
     struct asked asked;
     uint64_t account;
     bool ok = account_of_address(d, ask->local, ask->domain, &account, &err) &&
-              disk_has_room(d, ask->size, &err) && account_settings(d, account, &settings, &err);
+              is_staying(d, account, &err) && disk_has_room(d, ask->size, &err) &&
+              account_settings(d, account, &settings, &err);
 
     if (ok && settings.quota) {
         reserve_ask(d, c, m, account, &settings);

@@ -2,6 +2,7 @@
 #ifndef DIRECTORY_DIRECTORY_INT_H
 #define DIRECTORY_DIRECTORY_INT_H
 
+#include "base/list.h"
 #include "base/map.h"
 #include "directory/credential.h"
 #include "keys/ticket.h"
@@ -28,6 +29,7 @@ struct directory {
     struct guesses *guesses;
     struct reserve_state *reserves;
     struct account_links *links; /* to accounts' processes: reservations and checks */
+    struct list removals;        /* of struct job: accounts that are being removed */
     uint64_t next_account;       /* the number after the highest ever given out */
     uint64_t logins_ok, logins_failed, logins_forbidden, rcpt_ok, rcpt_refused;
 };
@@ -203,5 +205,7 @@ size_t reserve_held(const struct directory *d);
 
 /* ADMIN: carries out a command of the operator's, and answers at once or later. */
 void admin_call(struct directory *d, struct chan *c, struct msg *m);
+/* Whether a command is removing this account just now. */
+bool admin_is_removing(const struct directory *d, uint64_t account);
 
 #endif

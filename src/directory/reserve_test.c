@@ -168,6 +168,28 @@ static void a_recipient_without_a_quota_is_answered_at_once(void)
     end_with_nothing_held();
 }
 
+static void who_is_being_removed_gets_nothing_more(void)
+{
+    struct str words[] = {STR("account remove"), STR_NULL, STR("address=" ADA)};
+    struct msg ask = {.type = MSG_ADMIN_ASK,
+                      .admin_ask = {.id = 1, .args = {words, ARRAY_LEN(words)}, .who = STR("operator")}};
+    struct msg failed = {.type = MSG_KEYS_ERASE_TELL,
+                         .keys_erase_tell = {.error = {ERROR_TEMPORARY, STR("later")}}};
+    const struct msg *m;
+
+    begin_with_ben();
+    role_end_send(b.t.supervisor, &ask);
+    m = role_end_take(b.keys, MSG_KEYS_ERASE_ASK);
+    CHECK(m && m->keys_erase_ask.account == ada);
+    failed.keys_erase_tell.id = m ? m->keys_erase_ask.id : 0;
+    CHECK(is_answered(rcpt("s", ADA), ERROR_TEMPORARY));
+    CHECK(is_answered(rcpt("s", "augusta@example.test"), ERROR_TEMPORARY));
+    CHECK(is_answered(rcpt("s", "eve@example.test"), ERROR_NOT_FOUND));
+    role_end_send(b.keys, &failed); /* so he stays */
+    CHECK(is_ok(rcpt("s", ADA), false));
+    end_with_nothing_held();
+}
+
 static void without_room_on_the_disk_nobody_is_taken(void)
 {
     char path[300];
@@ -579,6 +601,7 @@ static void a_hostile_process_harms_only_itself(void)
 int main(void)
 {
     RUN(a_recipient_without_a_quota_is_answered_at_once);
+    RUN(who_is_being_removed_gets_nothing_more);
     RUN(without_room_on_the_disk_nobody_is_taken);
     RUN(what_fits_is_held_until_the_transaction_ends);
     RUN(what_does_not_fit_is_refused_and_holds_nothing);
