@@ -12,6 +12,7 @@
  *   - The last commit in the log cannot be told from one that a power cut interrupted: when it is
  * altered, the database opens without that one commit. Any commit before it that does not verify is
  * ERROR_DAMAGED.
+ *   - A log that was cut to nothing cannot be told from one that was empty.
  *   - File sizes and the pattern of writes are visible.
  *
  * Descriptors come from the caller (struct db_source); the VFS opens, makes and removes nothing.
