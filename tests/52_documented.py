@@ -13,7 +13,7 @@ from harness import TOP, main, marks, run
 pytestmark = marks("alone", "plain", "root", "long", timeout=1500)
 
 # What looks like a command in a document and is none by itself: names, and what the rows below run with something to do.
-NAMES = {"./run", "./test", "./test --all", "./test WORD...", "tools/rules.py", "tools/fuzz-coverage", "--help", "build/posthus"}
+NAMES = {"./run", "./test", "./test --all", "./test WORD...", "tools/rules.py", "tools/fuzz-coverage", "tools/mutants", "--help", "build/posthus"}
 COMMAND = re.compile(r"^(?:\./|tools/|build[-/]|python3 |mkdir |CC=|curl |swaks |man |posthus |source |meson |ninja )")
 
 

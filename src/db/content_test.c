@@ -317,6 +317,33 @@ static void a_file_that_was_altered_is_damage(void)
 }
 
 /* Nobody without the key can write such a row; a bug could. */
+/* All of it authentic, and of the right length: it is another content's. */
+static void the_file_of_another_content_is_damage(void)
+{
+    static char bytes[3 * CHUNK_RECORD];
+    struct place p;
+    char first[500], second[500];
+    int64_t id;
+    ssize_t n;
+    int fd;
+
+    place_init(&p);
+    id = put(&p, make_bytes(2 * LIMIT_CHUNK, 1, true));
+    fd = only_file(&p, first, sizeof first);
+    close(fd);
+    drop(&p, id);
+    fd = open(first, O_RDONLY | O_CLOEXEC);
+    n = io_kernel.pread(fd, bytes, sizeof bytes, 0);
+    CHECK(n > 2 * LIMIT_CHUNK);
+    close(fd);
+    id = put(&p, make_bytes(2 * LIMIT_CHUNK, 2, true));
+    fd = only_file(&p, second, sizeof second);
+    CHECK(io_kernel.size(fd) == n && io_kernel.pwrite(fd, bytes, (size_t)n, 0) == n);
+    close(fd);
+    CHECK(read_kind(&p, id, 0, UINT64_MAX) == ERROR_DAMAGED);
+    place_done(&p);
+}
+
 static void a_row_never_decompresses_beyond_its_size(void)
 {
     static const char *const sql[] = {
@@ -479,6 +506,7 @@ int main(void)
     RUN(a_prepared_content_is_not_swept_and_a_discarded_one_is);
     RUN(a_content_dropped_after_it_was_prepared_is_made_again);
     RUN(a_file_that_was_altered_is_damage);
+    RUN(the_file_of_another_content_is_damage);
     RUN(a_row_never_decompresses_beyond_its_size);
     RUN(a_reader_gets_a_limit_when_it_has_no_room);
     RUN(a_failed_sync_ends_the_database_and_a_full_disk_does_not);

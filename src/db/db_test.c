@@ -272,6 +272,35 @@ static void free_pages_go_back_when_idle(void)
     files_done(&f);
 }
 
+/* Among rows that stay: the page is unsealed and looked at. */
+static void a_deleted_row_leaves_nothing_on_its_page(void)
+{
+    struct files f;
+    struct db *db = NULL;
+    struct error err = {0};
+    sqlite3_file *file = NULL;
+    char page[4096];
+    unsigned found[2] = {0};
+
+    files_init(&f);
+    CHECK(db_open(&db, &f.source, &schema1, &err));
+    CHECK(insert(db, 2, "stays in the middle", &err) && insert(db, 3, "a secret that goes", &err) &&
+          insert(db, 4, "stays as well", &err));
+    for (int round = 0; round < 2; round++) {
+        CHECK(db_checkpoint(db, &err));
+        CHECK(sqlite3_file_control(db_sqlite(db), "main", SQLITE_FCNTL_FILE_POINTER, &file) ==
+              SQLITE_OK);
+        for (int64_t at = 0; file->pMethods->xRead(file, page, sizeof page, at) == SQLITE_OK;
+             at += 4096)
+            found[round] += str_find(str_of(page, sizeof page), STR("a secret that")) != SIZE_MAX;
+        CHECK(sqlite3_exec(db_sqlite(db), "DELETE FROM t WHERE id = 3", NULL, NULL, NULL) ==
+              SQLITE_OK);
+    }
+    CHECK(found[0] > 0 && found[1] == 0);
+    db_close(db);
+    files_done(&f);
+}
+
 static void a_child_has_its_own_random_numbers(void)
 {
     unsigned char mine[2][16];
@@ -346,6 +375,7 @@ int main(void)
     RUN(statements_are_kept_by_their_literal);
     RUN(nothing_asks_for_a_temporary_file);
     RUN(free_pages_go_back_when_idle);
+    RUN(a_deleted_row_leaves_nothing_on_its_page);
     RUN(a_child_has_its_own_random_numbers);
     RUN(an_old_database_is_never_taken_for_new);
     RUN(keys_are_derived_as_rfc_5869_has_it);

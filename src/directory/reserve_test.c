@@ -171,8 +171,9 @@ static void a_recipient_without_a_quota_is_answered_at_once(void)
 static void who_is_being_removed_gets_nothing_more(void)
 {
     struct str words[] = {STR("account remove"), STR_NULL, STR("address=" ADA)};
-    struct msg ask = {.type = MSG_ADMIN_ASK,
-                      .admin_ask = {.id = 1, .args = {words, ARRAY_LEN(words)}, .who = STR("operator")}};
+    struct msg ask = {
+        .type = MSG_ADMIN_ASK,
+        .admin_ask = {.id = 1, .args = {words, ARRAY_LEN(words)}, .who = STR("operator")}};
     struct msg failed = {.type = MSG_KEYS_ERASE_TELL,
                          .keys_erase_tell = {.error = {ERROR_TEMPORARY, STR("later")}}};
     const struct msg *m;

@@ -2,6 +2,8 @@
 #include "store/store.c"
 #include "store/test_account.h"
 
+#include "base/limits.h"
+
 #include <errno.h>
 
 static int64_t now_us;
@@ -200,6 +202,100 @@ static void a_delivery_whose_id_is_forgotten_is_known_by_its_bytes_and_its_time(
     CHECK_U64(mailbox("INBOX").messages, 3);
     sound();
     clock_set_source(NULL);
+    end();
+}
+
+static void idle_after(int64_t days)
+{
+    now_us += days * DAY_US;
+    idle_until_done();
+}
+
+/* The id of a delivery for a month, so that a repeat is known; a tombstone and the record of a change for 400 days. Then each mailbox
+ * knows from where on they may be missing. */
+static void history_is_kept_as_long_as_is_said(void)
+{
+    static const struct clock_source source = {test_wall, test_boot};
+    int64_t expunged_at;
+    now_us = INT64_C(1800000000) * 1000000;
+    clock_set_source(&source);
+    test_store_open(&one, 0);
+    test_deliver(&one, "INBOX", mail(1));
+    CHECK(expunge("INBOX", 1));
+    expunged_at = sql_int("SELECT modseq FROM account");
+    idle_after(29);
+    CHECK_U64(sql_int("SELECT count(*) FROM delivery"), 1);
+    idle_after(2);
+    CHECK_U64(sql_int("SELECT count(*) FROM delivery"), 0);
+    idle_after(368);
+    CHECK_U64(sql_int("SELECT count(*) FROM tombstone"), 1);
+    CHECK(sql_int("SELECT floor FROM mailbox WHERE name = 'INBOX'") < expunged_at);
+    CHECK(sql_int("SELECT count(*) FROM change WHERE at_us > 0") > 0);
+    idle_after(2);
+    CHECK_U64(sql_int("SELECT count(*) FROM tombstone"), 0);
+    CHECK_U64(sql_int("SELECT floor FROM mailbox WHERE name = 'INBOX'"), expunged_at);
+    clock_set_source(NULL);
+    end();
+}
+
+/* Each kind of change has its own, and who made it. */
+static void a_change_publishes_its_number_and_its_actor(void)
+{
+    static const char last_actor[] =
+        "SELECT a.name = 'session:9' FROM change c JOIN actor a ON a.id = c.actor"
+        " ORDER BY c.modseq DESC LIMIT 1";
+    int64_t before;
+    test_store_open(&one, 0);
+    test_deliver(&one, "INBOX", mail(1));
+    CHECK_U64(sql_int("SELECT email_modseq = modseq AND mailbox_modseq = modseq FROM account"), 1);
+    CHECK_U64(sql_int(last_actor), 0);
+    before = sql_int("SELECT email_modseq FROM account");
+    CHECK(
+        store_mailbox_create(one.store, STR("New"), STORE_ROLE_NONE, STR("session:9"), NULL, NULL));
+    CHECK_U64(sql_int("SELECT mailbox_modseq = modseq FROM account"), 1);
+    CHECK_U64(sql_int("SELECT email_modseq FROM account"), before);
+    CHECK_U64(sql_int(last_actor), 1);
+    flag("INBOX", 1, STORE_FLAGGED);
+    CHECK_U64(sql_int("SELECT email_modseq = modseq FROM account"), 1);
+    end();
+}
+
+static void what_is_undeleted_has_its_flags_and_keywords(void)
+{
+    struct store_placed placed;
+    struct store_message m = {0};
+    struct store_flags_change c = {STORE_FLAGS_SET, STORE_FLAGGED | STORE_DELETED,
+                                   STR("$Forwarded work"), UINT64_MAX};
+    uint32_t uid = 1;
+    uint64_t modseq;
+    test_store_open(&one, 0);
+    test_deliver(&one, "INBOX", mail(1));
+    CHECK(store_flags(one.store, mailbox("INBOX").id, &uid, 1, &c, STR("s"), &modseq, NULL, NULL));
+    CHECK(expunge("INBOX", 1));
+    CHECK(store_undelete(one.store, mailbox("INBOX").id, 1, STR("s"), &placed, NULL));
+    CHECK(store_message_get(one.store, mailbox("INBOX").id, placed.uid, &arena, &m, NULL));
+    CHECK_U64(m.flags, STORE_FLAGGED);
+    CHECK_STR(m.keywords, STR("$Forwarded work"));
+    end();
+}
+
+/* It fails when its message is placed already: one keyword too many for the mailbox. */
+static void a_part_of_a_batch_that_fails_half_way_has_not_happened(void)
+{
+    struct store_append a = {.bytes = mail(1), .actor = STR("s")};
+    struct error err = {0};
+    char word[20];
+    test_store_open(&one, 0);
+    a.mailbox = mailbox("INBOX").id;
+    for (int i = 0; i <= LIMIT_KEYWORDS; i++) {
+        snprintf(word, sizeof(word), "k%d", i);
+        a.keywords = str_c(word);
+        CHECK(store_batch_begin(one.store, NULL));
+        CHECK(store_append(one.store, &a, NULL, &err) == (i < LIMIT_KEYWORDS));
+        CHECK(store_batch_commit(one.store, NULL));
+    }
+    CHECK_U64(err.kind, ERROR_LIMIT);
+    CHECK_U64(mailbox("INBOX").messages, LIMIT_KEYWORDS);
     end();
 }
 
@@ -647,6 +743,10 @@ int main(void)
     RUN(what_was_expunged_can_be_brought_back_until_it_is_purged);
     RUN(a_delivery_whose_id_is_forgotten_is_known_by_its_bytes_and_its_time);
     RUN(what_is_kept_beyond_the_quota_goes_from_the_oldest_on);
+    RUN(history_is_kept_as_long_as_is_said);
+    RUN(a_change_publishes_its_number_and_its_actor);
+    RUN(what_is_undeleted_has_its_flags_and_keywords);
+    RUN(a_part_of_a_batch_that_fails_half_way_has_not_happened);
     RUN(names_make_a_tree);
     RUN(renaming_inbox_moves_its_messages);
     RUN(names_are_checked);
