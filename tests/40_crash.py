@@ -10,9 +10,7 @@ import smtplib
 import threading
 import time
 
-from harness import DOMAIN, Server, main, marks, started_roles, until
-
-pytestmark = marks("alone")
+from harness import DOMAIN, Server, main, started_roles, until
 
 PEOPLE = ["p%d" % i for i in range(8)]
 ROLES = list(started_roles()) + ["account"]

@@ -9,7 +9,7 @@ import time
 
 from harness import DOMAIN, Server, main, marks, until
 
-pytestmark = marks("alone", "root")
+pytestmark = marks("root")
 
 
 def role_pids(parent, role):
