@@ -14,6 +14,7 @@ from harness import DOMAIN, PASSWORD, Server, main, marks
 pytestmark = marks("alone")
 
 MESSAGES = int(os.environ.get("MESSAGES", "16384"))
+SLICE = 0.02        # docs/design.md: nothing holds the loop of an account's process longer
 TEXT = "Subject: bulk\r\n\r\n" + "Some words of a message that is not the shortest there is.\r\n" * 20
 
 
@@ -82,8 +83,8 @@ def test_deliveries_and_other_sessions_are_not_held_up_by_bulk_commands():
             if name == "STORE .SILENT":
                 # What somebody else changes is told, and nothing of our own.
                 assert len(answer[1]) < 10, len(answer[1])
-            # Who waits for the end of a command waits for all of it.
-            if max(took) > max(whole / 2, 20 * idle):
+            # Who waits for the end of a command waits for all of it; and two slices are no long time.
+            if max(took) > max(whole / 2, 20 * idle, 2 * SLICE):
                 wrong.append((name, whole, max(took), idle))
         assert not wrong, wrong
         sender.smtp.quit()
