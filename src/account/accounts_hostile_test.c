@@ -77,16 +77,16 @@ static void a_child_that_does_not_read_holds_few_descriptors(void)
     open_account(8);
     CHECK(answer_ping(8));
     child[7]->deaf = true;
-    before = open_fds();
+    before = test_descriptors();
     for (int i = 0; i < 3000; i++)
         refused += hears_of_session(ask_session(7, 1)) == ERROR_TEMPORARY;
-    CHECK(refused > 1000 && open_fds() <= before + UNHEARD_MOST + 1);
+    CHECK(refused > 1000 && test_descriptors() <= before + UNHEARD_MOST + 1);
     CHECK_U64(hears_of_session(ask_session(8, 1)), ERROR_NONE);
     test_expect_log("role-problem");
     role_test_pass(&t, 11 * SECOND_US);
     CHECK_U64(asked_to_kill(), pid_of[7]);
     exit_child(7);
-    CHECK(open_fds() <= before);
+    CHECK(test_descriptors() <= before);
     open_account(7);
     end();
 }

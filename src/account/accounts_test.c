@@ -73,11 +73,11 @@ static void a_process_that_ignores_its_end_is_killed_and_costs_little(void)
 
     begin();
     open_account(7);
-    before = open_fds();
+    before = test_descriptors();
     say_idle(7, 1);
     for (int i = 0; i < 200; i++)
         refused += hears_of_session(ask_session(7, 2)) == ERROR_TEMPORARY;
-    CHECK(refused == 200 - WAITING_MOST && open_fds() <= before + WAITING_MOST);
+    CHECK(refused == 200 - WAITING_MOST && test_descriptors() <= before + WAITING_MOST);
     open_account(8); /* others are not concerned */
     CHECK(answer_ping(8));
     role_test_pass(&t, STOP_US - SECOND_US);
@@ -86,7 +86,7 @@ static void a_process_that_ignores_its_end_is_killed_and_costs_little(void)
     CHECK(asked_to_kill() == pid_of[7] && acc.killed == 1);
     role_test_pass(&t, 20 * SECOND_US); /* it waits for a disk: whoever asked has given up */
     CHECK(asked_to_kill() == pid_of[7] && acc.killed == 1);
-    CHECK(open_fds() <= before + 5 /* the other account's */ &&
+    CHECK(test_descriptors() <= before + 5 /* the other account's */ &&
           role_end_waiting(directory, MSG_SESSION_TELL) == 0);
     CHECK_U64(hears_of_session(ask_session(7, 2)), ERROR_KINDS); /* and others may wait now */
     exit_child(7);
@@ -362,7 +362,7 @@ static void after_a_crash_children_are_handed_over_a_few_at_a_time(void)
     begin();
     for (uint64_t i = 1; i <= 100; i++)
         open_account(i);
-    before = open_fds();
+    before = test_descriptors();
     say_idle(50, 1); /* one is ending: it is no use to anybody */
     ask_session(50, 1);
     test_expect_log("account-crash");
@@ -380,7 +380,7 @@ static void after_a_crash_children_are_handed_over_a_few_at_a_time(void)
         tell_handed(m->hand_over_ask.id);
     }
     CHECK(n == 98 && !seen[50] && !seen[51]);
-    CHECK(t.p->ended && open_fds() < before);
+    CHECK(t.p->ended && test_descriptors() < before);
     CHECK(role_end_take(directory, MSG_SESSION_TELL) == NULL && births == 100);
     end();
 }

@@ -12,7 +12,6 @@
 #include "base/test.h"
 #include "proc/test_role.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 
@@ -28,17 +27,6 @@ static unsigned births, removers;
 static bool no_fork, asks_for_opened, born_opened;
 static uint64_t last_id, removed;
 static size_t fds_before;
-
-static size_t open_fds(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    size_t n = 0;
-
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
 
 static pid_t fake_live(const struct account_birth *b)
 {
@@ -66,7 +54,7 @@ static UNUSED void begin_setup(const char *setting)
     int folder;
 
     (void)test_folder();
-    fds_before = open_fds();
+    fds_before = test_descriptors();
     births = removers = 0;
     no_fork = asks_for_opened = false;
     removed = 0;
@@ -102,7 +90,7 @@ static UNUSED void end(void)
     sandbox_filter_free(acc.filter);
     close(acc.folder);
     role_test_end(&t);
-    CHECK_U64(open_fds(), fds_before);
+    CHECK_U64(test_descriptors(), fds_before);
 }
 
 /* ---- what the directory says ---- */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/vec.h"
 
+#include <dirent.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +125,17 @@ static int remove_one(const char *path, const struct stat *st UNUSED, int type U
                       struct FTW *ftw UNUSED)
 {
     return remove(path);
+}
+
+size_t test_descriptors(void)
+{
+    DIR *d = opendir("/proc/self/fd");
+    size_t n = 0;
+
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
 }
 
 int test_end(void)

@@ -39,6 +39,8 @@ void test_expect_log(const char *event);
 struct str test_exact(struct str s);
 /* A temporary folder of this test program, removed at test_end; under $TMPDIR or /tmp. */
 const char *test_folder(void);
+/* Descriptors that are open in this process: what leaks shows between two calls. */
+size_t test_descriptors(void);
 int test_end(void);
 
 #endif

@@ -155,7 +155,7 @@ static void world_begin(void)
 {
     uint64_t ada_was = ada;
 
-    b = (struct bench){.descriptors = descriptors_open()};
+    b = (struct bench){.descriptors = test_descriptors()};
     b.db = memfd_create("db", MFD_CLOEXEC);
     b.wal = memfd_create("wal", MFD_CLOEXEC);
     CHECK(pwrite(b.db, template.db.p, template.db.n, 0) == (ssize_t) template.db.n);
@@ -537,7 +537,7 @@ static void world_end(void)
     bench_stop();
     close(b.db);
     close(b.wal);
-    CHECK_U64(descriptors_open(), b.descriptors);
+    CHECK_U64(test_descriptors(), b.descriptors);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -206,7 +206,7 @@ static void it_ends_when_told(void)
     bench_stop();
     close(b.db);
     close(b.wal);
-    CHECK_U64(descriptors_open(), b.descriptors);
+    CHECK_U64(test_descriptors(), b.descriptors);
 }
 
 static void its_status_is_a_list_of_numbers(void)

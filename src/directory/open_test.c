@@ -312,7 +312,7 @@ static void a_flood_of_openings_ends_by_itself(void)
     b.accounts->deaf = true;
     for (int i = 0; i < 300; i++)
         ask_delivery(ada);
-    least = descriptors_open();
+    least = test_descriptors();
     CHECK(least > 300);
     role_test_pass(&b.t, 16 * SECOND);
     while (role_end_take(b.intake, MSG_DELIVERY_OPEN_TELL))

@@ -8,7 +8,6 @@
 #include "directory/credential.h"
 #include "proc/test_role.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -45,18 +44,6 @@ struct bench {
 
 static struct bench b;
 static uint64_t ada;
-
-/* Descriptors that are open in this process: what leaks shows. */
-UNUSED static size_t descriptors_open(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    size_t n = 0;
-
-    while (readdir(dir))
-        n++;
-    closedir(dir);
-    return n;
-}
 
 /* ---- the directory's own life ---- */
 
@@ -237,7 +224,7 @@ UNUSED static void remove_account(uint64_t account)
 /* A directory on this file with ada in it, who is also augusta. */
 UNUSED static void begin_on(int db)
 {
-    b = (struct bench){.descriptors = descriptors_open() - 1};
+    b = (struct bench){.descriptors = test_descriptors() - 1};
     CHECK(sodium_init() >= 0);
     b.db = db;
     b.wal = memfd_create("wal", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -264,7 +251,7 @@ UNUSED static void end(void)
     bench_stop();
     close(b.db);
     close(b.wal);
-    CHECK_U64(descriptors_open(), b.descriptors);
+    CHECK_U64(test_descriptors(), b.descriptors);
 }
 
 /* ---- a mail edge asks ---- */

@@ -65,11 +65,11 @@ static void an_edge_that_asks_very_much_fills_its_own_share_only(void)
     begin();
     in.share_messages = 300;
     other = role_test_peer(&t, ROLE_EDGE_SMTP, 1);
-    before = open_fds();
+    before = test_descriptors();
     for (int i = 0; i < 500; i++)
         arrive("ada@x", NULL, NULL);
     CHECK(in.arrivals.n == 300 &&
-          open_fds() - before < 700); /* the rest waits in the edge's socket */
+          test_descriptors() - before < 700); /* the rest waits in the edge's socket */
     m = arrival_of(&STR("ben@x"), 1, message, sizeof text - 1);
     role_end_send(other, &m);
     CHECK_U64(in.arrivals.n, 301);
@@ -115,14 +115,14 @@ static void a_full_share_is_freed_when_its_edge_ends(void)
 
     begin();
     in.share_recipients = 200;
-    before = open_fds();
+    before = test_descriptors();
     for (int i = 0; i < 150; i++)
         arrive("ada@x", "ben@x", NULL);
     CHECK(in.arrivals.n == 100 && LIST_FIRST(&in.shares, struct share, node)->full);
     close(edge->fd);
     edge->fd = -1;
     edge = role_test_peer(&t, ROLE_EDGE_SMTP, 0); /* its successor, as the first is not heard */
-    CHECK(in.arrivals.n == 0 && open_fds() == before);
+    CHECK(in.arrivals.n == 0 && test_descriptors() == before);
     arrive("ada@x", NULL, NULL);
     CHECK_U64(in.arrivals.n, 1);
     role_end_close(edge);
@@ -515,7 +515,7 @@ static void a_queue_that_does_not_read_holds_two_descriptors_a_message(void)
 
     begin();
     relay->deaf = true;
-    before = open_fds();
+    before = test_descriptors();
     count_queued_lines();
     for (int i = 0; i < 400; i++) {
         arrive("ada@x", NULL, NULL);
@@ -523,7 +523,7 @@ static void a_queue_that_does_not_read_holds_two_descriptors_a_message(void)
         while (open_channel(ERROR_TEMPORARY))
             ;
     }
-    CHECK(open_fds() - before <= 2 * 400 + 1); /* the message, and what waits to be asked */
+    CHECK(test_descriptors() - before <= 2 * 400 + 1); /* the message, and what waits to be asked */
     role_test_pass(&t, 21 * SECOND_US);
     while ((m = role_end_take(edge, MSG_ARRIVAL_TELL)))
         failed += m->arrival_tell.error.kind == ERROR_TEMPORARY;

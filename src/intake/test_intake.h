@@ -8,7 +8,6 @@
 #include "base/test.h"
 #include "proc/test_role.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -41,17 +40,6 @@ static UNUSED void count_queued_lines(void)
     log_set_sink(count_queued);
 }
 
-static UNUSED size_t open_fds(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    size_t n = 0;
-
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
-
 static UNUSED int memfd_of(struct str bytes, int seals)
 {
     int fd = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -72,7 +60,7 @@ static UNUSED int memfd_sized(uint64_t size)
 
 static UNUSED void begin_with(const char *setting)
 {
-    fds_before = open_fds();
+    fds_before = test_descriptors();
     in = (struct intake){0};
     memset(process, 0, sizeof process);
     message = memfd_of(STR("Subject: x\r\n\r\nhello\r\n"), SEALS);
@@ -98,7 +86,7 @@ static UNUSED void end_idle(void)
     intake_done(&in);
     role_test_end(&t);
     close(message);
-    CHECK_U64(open_fds(), fds_before);
+    CHECK_U64(test_descriptors(), fds_before);
 }
 
 /* Something may be under way; nothing may be left open all the same. */
@@ -107,7 +95,7 @@ static UNUSED void end_busy(void)
     intake_done(&in);
     role_test_end(&t);
     close(message);
-    CHECK_U64(open_fds(), fds_before);
+    CHECK_U64(test_descriptors(), fds_before);
     CHECK_U64(in.held, 0);
 }
 

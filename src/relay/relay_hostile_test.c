@@ -1,6 +1,8 @@
 /* relay/relay_hostile_test.c: peers of the queue that are lost, or lie; what cannot be read; very much. */
 #include "relay/test_relay.h"
 
+#include <dirent.h>
+
 /* ---- peers that are lost ---- */
 
 static void intakes_successor_gets_what_its_predecessor_had(void)

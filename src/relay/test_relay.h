@@ -11,7 +11,6 @@
 #include "base/test.h"
 #include "proc/test_role.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -37,17 +36,6 @@ static UNUSED void count_lines(struct str line)
     requeued += str_find(line, STR(" mail-requeued ")) != SIZE_MAX;
     unqueued += str_find(line, STR(" mail-unqueued ")) != SIZE_MAX;
     problems += str_find(line, STR(" role-problem ")) != SIZE_MAX;
-}
-
-static UNUSED size_t open_fds(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    size_t n = 0;
-
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
 }
 
 /* ---- the bench ---- */
@@ -108,7 +96,7 @@ static UNUSED void begin(void)
     requeued = unqueued = problems = 0;
     log_set_sink(count_lines);
     (void)test_folder();
-    fds_before = open_fds();
+    fds_before = test_descriptors();
     make_files();
     start();
 }
@@ -119,7 +107,7 @@ static UNUSED void end(void)
     close(db_fd);
     close(wal_fd);
     close(large_fd);
-    CHECK_U64(open_fds(), fds_before);
+    CHECK_U64(test_descriptors(), fds_before);
 }
 
 static UNUSED uint64_t counter(const char *key)

@@ -11,7 +11,6 @@ static int kill_one(pid_t pid, int number);
 #include "supervisor/supervisor_accounts.c"
 #undef kill
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -31,17 +30,6 @@ static int kill_one(pid_t pid, int number)
         return 0;
     }
     return kill(pid, number);
-}
-
-static size_t open_fds(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    size_t n = 0;
-
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
 }
 
 /* What the supervisor says. */
@@ -230,17 +218,17 @@ static void children_between_two_parents_are_bounded(void)
 
     begin();
     s.config.account_processes = 50;
-    before = open_fds();
+    before = test_descriptors();
     for (uint64_t i = 0; i < 80; i++)
         hand_over(i, 1000000 + i, CALL_FD(fd));
-    CHECK(taken == 50 && refused == 30 && open_fds() == before + 50);
+    CHECK(taken == 50 && refused == 30 && test_descriptors() == before + 50);
     hand_over(1, 2, NULL); /* without its channel */
     CHECK_U64(refused, 31);
     accounts_let_go(&s);
-    CHECK(open_fds() == before && s.handed.n == 0);
+    CHECK(test_descriptors() == before && s.handed.n == 0);
     s.state = SUPERVISOR_STOPPING;
     hand_over(1, 2, CALL_FD(fd));
-    CHECK(refused == 32 && open_fds() == before);
+    CHECK(refused == 32 && test_descriptors() == before);
     close(fd);
     end();
 }
@@ -338,10 +326,10 @@ static void logs_are_bounded_and_need_a_socket(void)
 
     begin();
     s.config.account_processes = 10;
-    before = open_fds();
+    before = test_descriptors();
     CHECK(chan_send(theirs, &m)); /* without one */
     spin();
-    CHECK(s.logs.n == 0 && open_fds() == before);
+    CHECK(s.logs.n == 0 && test_descriptors() == before);
     CHECK(chan_pair(pair));
     m.nfds = 1;
     m.fd[0] = pair[0];
@@ -358,7 +346,7 @@ static void logs_are_bounded_and_need_a_socket(void)
     close(pair[1]);
     for (int i = 0; i < 100; i++)
         spin(); /* all their other ends are gone */
-    CHECK(s.logs.n == 0 && open_fds() == before);
+    CHECK(s.logs.n == 0 && test_descriptors() == before);
     end();
 }
 
